@@ -1,0 +1,73 @@
+# Every target explains itself: `make help`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+FEED ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test test-fast check fmt lint types imports proto proto-check buf lock bench clean
+
+help: ## Show what each target does.
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+setup: $(STAMP) ## Make .venv with everything pinned in requirements.lock.
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Plexus needs Python 3.11 or newer; set PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+demo: setup ## Run the whole mesh on real messages and show what happened. FEED=folder for your own.
+	$(BIN)/plexus demo $(if $(FEED),--feed "$(FEED)")
+
+up: setup ## Run the whole mesh here until Ctrl-C.
+	$(BIN)/plexus up
+
+test: setup ## Run all tests: unit, contract, integration, e2e, architecture.
+	$(BIN)/python -m pytest -n 2 --dist worksteal tests
+
+test-fast: setup ## Run the tests that need no server.
+	$(BIN)/python -m pytest -n 2 tests/unit tests/architecture
+
+check: setup fmt lint types imports buf proto-check ## Run every static check.
+
+fmt: setup ## Check the format (`make fmt-fix` mends it).
+	$(BIN)/ruff format --check .
+
+fmt-fix: setup ## Mend format and what the linter can mend.
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lint: setup ## Lint, and look for unused dependencies.
+	$(BIN)/ruff check .
+	$(BIN)/deptry . -ee '(\.venv|libs/plexus/api|tests)' 
+
+types: setup ## Check types strictly.
+	$(BIN)/mypy
+
+imports: setup ## Check that the layers of the architecture hold.
+	$(BIN)/lint-imports
+
+buf: setup ## Lint the contracts, and refuse a breaking change against main.
+	$(BIN)/buf lint
+	$(BIN)/buf format -d --exit-code
+	@if git cat-file -e HEAD~1:buf.yaml 2>/dev/null; then $(BIN)/buf breaking --against '.git#ref=HEAD~1'; \
+	else echo "no earlier commit with contracts here: nothing to compare with"; fi
+
+proto: setup ## Generate libs/plexus/api from proto/.
+	$(BIN)/python proto/generate.py
+
+proto-check: setup ## Check that the generated code is fresh.
+	$(BIN)/python proto/generate.py --check
+
+lock: ## Renew requirements.lock from pyproject.toml.
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra dev -o requirements.lock pyproject.toml
+
+bench: setup ## Measure the whole pipeline here, as `plexus bench pipeline` does.
+	$(BIN)/plexus bench pipeline
+
+clean: ## Remove everything that was made here.
+	rm -rf $(VENV) .plexus .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

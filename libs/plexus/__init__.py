@@ -1,0 +1,1 @@
+"""The libraries that every service of Plexus stands on."""
