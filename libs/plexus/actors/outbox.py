@@ -1,0 +1,128 @@
+"""Publishes what a batch has committed: outputs to their streams, custody to the audit stream.
+
+One batch is published while the next one is worked off, never two at once, so that order holds. A
+publication that fails is repeated with the same ids until it succeeds; the streams keep one copy.
+"""
+
+import asyncio
+import random
+from collections.abc import Sequence
+
+from plexus.api.audit.v1.audit_pb2 import Custody, EvidenceBatch, Outcome
+from plexus.api.envelope.v1.envelope_pb2 import Envelope, PayloadKind
+from plexus.bus import Bus, Outgoing
+from plexus.clock import Clock
+from plexus.errors import Transient
+from plexus.ids import IdSource
+from plexus.retry import Backoff
+from plexus.store import Entry
+from plexus.telemetry.logs import get_log
+from plexus.telemetry.metrics import OUTCOMES
+from plexus.telemetry.tracing import SpanKind, Tracing
+
+__all__ = ["AUDIT_STREAM", "Outbox", "evidence"]
+
+_log = get_log(__name__)
+
+AUDIT_STREAM = "audit"
+
+
+def evidence(service: str, message_id: str, custody: Sequence[Custody]) -> Outgoing:
+    """A message for the audit stream that reports custody entries, in order."""
+    batch = EvidenceBatch(service=service)
+    batch.custody.extend(custody)
+    envelope = Envelope(
+        message_id=message_id,
+        schema_version=1,
+        key=service,
+        attempt=1,
+        kind=PayloadKind.PAYLOAD_KIND_EVIDENCE,
+        payload=batch.SerializeToString(),
+    )
+    return Outgoing(AUDIT_STREAM, service, message_id, envelope.SerializeToString())
+
+
+class Outbox:
+    """Publishes for one stage."""
+
+    def __init__(
+        self, bus: Bus, *, service: str, ids: IdSource, clock: Clock, tracing: Tracing
+    ) -> None:
+        self._bus = bus
+        self._service = service
+        self._ids = ids
+        self._clock = clock
+        self._tracing = tracing
+        self._random = random.Random()  # noqa: S311 - spreads load, guards nothing
+        self._backoff = Backoff(first_seconds=0.05, longest_seconds=2.0)
+        self._task: asyncio.Task[None] | None = None
+        self._sequence = 0
+        self.published = 0
+
+    async def hand_over(self, entries: Sequence[Entry], sequence: int) -> None:
+        """Start publishing `entries`; first waits for those handed over before.
+
+        Once they are published, `published` becomes `sequence`.
+        """
+        await self.flush()
+        self._sequence = sequence
+        items = self._items(entries)
+        if not items:
+            self.published = sequence
+            return
+        self._task = asyncio.create_task(self._publish(items, sequence))
+
+    async def flush(self) -> None:
+        """Wait until everything that was handed over is published."""
+        if self._task is not None:
+            task, self._task = self._task, None
+            await task
+
+    async def _publish(self, items: Sequence[Outgoing], sequence: int) -> None:
+        tries = 0
+        while True:
+            try:
+                await self._bus.publish(items)
+            except Transient as exc:
+                tries += 1
+                if tries in {1, 10} or tries % 60 == 0:
+                    _log.warning("publishing failed", exc, service=self._service, count=len(items))
+                await self._clock.sleep(self._backoff.wait(tries, self._random))
+            else:
+                self.published = sequence
+                return
+
+    def _items(self, entries: Sequence[Entry]) -> list[Outgoing]:
+        items: list[Outgoing] = []
+        custody: list[Custody] = []
+        counts: dict[Outcome.ValueType, int] = {}
+        for entry in entries:
+            for number, (stream, data) in enumerate(entry.outputs):
+                envelope = Envelope.FromString(data)
+                with self._tracing.span(
+                    f"send {stream}",
+                    envelope.traceparent,
+                    SpanKind.PRODUCER,
+                    {
+                        "messaging.system": "nats",
+                        "messaging.destination.name": stream,
+                        "messaging.operation.type": "send",
+                        "plexus.message_id": envelope.message_id,
+                    },
+                ) as span:
+                    traceparent = span.traceparent
+                if traceparent != envelope.traceparent:
+                    envelope.traceparent = traceparent
+                    data = envelope.SerializeToString()  # noqa: PLW2901 - the same message, one hop on
+                name = f"{envelope.message_id}:{stream}:{envelope.kind}:{envelope.attempt}:{number}"
+                items.append(Outgoing(stream, envelope.key, name, data, traceparent))
+            if entry.custody:
+                told = Custody.FromString(entry.custody)
+                custody.append(told)
+                counts[told.outcome] = counts.get(told.outcome, 0) + 1
+        if custody:
+            items.append(evidence(self._service, self._ids.message_id(), custody))
+        for outcome, count in counts.items():
+            short = Outcome.Name(outcome).removeprefix("OUTCOME_").lower()
+            OUTCOMES.labels(stage=self._service, outcome=short).inc(count)
+        return items

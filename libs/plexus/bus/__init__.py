@@ -1,0 +1,33 @@
+"""The bus: streams of messages that stay in order per key, in shards that one replica owns each.
+
+`contract` says what a bus promises, `jetstream` and `pull` keep it on NATS JetStream, `memory` keeps
+it in one process; the same tests hold for both. `ownership` decides which replica owns which shard.
+Only this package knows NATS.
+"""
+
+from plexus.bus.contract import (
+    Bus,
+    Consumer,
+    ConsumerLost,
+    Incoming,
+    Leases,
+    Outgoing,
+    StreamState,
+)
+from plexus.bus.jetstream import JetStreamBus, connect_bus
+from plexus.bus.memory import MemoryBus
+from plexus.bus.ownership import Ownership
+
+__all__ = [
+    "Bus",
+    "Consumer",
+    "ConsumerLost",
+    "Incoming",
+    "JetStreamBus",
+    "Leases",
+    "MemoryBus",
+    "Outgoing",
+    "Ownership",
+    "StreamState",
+    "connect_bus",
+]

@@ -1,0 +1,197 @@
+"""The bus on NATS JetStream: connection, streams and publishing. Neighbours: `pull`, `kv_leases`.
+
+Each stream takes `<stream>.<key>` and stores it under `<stream>.<shard>`, by the server's own
+`partition` transform. JetStream is a transport here: the promise to senders is kept in PostgreSQL,
+so its default sync is right (docs/adr/0001).
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Sequence
+
+import nats.errors
+import nats.js.errors
+from nats.aio.client import Client
+from nats.js import JetStreamContext
+from nats.js.api import RetentionPolicy, StorageType, StreamConfig, StreamInfo, SubjectTransform
+
+from plexus.bus.contract import Bus, Consumer, Outgoing, StreamState
+from plexus.bus.kv_leases import KvLeases
+from plexus.bus.pull import PullConsumer
+from plexus.errors import ConfigurationError, DeadlineExceeded, Unavailable
+from plexus.telemetry.logs import get_log
+from plexus.telemetry.metrics import BUS_ERRORS
+
+__all__ = ["JetStreamBus", "connect_bus"]
+
+_log = get_log(__name__)
+
+_PUBLISH_SECONDS = 5.0
+_REQUEST_SECONDS = 3.0
+_WINDOW = 512  # messages in flight: enough to hide the round trip, little enough to bound memory
+_MAX_AGE_SECONDS = 72 * 3600
+_MAX_BYTES = 4 * 1024**3
+_DUPLICATE_WINDOW_SECONDS = 120
+
+
+class JetStreamBus(Bus):
+    """A bus on one NATS connection."""
+
+    def __init__(self, client: Client, *, shards: int, create: bool, lease_seconds: float) -> None:
+        self.shards = shards
+        self._client = client
+        self._js: JetStreamContext = client.jetstream(timeout=_REQUEST_SECONDS)
+        self._create = create
+        self._leases = KvLeases(self._js, lease_seconds=lease_seconds, create=create)
+        self._consumers: set[PullConsumer] = set()
+        self._publishing = asyncio.Lock()
+
+    @property
+    def connected(self) -> bool:
+        return bool(self._client.is_connected)
+
+    @property
+    def leases(self) -> KvLeases:
+        return self._leases
+
+    def lose_consumers(self) -> None:
+        """After a reconnection nobody knows what was in flight: all consumers start afresh."""
+        for consumer in self._consumers:
+            consumer.lose()
+
+    async def state(self, stream: str) -> StreamState:
+        info = await self._info(stream)
+        created = info.created.isoformat() if info.created else ""
+        return StreamState(created, info.state.last_seq)
+
+    async def publish(self, items: Sequence[Outgoing]) -> None:
+        # One batch at a time: a batch that failed half way is published again before the next.
+        async with self._publishing:
+            for start in range(0, len(items), _WINDOW):
+                await self._publish_window(items[start : start + _WINDOW])
+
+    async def _publish_window(self, items: Sequence[Outgoing]) -> None:
+        if not self._client.is_connected:
+            raise Unavailable("NATS is not connected")
+        try:
+            acks = []
+            for item in items:
+                headers = {"Nats-Msg-Id": item.dedupe_id}
+                if item.traceparent:
+                    headers["traceparent"] = item.traceparent
+                acks.append(
+                    await self._js.publish_async(
+                        f"{item.stream}.{item.key}", item.data, headers=headers
+                    )
+                )
+            async with asyncio.timeout(_PUBLISH_SECONDS):
+                await asyncio.gather(*acks)
+        except TimeoutError as exc:
+            raise DeadlineExceeded("NATS did not confirm a publication in time") from exc
+        except (nats.js.errors.Error, nats.errors.Error) as exc:
+            # No responders: the stream is gone. Make it again; the caller publishes again.
+            if isinstance(
+                exc, nats.js.errors.NoStreamResponseError | nats.errors.NoRespondersError
+            ):
+                for stream in {item.stream for item in items}:
+                    await self._info(stream)
+            raise Unavailable("NATS refused a publication") from exc
+
+    async def consume(
+        self, stream: str, shards: Collection[int], after: int, name: str
+    ) -> Consumer:
+        consumer = PullConsumer(self._client, self._js, stream, name)
+        try:
+            await consumer.open(sorted(shards), after)
+        except (nats.js.errors.Error, nats.errors.Error, TimeoutError) as exc:
+            await consumer.close()
+            raise Unavailable("NATS could not make a consumer") from exc
+        self._consumers.add(consumer)
+        consumer.on_close = lambda: self._consumers.discard(consumer)
+        return consumer
+
+    async def close(self) -> None:
+        for consumer in list(self._consumers):
+            await consumer.close()
+        await self._client.close()
+
+    async def _info(self, stream: str) -> StreamInfo:
+        try:
+            try:
+                return await self._js.stream_info(stream)
+            except nats.js.errors.NotFoundError:
+                if not self._create:
+                    raise Unavailable(f"stream {stream} is missing and may not be made") from None
+            try:
+                return await self._js.add_stream(self._config(stream))
+            except nats.js.errors.BadRequestError:  # another service was faster
+                return await self._js.stream_info(stream)
+        except (nats.js.errors.Error, nats.errors.Error, TimeoutError) as exc:
+            raise Unavailable("NATS cannot be asked about a stream") from exc
+
+    def _config(self, stream: str) -> StreamConfig:
+        return StreamConfig(
+            name=stream,
+            subjects=[f"{stream}.*"],
+            subject_transform=SubjectTransform(
+                src=f"{stream}.*", dest=f"{stream}.{{{{partition({self.shards},1)}}}}"
+            ),
+            retention=RetentionPolicy.LIMITS,
+            storage=StorageType.FILE,
+            max_age=_MAX_AGE_SECONDS,
+            max_bytes=_MAX_BYTES,
+            duplicate_window=_DUPLICATE_WINDOW_SECONDS,
+        )
+
+
+async def connect_bus(
+    url: str,
+    *,
+    name: str,
+    shards: int,
+    create_streams: bool,
+    lease_seconds: float,
+    on_reconnect: Callable[[], None] | None = None,
+) -> JetStreamBus:
+    """Connect; keeps reconnecting for ever once it was connected, and waits for a first time.
+
+    Raises:
+        ConfigurationError: the URL is wrong or the credentials are refused.
+        Unavailable: NATS cannot be reached.
+    """
+    client = Client()
+    holder: list[JetStreamBus] = []
+
+    async def errored(exc: Exception) -> None:
+        BUS_ERRORS.labels(kind=type(exc).__name__).inc()
+
+    async def disconnected() -> None:
+        _log.warning("bus disconnected")
+
+    async def reconnected() -> None:
+        _log.info("bus reconnected")
+        for bus in holder:
+            bus.lose_consumers()
+        if on_reconnect is not None:
+            on_reconnect()
+
+    try:
+        await client.connect(
+            url,
+            name=name,
+            allow_reconnect=True,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=1,
+            connect_timeout=2,
+            ping_interval=5,
+            max_outstanding_pings=2,
+            error_cb=errored,
+            disconnected_cb=disconnected,
+            reconnected_cb=reconnected,
+        )
+    except nats.errors.AuthorizationError as exc:
+        raise ConfigurationError("NATS refuses the credentials of PLEXUS_NATS_URL") from exc
+    except (nats.errors.Error, OSError, TimeoutError) as exc:
+        raise Unavailable("NATS cannot be reached; check PLEXUS_NATS_URL") from exc
+    bus = JetStreamBus(client, shards=shards, create=create_streams, lease_seconds=lease_seconds)
+    holder.append(bus)
+    return bus

@@ -1,0 +1,206 @@
+"""The effect of one message on a person's record, as a FHIR transaction or as NDJSON lines.
+
+A transaction (R4 3.1.0.11) of conditional updates by our own identifiers: sent twice, it changes
+nothing the second time. Entries carry no `id`, because R4 refuses a conditional update whose
+id is not the one that the receiver knows; the receiver gives ids, we find resources by identifier. Entries
+point at each other by `urn:uuid`, at nothing else by address. The message id stands on the Bundle
+only, so that equal content has equal bytes.
+
+NDJSON lines stand for themselves: each has its id and points within the output as `Type/id`; a
+deletion is a transaction Bundle, as in FHIR Bulk Data Access ("deleted").
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+from urllib.parse import quote
+
+import orjson
+
+from plexus.api.canonical.v1.resources_pb2 import Person
+from plexus.api.records.v1.records_pb2 import ChangedEvent
+from plexus.codecs.fhir.datatypes import Json
+from plexus.codecs.fhir.people import patient
+from plexus.codecs.fhir.references import Links, Target
+from plexus.codecs.fhir.resources import Content, content_of, rendered
+from plexus.codecs.fhir.systems import PERSON_SYSTEM, RESOURCE_SYSTEM
+from plexus.errors import InvalidMessage, Reason
+
+__all__ = ["MESSAGE_SYSTEM", "bundle_bytes", "render_bundle", "resource_lines", "resource_types"]
+
+MESSAGE_SYSTEM = "urn:plexus:message"
+
+_NOBODY = Content("Patient", Person(), patient, None)
+
+
+class _Entry(NamedTuple):
+    content: Content
+    key: str
+    names: tuple[Target, ...] = ()
+    """What references call this resource."""
+    is_deleted: bool = False
+    is_active: bool = True
+    """False for a Patient that is no more."""
+    linked: tuple[Target, ...] = ()
+    """Patients to link with: R4 link type and person id."""
+
+
+def resource_types(event: ChangedEvent) -> list[str]:
+    """The FHIR types that the bundle discloses, each once, in the order of the entries.
+
+    Raises:
+        InvalidMessage: the event has no person, or a resource without content or key.
+    """
+    return list(dict.fromkeys(each.content.fhir_type for each in _entries(event)))
+
+
+def render_bundle(event: ChangedEvent, *, tenant: str, message_id: str) -> dict[str, object]:
+    """A transaction Bundle of everything that the event touched, the patient first.
+
+    The same event gives the same bundle. A deleted resource becomes a conditional delete; a deleted
+    or absorbed person becomes an inactive Patient, the absorbed ones linked with their survivor.
+
+    Raises:
+        InvalidMessage: the event has no person, or a resource without content or key.
+    """
+    entries = _entries(event)
+    links = _linked(event, entries, tenant, lambda _type, id_: f"urn:uuid:{id_}")
+    return {
+        "resourceType": "Bundle",
+        "identifier": {"system": MESSAGE_SYSTEM, "value": message_id},
+        "type": "transaction",
+        "entry": [
+            _deletion(each, links) if each.is_deleted else _update(each, links) for each in entries
+        ],
+    }
+
+
+def bundle_bytes(event: ChangedEvent, *, tenant: str, message_id: str) -> bytes:
+    """`render_bundle` as JSON text."""
+    return orjson.dumps(render_bundle(event, tenant=tenant, message_id=message_id))
+
+
+def resource_lines(event: ChangedEvent, *, tenant: str) -> list[bytes]:
+    """One JSON text for each resource, without line ends, in the order of the bundle's entries.
+
+    Raises:
+        InvalidMessage: the event has no person, or a resource without content or key.
+    """
+    entries = _entries(event)
+    links = _linked(event, entries, tenant, lambda fhir_type, id_: f"{fhir_type}/{id_}")
+    return [orjson.dumps(_line(each, links)) for each in entries]
+
+
+def _line(entry: _Entry, links: Links) -> Json:
+    if entry.is_deleted:
+        return {
+            "resourceType": "Bundle",
+            "type": "transaction",
+            "entry": [_deletion(entry, links)],
+        }
+    return _resource(entry, links, links.id(entry.content.fhir_type, entry.key))
+
+
+def _update(entry: _Entry, links: Links) -> Json:
+    return {
+        "fullUrl": f"urn:uuid:{links.id(entry.content.fhir_type, entry.key)}",
+        "resource": _resource(entry, links, ""),
+        "request": {"method": "PUT", "url": _condition(entry, links)},
+    }
+
+
+def _deletion(entry: _Entry, links: Links) -> Json:
+    return {"request": {"method": "DELETE", "url": _condition(entry, links)}}
+
+
+def _resource(entry: _Entry, links: Links, resource_id: str) -> Json:
+    system, value = _own(entry, links)
+    made = rendered(entry.content, {"system": system, "value": value}, resource_id, links)
+    if not entry.is_active:
+        made["active"] = False
+    if entry.linked:
+        made["link"] = [
+            {"other": links.patient(person_id), "type": kind} for kind, person_id in entry.linked
+        ]
+    return made
+
+
+def _own(entry: _Entry, links: Links) -> tuple[str, str]:
+    """The identifier that we know a resource by: the person id, or what its FHIR id would be."""
+    if entry.content.fhir_type == "Patient":
+        return PERSON_SYSTEM, entry.key
+    return RESOURCE_SYSTEM, links.id(entry.content.fhir_type, entry.key)
+
+
+def _condition(entry: _Entry, links: Links) -> str:
+    system, value = _own(entry, links)
+    return f"{entry.content.fhir_type}?identifier={system}|{quote(value, safe='')}"
+
+
+def _linked(
+    event: ChangedEvent,
+    entries: list[_Entry],
+    tenant: str,
+    address: Callable[[str, str], str],
+) -> Links:
+    """Links in which every entry that is not deleted is a target."""
+    targets: dict[Target, str] = {}
+    links = Links(tenant, event.person_id, targets)
+    for entry in entries:
+        if entry.is_deleted:
+            continue
+        fhir_type = entry.content.fhir_type
+        where = address(fhir_type, links.id(fhir_type, entry.key))
+        targets.update(dict.fromkeys(entry.names, where))
+    return links
+
+
+def _entries(event: ChangedEvent) -> list[_Entry]:
+    """What the output holds: the patient, whom it absorbed, then each resource once.
+
+    R4 fails a transaction in which two entries name the same resource.
+    """
+    if not event.person_id:
+        raise InvalidMessage(
+            "a changed event needs a person", reason=Reason.REASON_RENDERING_FAILED
+        )
+    found: dict[Target, _Entry] = {}
+    aliases: list[Target] = []
+    for recorded in event.resources:
+        resource = recorded.resource
+        content = content_of(resource)
+        target = (content.fhir_type, resource.key)
+        if content.fhir_type == "Patient":
+            # How one source knows the person; the record's own view of them is sent.
+            aliases.append(target)
+            continue
+        names = {target: None}
+        if content.fhir_type == "Basic":
+            names[content.message.type, resource.key] = None
+        found[target] = _Entry(content, resource.key, tuple(names), resource.deleted)
+    return [*_patients(event, aliases), *found.values()]
+
+
+def _patients(event: ChangedEvent, aliases: list[Target]) -> Iterator[_Entry]:
+    person_id = event.person_id
+    absorbed = [
+        each for each in dict.fromkeys(event.absorbed_person_ids) if each and each != person_id
+    ]
+    resource = event.person.resource
+    if resource.key:
+        aliases = [*aliases, ("Patient", resource.key)]
+    is_known = resource.HasField("person") and not resource.deleted
+    yield _Entry(
+        Content("Patient", resource.person, patient, None) if is_known else _NOBODY,
+        person_id,
+        (*aliases, ("Patient", person_id)),
+        is_active=not resource.deleted,
+        linked=tuple(("replaces", each) for each in absorbed),
+    )
+    for each in absorbed:
+        yield _Entry(
+            _NOBODY,
+            each,
+            (("Patient", each),),
+            is_active=False,
+            linked=(("replaced-by", person_id),),
+        )

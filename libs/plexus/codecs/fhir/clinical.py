@@ -1,0 +1,151 @@
+"""AllergyIntolerance, Condition, Procedure and DocumentReference."""
+
+from collections.abc import Mapping
+
+from plexus.api.canonical.v1 import resources_pb2
+from plexus.codecs.fhir import codes, times
+from plexus.codecs.fhir.codes import coded
+from plexus.codecs.fhir.datatypes import (
+    ABSENT,
+    ABSENT_CONCEPT,
+    Json,
+    attachment,
+    concept,
+    concepts,
+    extension,
+    filled,
+    identifier,
+    required,
+    text,
+)
+from plexus.codecs.fhir.references import (
+    AUTHOR,
+    ENCOUNTER,
+    ORGANIZATION,
+    PRACTITIONER,
+    Links,
+)
+from plexus.codecs.fhir.results import period_or_time
+
+__all__ = ["allergy", "condition", "document_reference", "procedure"]
+
+_THO = "http://terminology.hl7.org/CodeSystem"
+_RANK_URL = "urn:plexus:extension:diagnosis-rank"
+_ASSERTER = PRACTITIONER | {"Patient", "RelatedPerson"}
+_PROCEDURE_ACTOR = PRACTITIONER | ORGANIZATION | {"Patient", "RelatedPerson", "Device"}
+_DOCUMENT_AUTHOR = AUTHOR | {"Device"}
+
+
+def _status(system: str, value: str, allowed: Mapping[str, str], default: str = "") -> Json:
+    code = coded(value, allowed, default)
+    return {"coding": [{"system": f"{_THO}/{system}", "code": code}]} if code else {}
+
+
+def allergy(source: resources_pb2.Allergy, links: Links) -> Json:
+    """R4 AllergyIntolerance.
+
+    Its clinical status is required unless it was entered in error, where it is forbidden (ait-1,
+    ait-2); the v2-to-FHIR guide (AL1) has "active" where the source does not say.
+    """
+    verification = coded(source.verification_status, codes.ALLERGY_VERIFICATION)
+    manifestations = concepts(source.reactions)
+    severity = coded(source.severity, codes.REACTION_SEVERITY)
+    category = coded(source.category, codes.ALLERGY_CATEGORY)
+    return {
+        "clinicalStatus": None
+        if verification == "entered-in-error"
+        else _status(
+            "allergyintolerance-clinical",
+            source.clinical_status,
+            codes.ALLERGY_CLINICAL,
+            "active",
+        ),
+        "verificationStatus": _status(
+            "allergyintolerance-verification", verification, codes.ALLERGY_VERIFICATION
+        ),
+        "type": coded(source.type, codes.ALLERGY_TYPE),
+        "category": [category] if category else None,
+        "criticality": coded(source.criticality, codes.ALLERGY_CRITICALITY),
+        "code": concept(source.code),
+        "patient": links.subject(),
+        "onsetDateTime": times.date_time(source.onset),
+        "reaction": [
+            filled({"manifestation": manifestations or [ABSENT_CONCEPT], "severity": severity})
+        ]
+        if manifestations or severity
+        else None,
+    }
+
+
+def condition(source: resources_pb2.Condition, links: Links) -> Json:
+    """R4 Condition.
+
+    Its role in a stay stands among the categories and its rank in an extension: in R4 they belong
+    to Encounter.diagnosis, which a later message about the stay alone would wipe out.
+    """
+    verification = coded(source.verification_status, codes.CONDITION_VERIFICATION)
+    role = concept(source.use)
+    rank = source.rank if 0 < source.rank < 2**31 else 0
+    return {
+        "extension": [extension(_RANK_URL, valuePositiveInt=rank)] if rank else None,
+        # Invariant con-5: what was entered in error has no clinical status.
+        "clinicalStatus": None
+        if verification == "entered-in-error"
+        else _status("condition-clinical", source.clinical_status, codes.CONDITION_CLINICAL),
+        "verificationStatus": _status(
+            "condition-ver-status", verification, codes.CONDITION_VERIFICATION
+        ),
+        "category": [*concepts(source.categories), *([role] if role else ())],
+        "code": concept(source.code),
+        "subject": links.subject(),
+        "encounter": links.one(source.encounter, ENCOUNTER),
+        "onsetDateTime": times.date_time(source.onset),
+        "recordedDate": times.date_time(source.recorded),
+        "asserter": links.one(source.asserter, _ASSERTER),
+    }
+
+
+def procedure(source: resources_pb2.Procedure, links: Links) -> Json:
+    """R4 Procedure."""
+    return {
+        "status": coded(source.status, codes.EVENT_STATUS, "unknown"),
+        "category": concept(source.category),
+        "code": concept(source.code),
+        "subject": links.subject(),
+        "encounter": links.one(source.encounter, ENCOUNTER),
+        **period_or_time("performed", source.performed),
+        "performer": [
+            filled({"function": concept(each.role), "actor": who})
+            for each in source.performers
+            if (who := links.one(each.actor, _PROCEDURE_ACTOR))
+        ],
+        "reasonCode": concepts(source.reasons),
+    }
+
+
+def document_reference(source: resources_pb2.DocumentReference, links: Links) -> Json:
+    """R4 DocumentReference."""
+    replaced = identifier(source.replaces)
+    stay = links.one(source.encounter, ENCOUNTER)
+    return {
+        **required("status", coded(source.status, codes.DOCUMENT_STATUS)),
+        "docStatus": coded(source.doc_status, codes.COMPOSITION_STATUS),
+        "type": concept(source.type),
+        "subject": links.subject(),
+        "date": times.instant(source.date),
+        "author": links.many(source.authors, _DOCUMENT_AUTHOR),
+        "authenticator": links.one(source.authenticator, PRACTITIONER | ORGANIZATION),
+        "relatesTo": [
+            {
+                "code": "replaces",
+                "target": {"type": "DocumentReference", "identifier": replaced},
+            }
+        ]
+        if replaced
+        else None,
+        "description": text(source.description),
+        "securityLabel": concepts(source.security_labels),
+        "content": [{"attachment": made} for each in source.contents if (made := attachment(each))]
+        or [{"attachment": ABSENT}],
+        "context": {"encounter": [stay]} if stay else None,
+    }

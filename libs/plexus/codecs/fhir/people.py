@@ -1,0 +1,215 @@
+"""Patient, RelatedPerson, Practitioner, Organization and Location.
+
+Rules from the HL7 v2-to-FHIR guide (PID, PD1, NK1): religion, place of birth, citizenship, race and
+ethnic group have no element in R4 and stand in the extensions that HL7 publishes for them.
+"""
+
+from collections.abc import Iterable
+
+from plexus.api.canonical.v1 import datatypes_pb2, resources_pb2
+from plexus.codecs.fhir import codes, times
+from plexus.codecs.fhir.codes import coded
+from plexus.codecs.fhir.datatypes import (
+    Json,
+    addresses,
+    concept,
+    concept_label,
+    concepts,
+    extension,
+    human_name,
+    human_names,
+    identifier,
+    period,
+    telecoms,
+    text,
+    token,
+)
+from plexus.codecs.fhir.references import LOCATION, ORGANIZATION, PRACTITIONER, Links
+from plexus.codecs.fhir.systems import system_uri
+
+__all__ = ["location", "organization", "patient", "practitioner", "related_person"]
+
+_HL7 = "http://hl7.org/fhir/StructureDefinition"
+_US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition"
+_CDC_RACE = "urn:oid:2.16.840.1.113883.6.238"
+_V2_RACES = {_CDC_RACE, "http://terminology.hl7.org/CodeSystem/v2-0005"}
+_OMB_RACES = {"1002-5", "2028-9", "2054-5", "2076-8", "2106-3"}
+_V2_ETHNICITIES = {_CDC_RACE, "http://terminology.hl7.org/CodeSystem/v2-0189"}
+# HL7 table 0189 has letters for the two codes of OMB.
+_OMB_ETHNICITIES = {"2135-2": "2135-2", "2186-5": "2186-5", "H": "2135-2", "N": "2186-5"}
+_MOTHER = {
+    "coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-RoleCode", "code": "MTH"}]
+}
+
+
+def patient(person: resources_pb2.Person, links: Links) -> Json:
+    """R4 Patient."""
+    born = times.date(person.birth_date)
+    born_at = times.instant(person.birth_date)
+    language = concept(person.language)
+    mothers = [name for each in person.mother_names if (name := human_name(each))]
+    died_at = times.date_time(person.deceased_time)
+    has_order = 0 < person.birth_order < 2**31
+    return {
+        "extension": _patient_extensions(person),
+        "name": human_names(person.names),
+        "telecom": telecoms(person.telecoms),
+        "gender": coded(person.gender, codes.GENDER),
+        "birthDate": born,
+        "_birthDate": {"extension": [extension(f"{_HL7}/patient-birthTime", valueDateTime=born_at)]}
+        if born_at
+        else None,
+        "deceasedDateTime": died_at,
+        "deceasedBoolean": person.deceased if person.HasField("deceased") and not died_at else None,
+        "address": addresses(person.addresses),
+        "maritalStatus": concept(person.marital_status),
+        "multipleBirthInteger": person.birth_order if has_order else None,
+        "multipleBirthBoolean": person.multiple_birth
+        if person.HasField("multiple_birth") and not has_order
+        else None,
+        "contact": [{"relationship": [_MOTHER], "name": name} for name in mothers],
+        "communication": [{"language": language, "preferred": True}] if language else None,
+        "generalPractitioner": links.many(
+            person.general_practitioners, PRACTITIONER | ORGANIZATION
+        ),
+    }
+
+
+def _patient_extensions(person: resources_pb2.Person) -> list[Json]:
+    maiden = next((name for each in person.mother_names if (name := text(each.family))), "")
+    found = [
+        _race(person.races),
+        _ethnicity(person.ethnicities),
+        extension(f"{_HL7}/patient-religion", valueCodeableConcept=concept(person.religion)),
+        extension(f"{_HL7}/patient-mothersMaidenName", valueString=maiden),
+    ]
+    if place := text(person.birth_place):
+        found.append(extension(f"{_HL7}/patient-birthPlace", valueAddress={"text": place}))
+    found += (
+        {
+            "url": f"{_HL7}/patient-citizenship",
+            "extension": [{"url": "code", "valueCodeableConcept": made}],
+        }
+        for made in concepts(person.citizenships)
+    )
+    found += (
+        extension("urn:plexus:extension:mother-identifier", valueIdentifier=identifier(each))
+        for each in person.mother_identifiers
+    )
+    return [each for each in found if each]
+
+
+def _race(races: Iterable[datatypes_pb2.Concept]) -> Json:
+    """US Core race: the OMB categories, other CDC codes as detail, and always the words."""
+    omb: dict[str, Json] = {}
+    detailed: dict[str, Json] = {}
+    labels: dict[str, None] = {}
+    for race in races:
+        if label := concept_label(race):
+            labels[label] = None
+        for each in race.codings:
+            code = token(each.code)
+            if system_uri(each.system, each.system_name) in _V2_RACES and code:
+                (omb if code in _OMB_RACES else detailed)[code] = _cdc("valueCoding", code, each)
+    # 2131-1 "other race" is in neither value set of US Core.
+    detailed.pop("2131-1", None)
+    return _us_core("us-core-race", omb, detailed, labels)
+
+
+def _ethnicity(ethnicities: Iterable[datatypes_pb2.Concept]) -> Json:
+    """US Core ethnicity, built like race; one OMB category at most."""
+    omb: dict[str, Json] = {}
+    detailed: dict[str, Json] = {}
+    labels: dict[str, None] = {}
+    for ethnicity in ethnicities:
+        if label := concept_label(ethnicity):
+            labels[label] = None
+        for each in ethnicity.codings:
+            system, code = system_uri(each.system, each.system_name), token(each.code)
+            if system not in _V2_ETHNICITIES or not code:
+                continue
+            if category := _OMB_ETHNICITIES.get(code):
+                if not omb:
+                    omb[category] = _cdc("valueCoding", category, each)
+            elif system == _CDC_RACE:
+                detailed[code] = _cdc("valueCoding", code, each)
+    return _us_core("us-core-ethnicity", omb, detailed, labels)
+
+
+def _cdc(name: str, code: str, source: datatypes_pb2.Coding) -> Json:
+    made: Json = {"system": _CDC_RACE, "code": code}
+    if display := text(source.display):
+        made["display"] = display
+    return {name: made}
+
+
+def _us_core(
+    name: str, omb: dict[str, Json], detailed: dict[str, Json], labels: dict[str, None]
+) -> Json:
+    if not labels:
+        return {}
+    parts: list[Json] = [{"url": "ombCategory", **value} for value in omb.values()]
+    parts += ({"url": "detailed", **value} for value in detailed.values())
+    parts.append({"url": "text", "valueString": ", ".join(labels)})
+    return {"url": f"{_US_CORE}/{name}", "extension": parts}
+
+
+def related_person(source: resources_pb2.RelatedPerson, links: Links) -> Json:
+    """R4 RelatedPerson."""
+    return {
+        "patient": links.subject(),
+        "relationship": concepts(source.relationships),
+        "name": human_names(source.names),
+        "telecom": telecoms(source.telecoms),
+        "gender": coded(source.gender, codes.GENDER),
+        "birthDate": times.date(source.birth_date),
+        "address": addresses(source.addresses),
+        "period": period(source.period),
+    }
+
+
+def practitioner(source: resources_pb2.Practitioner, _links: Links) -> Json:
+    """R4 Practitioner."""
+    return {
+        "name": human_names(source.names),
+        "telecom": telecoms(source.telecoms),
+        "address": addresses(source.addresses),
+        "qualification": [{"code": made} for made in concepts(source.qualifications)],
+    }
+
+
+def organization(source: resources_pb2.Organization, _links: Links) -> Json:
+    """R4 Organization; nothing of it is ever of use "home" (invariants org-2 and org-3)."""
+    made_telecoms, made_addresses = telecoms(source.telecoms), addresses(source.addresses)
+    for made in (*made_telecoms, *made_addresses):
+        if made.get("use") == "home":
+            del made["use"]
+    return {
+        "type": concepts(source.types),
+        "name": text(source.name),
+        "telecom": made_telecoms,
+        "address": made_addresses,
+    }
+
+
+def location(source: resources_pb2.Location, links: Links) -> Json:
+    """R4 Location."""
+    kind = coded(source.physical_type, codes.LOCATION_PHYSICAL_TYPE)
+    return {
+        "name": text(source.name),
+        "description": text(source.description),
+        "mode": coded(source.mode, codes.LOCATION_MODE),
+        "physicalType": {
+            "coding": [
+                {
+                    "system": "http://terminology.hl7.org/CodeSystem/location-physical-type",
+                    "code": kind,
+                }
+            ]
+        }
+        if kind
+        else {"text": words}
+        if (words := text(source.physical_type))
+        else None,
+        "partOf": links.one(source.part_of, LOCATION),
+    }

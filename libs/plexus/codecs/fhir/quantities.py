@@ -1,0 +1,90 @@
+"""Numbers and what is built of them: Quantity, Range, Ratio.
+
+Canonical numbers are text, so that no digit is lost; a FHIR decimal is a JSON number whose digits
+count (R4 2.24.0.1: "1.50" is not "1.5"). Neither float nor Decimal keeps them through orjson, so a
+number is an `orjson.Fragment` of checked JSON. What is no number keeps its words in an extension;
+`results` shows such an observation as text instead.
+"""
+
+import re
+from decimal import Decimal
+
+import orjson
+
+from plexus.api.canonical.v1 import datatypes_pb2 as canonical
+from plexus.codecs.fhir import codes
+from plexus.codecs.fhir.codes import coded
+from plexus.codecs.fhir.datatypes import Json, extension, filled, text, token
+from plexus.codecs.fhir.systems import system_uri
+
+__all__ = ["is_expressible", "is_upside_down", "number", "quantity", "range_words", "words"]
+
+_ORIGINAL_URL = "urn:plexus:extension:original-text"
+_LONGEST_NUMBER = 48
+# Exponents have two digits at most, so that no receiver's number type overflows.
+_NUMBER = re.compile(r"([+-]?)(?:0*([0-9]+)(?:\.([0-9]*))?|\.([0-9]+))(?:[eE]([+-]?[0-9]{1,2}))?")
+
+
+def _normal(value: str) -> str:
+    """`value` as a JSON number with all its digits, or "" where it is no decimal number."""
+    value = value.strip()
+    match = _NUMBER.fullmatch(value)
+    if match is None or len(value) > _LONGEST_NUMBER:
+        return ""
+    sign, whole, fraction, bare_fraction, exponent = match.groups()
+    made = f"-{whole or 0}" if sign == "-" else whole or "0"
+    if digits := fraction or bare_fraction:
+        made += f".{digits}"
+    return f"{made}e{exponent}" if exponent else made
+
+
+def number(value: str) -> orjson.Fragment | None:
+    """A FHIR decimal with the digits of `value`; ".5" and "+3" become "0.5" and "3"."""
+    made = _normal(value)
+    return orjson.Fragment(made) if made else None
+
+
+def words(source: canonical.Quantity) -> str:
+    """The amount as a person would write it: comparator, number, unit."""
+    amount = f"{source.comparator}{source.value}".strip()
+    return text(f"{amount} {source.unit or source.code}".strip())
+
+
+def is_expressible(source: canonical.Quantity, *, simple: bool = False) -> bool:
+    """True where a FHIR Quantity can say the same; a SimpleQuantity has no comparator (sqty-1)."""
+    if source.comparator and (simple or not coded(source.comparator, codes.COMPARATOR)):
+        return False
+    return not source.value or bool(_normal(source.value))
+
+
+def quantity(source: canonical.Quantity, *, simple: bool = True) -> Json:
+    """A SimpleQuantity, or a Quantity where not `simple`; {} where nothing is known.
+
+    A code without its system is sent as the unit (invariant qty-3).
+    """
+    unit, code = text(source.unit), token(source.code)
+    if not (source.value or unit or code):
+        return {}
+    if not is_expressible(source, simple=simple):
+        return filled({"extension": [extension(_ORIGINAL_URL, valueString=words(source))]})
+    system = system_uri(source.system) if code and source.system else ""
+    return filled(
+        {
+            "value": number(source.value) if source.value else None,
+            "comparator": coded(source.comparator, codes.COMPARATOR) if source.value else "",
+            "unit": unit or ("" if system else code),
+            "system": system,
+            "code": code if system else "",
+        }
+    )
+
+
+def is_upside_down(low: canonical.Quantity, high: canonical.Quantity) -> bool:
+    """True where `low` is above `high` (invariant rng-2), both being numbers."""
+    least, most = _normal(low.value), _normal(high.value)
+    return bool(least and most) and Decimal(least) > Decimal(most)
+
+
+def range_words(low: canonical.Quantity, high: canonical.Quantity) -> str:
+    """The range as a person would write it."""
+    return " - ".join(each for each in (words(low), words(high)) if each)

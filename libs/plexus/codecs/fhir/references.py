@@ -1,0 +1,113 @@
+"""References between FHIR resources that can never dangle.
+
+A target in the same output is pointed at; any other one is named by a logical reference
+(R4 References, "logical references": type and identifier, no address). A conditional reference would not do: a receiver that
+lacks the target would have to fail the whole transaction.
+Neighbour: `resources` makes a `Links` for one resource, `bundle` for all of an event.
+"""
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from plexus.api.canonical.v1 import datatypes_pb2 as canonical
+from plexus.codecs.fhir.datatypes import ABSENT, Json, filled, identifier, text
+from plexus.codecs.fhir.systems import PERSON_SYSTEM, RESOURCE_SYSTEM
+from plexus.ids import resource_id
+
+__all__ = ["FHIR_TYPES", "Links", "Target"]
+
+FHIR_TYPES: Mapping[str, str] = MappingProxyType(
+    {"Person": "Patient", "Allergy": "AllergyIntolerance"}
+)
+"""FHIR type of the canonical types that are named otherwise."""
+
+Target = tuple[str, str]
+"""FHIR type and canonical key."""
+
+PRACTITIONER = frozenset({"Practitioner", "PractitionerRole"})
+ORGANIZATION = frozenset({"Organization"})
+LOCATION = frozenset({"Location"})
+ENCOUNTER = frozenset({"Encounter"})
+SPECIMEN = frozenset({"Specimen"})
+AUTHOR = PRACTITIONER | ORGANIZATION | {"Patient", "RelatedPerson"}
+PERFORMER = PRACTITIONER | ORGANIZATION | {"CareTeam"}
+ANYBODY = AUTHOR | {"CareTeam", "Device"}
+
+_NOWHERE: Mapping[Target, str] = MappingProxyType({})
+
+
+class Links:
+    """What the resources of one output may point at.
+
+    Args:
+        tenant: whose resources they are.
+        person_id: the golden person whom they are about; empty where unknown.
+        targets: address of each resource that stands in the same output.
+        literal: point at other resources too, as `Type/id`; for a server that holds them all.
+    """
+
+    __slots__ = ("_ids", "_literal", "_person_id", "_targets", "_tenant")
+
+    def __init__(
+        self,
+        tenant: str,
+        person_id: str = "",
+        targets: Mapping[Target, str] = _NOWHERE,
+        *,
+        literal: bool = False,
+    ) -> None:
+        self._tenant = tenant
+        self._person_id = person_id
+        self._targets = targets
+        self._literal = literal
+        self._ids: dict[Target, str] = {}
+
+    def id(self, fhir_type: str, key: str) -> str:
+        """The FHIR id of a resource of this tenant."""
+        target = (fhir_type, key)
+        found = self._ids.get(target)
+        if found is None:
+            found = self._ids[target] = resource_id(self._tenant, fhir_type, key)
+        return found
+
+    def subject(self) -> Json:
+        """Reference to the patient, or its data-absent-reason."""
+        return self.patient(self._person_id) if self._person_id else dict(ABSENT)
+
+    def patient(self, person_id: str) -> Json:
+        """Reference to the Patient of a golden person."""
+        if address := self._address("Patient", person_id):
+            return {"reference": address}
+        return {"type": "Patient", "identifier": {"system": PERSON_SYSTEM, "value": person_id}}
+
+    def one(self, source: canonical.Reference, permitted: frozenset[str]) -> Json:
+        """A reference to one of the `permitted` types; {} where nothing is known.
+
+        A target of another type is named by its display only: R4 does not allow to point at it.
+        """
+        display = text(source.display)
+        fhir_type = FHIR_TYPES.get(source.type, source.type)
+        if fhir_type and fhir_type not in permitted:
+            return {"display": display} if display else {}
+        key = source.key
+        if key and fhir_type and (address := self._address(fhir_type, key)):
+            return {"reference": address, "display": display} if display else {"reference": address}
+        known: Json
+        if key and fhir_type and fhir_type != "Patient":
+            known = {"system": RESOURCE_SYSTEM, "value": self.id(fhir_type, key)}
+        else:
+            known = identifier(source.identifier)
+        if not known and not display:
+            return {}
+        return filled({"type": fhir_type, "identifier": known, "display": display})
+
+    def many(self, sources: Iterable[canonical.Reference], permitted: frozenset[str]) -> list[Json]:
+        """All that are known."""
+        return [made for each in sources if (made := self.one(each, permitted))]
+
+    def _address(self, fhir_type: str, key: str) -> str:
+        if address := self._targets.get((fhir_type, key)):
+            return address
+        if self._literal and (fhir_type != "Patient" or key == self._person_id):
+            return f"{fhir_type}/{self.id(fhir_type, key)}"
+        return ""

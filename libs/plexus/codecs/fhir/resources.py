@@ -1,0 +1,123 @@
+"""One canonical resource as one FHIR R4 resource.
+
+The table `_RENDERERS` is the whole map from canonical to FHIR types. Each renderer gives the
+members that are its own; what all resources share is added here: type, id, and an identifier of our
+own that conditional updates and logical references find it by. Nothing here depends on the message
+that brought the resource, so a retry makes the same bytes.
+Neighbours: `bundle` renders all resources of an event; the renderers stand in a module per subject.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from plexus.api.canonical.v1.resources_pb2 import Resource
+from plexus.codecs.fhir import clinical, medications, opaque, people, results, visits
+from plexus.codecs.fhir.datatypes import Json, filled, identifiers
+from plexus.codecs.fhir.references import Links
+from plexus.codecs.fhir.systems import PERSON_SYSTEM, RESOURCE_SYSTEM
+from plexus.errors import InvalidMessage, Reason
+
+__all__ = ["Content", "content_of", "render_resource", "rendered"]
+
+# The message's class follows from the oneof's member, which a type checker cannot see.
+_Renderer = Callable[[Any, Links], Json]
+
+_RENDERERS: dict[str, tuple[str, _Renderer]] = {
+    "person": ("Patient", people.patient),
+    "related_person": ("RelatedPerson", people.related_person),
+    "encounter": ("Encounter", visits.encounter),
+    "observation": ("Observation", results.observation),
+    "diagnostic_report": ("DiagnosticReport", results.diagnostic_report),
+    "service_request": ("ServiceRequest", results.service_request),
+    "specimen": ("Specimen", results.specimen),
+    "appointment": ("Appointment", visits.appointment),
+    "coverage": ("Coverage", visits.coverage),
+    "allergy": ("AllergyIntolerance", clinical.allergy),
+    "condition": ("Condition", clinical.condition),
+    "medication_request": ("MedicationRequest", medications.medication_request),
+    "medication_administration": (
+        "MedicationAdministration",
+        medications.medication_administration,
+    ),
+    "immunization": ("Immunization", medications.immunization),
+    "procedure": ("Procedure", clinical.procedure),
+    "document_reference": ("DocumentReference", clinical.document_reference),
+    "practitioner": ("Practitioner", people.practitioner),
+    "organization": ("Organization", people.organization),
+    "location": ("Location", people.location),
+}
+
+
+class Content(NamedTuple):
+    """What a canonical resource holds, looked at once."""
+
+    fhir_type: str
+    message: Any
+    render: _Renderer
+    original: Json | None
+    """A FHIR resource that goes out as itself."""
+
+
+def content_of(resource: Resource) -> Content:
+    """The FHIR type of a resource and how to render it.
+
+    Raises:
+        InvalidMessage: it has no content or no key, so it has no place in a record.
+    """
+    kind = resource.WhichOneof("content")
+    if kind is None or not resource.key:
+        raise InvalidMessage(
+            "a canonical resource needs a content and a key",
+            reason=Reason.REASON_RENDERING_FAILED,
+        )
+    message = getattr(resource, kind)
+    if kind == "opaque":
+        original = opaque.original(message)
+        fhir_type = "Basic" if original is None else str(original["resourceType"])
+        return Content(fhir_type, message, opaque.basic, original)
+    fhir_type, render = _RENDERERS[kind]
+    return Content(fhir_type, message, render, None)
+
+
+def rendered(content: Content, own: Json, resource_id: str, links: Links) -> Json:
+    """The FHIR resource; `own` is the identifier that we know it by, `resource_id` may be ""."""
+    made: Json = {"resourceType": content.fhir_type}
+    if resource_id:
+        made["id"] = resource_id
+    if content.original is not None:
+        body = opaque.readdressed(content.original, links)
+        others = body.pop("identifier", None)
+        made["identifier"] = [own, *(others if isinstance(others, list) else ())]
+        return made | body
+    if content.fhir_type == "Basic":
+        made["identifier"] = [own]
+    else:
+        made["identifier"] = [own, *identifiers(content.message.identifiers)]
+    return made | filled(content.render(content.message, links))
+
+
+def render_resource(
+    resource: Resource, tenant: str, *, person_id: str = "", literal: bool = False
+) -> dict[str, object]:
+    """The FHIR R4 JSON object of one resource, for `orjson` to write: numbers are fragments.
+
+    Args:
+        resource: what to render; its `deleted` mark is the caller's to heed.
+        tenant: whose resource it is; the id is made of tenant, FHIR type and key.
+        person_id: the golden person whom it is about. A Patient is keyed by it. Where it is not
+            given, a required subject is said to be absent.
+        literal: point at other resources as `Type/id`, for a server that holds them all, instead
+            of naming them by identifier.
+
+    Raises:
+        InvalidMessage: the resource has no content or no key.
+    """
+    content = content_of(resource)
+    links = Links(tenant, person_id, literal=literal)
+    key = resource.key
+    if content.fhir_type == "Patient":
+        key = person_id or key
+        own: Json = {"system": PERSON_SYSTEM, "value": key}
+    else:
+        own = {"system": RESOURCE_SYSTEM, "value": links.id(content.fhir_type, key)}
+    return rendered(content, own, links.id(content.fhir_type, key), links)

@@ -1,0 +1,162 @@
+"""Observation, DiagnosticReport, ServiceRequest and Specimen: what was asked for and found."""
+
+from collections.abc import Iterable
+
+from plexus.api.canonical.v1 import datatypes_pb2, resources_pb2
+from plexus.codecs.fhir import codes, times
+from plexus.codecs.fhir.codes import coded
+from plexus.codecs.fhir.datatypes import (
+    ABSENT_CONCEPT,
+    Json,
+    annotations,
+    attachment,
+    concept,
+    concept_label,
+    concepts,
+    extension,
+    filled,
+    identifier,
+    identifiers,
+    span,
+    text,
+)
+from plexus.codecs.fhir.references import (
+    ANYBODY,
+    ENCOUNTER,
+    ORGANIZATION,
+    PERFORMER,
+    PRACTITIONER,
+    SPECIMEN,
+    Links,
+)
+from plexus.codecs.fhir.values import observation_value, reference_range
+
+__all__ = ["diagnostic_report", "observation", "period_or_time", "service_request", "specimen"]
+
+_SUB_ID_URL = "http://hl7.org/fhir/StructureDefinition/observation-v2-subid"
+# An element that only R5 has, under the URL that HL7 gives it for use in R4.
+_NOTE_URL = "http://hl7.org/fhir/5.0/StructureDefinition/extension-DiagnosticReport.note"
+_DEVICE_URL = "urn:plexus:extension:further-device"
+_REQUEST = frozenset({"ServiceRequest", "CarePlan", "MedicationRequest", "NutritionOrder"})
+_BASED_ON = _REQUEST | {"DeviceRequest", "ImmunizationRecommendation"}
+_REPORT_BASED_ON = _REQUEST | {"ImmunizationRecommendation"}
+_OBSERVER = PERFORMER | {"Patient", "RelatedPerson"}
+_ORDERER = PRACTITIONER | ORGANIZATION | {"Patient", "RelatedPerson", "Device"}
+_FILLER = ANYBODY | {"HealthcareService"}
+
+
+def observation(source: resources_pb2.Observation, links: Links) -> Json:
+    """R4 Observation."""
+    value, more = observation_value(source.value)
+    devices = identifiers(source.devices)
+    more += (
+        extension(_DEVICE_URL, valueReference={"type": "Device", "identifier": each})
+        for each in devices[1:]
+    )
+    if sub_id := text(source.sub_id):
+        part = {"url": "original-sub-identifier", "valueString": sub_id}
+        more.append({"url": _SUB_ID_URL, "extension": [part]})
+    return {
+        "extension": more,
+        "basedOn": links.many(source.based_on, _BASED_ON),
+        "status": coded(source.status, codes.OBSERVATION_STATUS, "unknown"),
+        "category": concepts(source.categories),
+        "code": concept(source.code) or ABSENT_CONCEPT,
+        "subject": links.subject(),
+        "encounter": links.one(source.encounter, ENCOUNTER),
+        "effectiveDateTime": times.date_time(source.effective_time),
+        "issued": times.instant(source.issued),
+        "performer": links.many(source.performers, _OBSERVER),
+        **value,
+        "dataAbsentReason": None if value else concept(source.absent_reason),
+        "interpretation": concepts(source.interpretations),
+        "note": annotations(source.notes),
+        "bodySite": concept(source.body_site),
+        "method": _joined(source.methods),
+        "specimen": links.one(source.specimen, SPECIMEN),
+        "device": {"type": "Device", "identifier": devices[0]} if devices else None,
+        "referenceRange": [
+            made for each in source.reference_ranges if (made := reference_range(each))
+        ],
+    }
+
+
+def _joined(methods: Iterable[datatypes_pb2.Concept]) -> Json:
+    """R4 has room for one method: several become one concept with all codings and words."""
+    made = [(each, found) for each in methods if (found := concept(each))]
+    if len(made) < 2:
+        return made[0][1] if made else {}
+    codings = [each for _, found in made for each in _list(found.get("coding"))]
+    return filled({"coding": codings, "text": "; ".join(concept_label(each) for each, _ in made)})
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
+def period_or_time(member: str, source: datatypes_pb2.Period) -> Json:
+    """`member`Period, or `member`DateTime where only the start is known."""
+    made = span(source.start, source.end)
+    if "end" in made:
+        return {f"{member}Period": made}
+    return {f"{member}DateTime": made["start"]} if made else {}
+
+
+def diagnostic_report(source: resources_pb2.DiagnosticReport, links: Links) -> Json:
+    """R4 DiagnosticReport."""
+    return {
+        "extension": [
+            {"url": _NOTE_URL, "valueAnnotation": each} for each in annotations(source.notes)
+        ],
+        "basedOn": links.many(source.based_on, _REPORT_BASED_ON),
+        "status": coded(source.status, codes.REPORT_STATUS, "unknown"),
+        "category": concepts(source.categories),
+        "code": concept(source.code) or ABSENT_CONCEPT,
+        "subject": links.subject(),
+        "encounter": links.one(source.encounter, ENCOUNTER),
+        **period_or_time("effective", source.effective),
+        "issued": times.instant(source.issued),
+        "performer": links.many(source.performers, PERFORMER),
+        "resultsInterpreter": links.many(source.interpreters, PERFORMER),
+        "specimen": links.many(source.specimens, SPECIMEN),
+        "result": links.many(source.results, frozenset({"Observation"})),
+        "conclusion": text(source.conclusion),
+        "presentedForm": [made for each in source.presented_forms if (made := attachment(each))],
+    }
+
+
+def service_request(source: resources_pb2.ServiceRequest, links: Links) -> Json:
+    """R4 ServiceRequest; an order unless its intent says otherwise."""
+    return {
+        "requisition": identifier(source.requisition),
+        "status": coded(source.status, codes.REQUEST_STATUS, "unknown"),
+        "intent": coded(source.intent, codes.REQUEST_INTENT, "order"),
+        "category": concepts(source.categories),
+        "priority": coded(source.priority, codes.REQUEST_PRIORITY),
+        "code": concept(source.code),
+        "subject": links.subject(),
+        "encounter": links.one(source.encounter, ENCOUNTER),
+        **period_or_time("occurrence", source.occurrence),
+        "authoredOn": times.date_time(source.authored_on),
+        "requester": links.one(source.requester, _ORDERER),
+        "performer": links.many(source.performers, _FILLER),
+        "reasonCode": concepts(source.reasons),
+        "note": annotations(source.notes),
+    }
+
+
+def specimen(source: resources_pb2.Specimen, links: Links) -> Json:
+    """R4 Specimen."""
+    return {
+        "status": coded(source.status, codes.SPECIMEN_STATUS),
+        "type": concept(source.type),
+        "subject": links.subject(),
+        "receivedTime": times.date_time(source.received_time),
+        "collection": filled(
+            {
+                **period_or_time("collected", source.collected),
+                "bodySite": concept(source.body_site),
+            }
+        ),
+        "note": annotations(source.notes),
+    }

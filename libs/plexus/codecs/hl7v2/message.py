@@ -1,0 +1,401 @@
+"""The read message: segments split once, fields on first access, values decoded when asked for.
+
+A message keeps its text as it was written; every accessor is a view of it. So nothing is lost by
+reading, whatever nobody asks for costs nothing, and every field can be found again in the original
+bytes (`Segment.span`). Numbers are 1-based as in the standard, out-of-range is absent, absent is
+"" and the HL7 null is `NULL` (2.5.3). `reader` makes these objects.
+"""
+
+from array import array
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from plexus.api.canonical.v1.event_pb2 import Issue
+from plexus.codecs.hl7v2.charsets import byte_offsets
+from plexus.codecs.hl7v2.escapes import Separators, unescape
+
+__all__ = ["NULL", "Leaf", "Message", "Origin", "Segment", "Value", "leaves"]
+
+NULL = '""'
+"""A field that is to be deleted at the receiver, not one that is absent (2.5.3)."""
+
+_HEADERS = frozenset({"MSH", "FHS", "BHS"})
+
+
+class Origin:
+    """What all views of one message share: separators, codec, and the way back to the bytes."""
+
+    __slots__ = ("_offsets", "base", "charset", "content", "separators", "text")
+
+    def __init__(
+        self, content: bytes, base: int, text: str, charset: str, separators: Separators
+    ) -> None:
+        """Keep how `text` was decoded with `charset` from `content` after `base` bytes."""
+        self.content = content
+        self.base = base
+        self.text = text
+        self.charset = charset
+        self.separators = separators
+        self._offsets: array[int] | None = None
+
+    def decode(self, text: str) -> str:
+        """Resolve the escape sequences of one value."""
+        mark = self.separators.escape
+        if mark and mark in text:
+            return unescape(text, self.separators, self.charset)
+        return text
+
+    def byte_offset(self, at: int) -> int:
+        """Offset in the original content of the character at that place of the text."""
+        if len(self.text) == len(self.content) - self.base:
+            return self.base + at
+        if self.charset.startswith("utf-"):
+            return self.base + len(self.text[:at].encode(self.charset))
+        if self._offsets is None:
+            self._offsets = byte_offsets(self.content[self.base :], self.charset)
+        return self.base + self._offsets[at]
+
+
+class Value:
+    """One repetition of a field, or a component seen as a value of its own."""
+
+    __slots__ = ("_level", "_origin", "_parts", "text")
+
+    def __init__(self, text: str, origin: Origin, level: int = 0) -> None:
+        """See `text` as a repetition (level 0), a component (1) or a subcomponent (2)."""
+        self.text = text
+        """As written, escapes and all."""
+        self._origin = origin
+        self._level = level
+        self._parts: list[str] | None = None
+
+    @property
+    def is_null(self) -> bool:
+        """Whether the entire value is the HL7 null."""
+        return self.text == NULL
+
+    def get(self, component: int = 1, subcomponent: int = 1) -> str:
+        """Decoded text of a subcomponent; "" where absent, `NULL` for the HL7 null."""
+        parts = self._split()
+        if not 0 < component <= len(parts):
+            return ""
+        text = parts[component - 1]
+        below = self._origin.separators.subcomponent if self._level == 0 else ""
+        if below and below in text:
+            pieces = text.split(below)
+            if not 0 < subcomponent <= len(pieces):
+                return ""
+            text = pieces[subcomponent - 1]
+        elif subcomponent != 1:
+            return ""
+        return self._origin.decode(text)
+
+    def component(self, n: int) -> "Value":
+        """Component n as a value of its own, whose components are the subcomponents."""
+        parts = self._split()
+        text = parts[n - 1] if 0 < n <= len(parts) else ""
+        return Value(text, self._origin, self._level + 1)
+
+    def component_count(self) -> int:
+        """Number of components as written, trailing empty ones included; 0 if empty."""
+        return len(self._split()) if self.text else 0
+
+    def whole(self) -> str:
+        """Decoded text of the entire value, separators as written.
+
+        For text types, where senders leave separators unescaped.
+        """
+        return self._origin.decode(self.text)
+
+    def _split(self) -> list[str]:
+        if self._parts is None:
+            separators = self._origin.separators
+            if self._level == 0:
+                separator = separators.component
+            elif self._level == 1:
+                separator = separators.subcomponent
+            else:
+                separator = ""
+            self._parts = self.text.split(separator) if separator else [self.text]
+        return self._parts
+
+
+class Segment:
+    """One segment.
+
+    Attributes:
+        name: the first three characters, for example "PID".
+        index: 1-based ordinal among the segments of that name.
+        position: 0-based position in the message.
+        text: as written, without its terminator.
+    """
+
+    __slots__ = ("_fields", "_origin", "_start", "index", "name", "position", "text")
+
+    def __init__(
+        self, name: str, index: int, position: int, text: str, start: int, origin: Origin
+    ) -> None:
+        """View `text`, which begins at character `start` of the message."""
+        self.name = name
+        self.index = index
+        self.position = position
+        self.text = text
+        self._start = start
+        self._origin = origin
+        self._fields: list[str] | None = None
+
+    def get(
+        self, field: int, component: int = 1, subcomponent: int = 1, repetition: int = 1
+    ) -> str:
+        """Decoded text; "" where absent, `NULL` for the HL7 null.
+
+        Fields of MSH count as in the standard: MSH-1 is the field separator, MSH-2 the encoding
+        characters, which are given as written.
+        """
+        fields = self._fields
+        if fields is None:
+            fields = self._split()
+        if not 0 < field < len(fields):
+            return ""
+        text = fields[field]
+        if not text:
+            return ""
+        separators = self._origin.separators
+        if field < 3 and self.name in _HEADERS:
+            return text if component == subcomponent == repetition == 1 else ""
+        separator = separators.repetition
+        if separator and separator in text:
+            parts = text.split(separator)
+            if not 0 < repetition <= len(parts):
+                return ""
+            text = parts[repetition - 1]
+        elif repetition != 1:
+            return ""
+        separator = separators.component
+        if separator and separator in text:
+            parts = text.split(separator)
+            if not 0 < component <= len(parts):
+                return ""
+            text = parts[component - 1]
+        elif component != 1:
+            return ""
+        separator = separators.subcomponent
+        if separator and separator in text:
+            parts = text.split(separator)
+            if not 0 < subcomponent <= len(parts):
+                return ""
+            text = parts[subcomponent - 1]
+        elif subcomponent != 1:
+            return ""
+        mark = separators.escape
+        if mark and mark in text:
+            return unescape(text, separators, self._origin.charset)
+        return text
+
+    def repetitions(self, field: int) -> list[Value]:
+        """The repetitions in order, empty ones between others included; [] where absent."""
+        text = self.raw(field)
+        if not text:
+            return []
+        origin = self._origin
+        separator = origin.separators.repetition
+        if field < 3 and self.name in _HEADERS:
+            return [Value(text, origin, 3)]
+        if separator and separator in text:
+            return [Value(part, origin) for part in text.split(separator)]
+        return [Value(text, origin)]
+
+    def raw(self, field: int) -> str:
+        """The field as written; "" where absent."""
+        fields = self._fields
+        if fields is None:
+            fields = self._split()
+        return fields[field] if 0 < field < len(fields) else ""
+
+    def whole(self, field: int) -> str:
+        """Decoded text of the entire field, separators of every level as written."""
+        if field < 3 and self.name in _HEADERS:
+            return self.raw(field)
+        return self._origin.decode(self.raw(field))
+
+    def field_count(self) -> int:
+        """Number of fields as written, trailing empty ones included."""
+        return len(self._fields or self._split()) - 1
+
+    def span(self, field: int) -> tuple[int, int]:
+        """Byte offsets [start, end) of the field in the original content.
+
+        An absent field is an empty span at the end of the segment.
+        """
+        fields = self._fields or self._split()
+        if not 0 < field < len(fields):
+            start = end = self._start + len(self.text)
+        elif self.name in _HEADERS:
+            # MSH-1 is the separator itself, so it takes no separator of its own.
+            start = self._start + len(fields[0])
+            if field > 1:
+                start += 1 + sum(len(text) + 1 for text in fields[2:field])
+            end = start + len(fields[field])
+        else:
+            start = self._start + sum(len(text) + 1 for text in fields[:field])
+            end = start + len(fields[field])
+        return self._origin.byte_offset(start), self._origin.byte_offset(end)
+
+    def decode(self, text: str) -> str:
+        """Resolve the escape sequences of one value of this segment."""
+        return self._origin.decode(text)
+
+    def fields(self) -> Sequence[str]:
+        """All fields as written, by their number; number 0 is the name.
+
+        Text lines that follow a segment without fields stand with its name.
+        """
+        return self._fields or self._split()
+
+    def _split(self) -> list[str]:
+        separator = self._origin.separators.field
+        fields = self.text.split(separator)
+        if self.name in _HEADERS:
+            fields.insert(1, separator)
+        self._fields = fields
+        return fields
+
+
+class Message:
+    """One message.
+
+    Attributes:
+        segments: all of them in order, unknown and local ones included.
+        msh: the first MSH segment.
+        charset: the Python codec that the text was decoded with.
+        charset_declared: MSH-18, first repetition, as written.
+        separators: of this message.
+        issues: what was wrong with the bytes.
+        preamble: bytes before the MSH segment, byte order mark excluded; mostly empty.
+        bom: the byte order mark, or empty.
+    """
+
+    __slots__ = (
+        "_by_name",
+        "bom",
+        "charset",
+        "charset_declared",
+        "issues",
+        "msh",
+        "preamble",
+        "segments",
+        "separators",
+    )
+
+    def __init__(
+        self,
+        segments: Sequence[Segment],
+        by_name: dict[str, list[Segment]],
+        origin: Origin,
+        *,
+        charset_declared: str,
+        issues: list[Issue],
+        bom: bytes,
+    ) -> None:
+        """Hold what `reader.read` found; the first segment is MSH."""
+        self.segments = segments
+        self._by_name = by_name
+        self.msh = segments[0]
+        self.charset = origin.charset
+        self.charset_declared = charset_declared
+        self.separators = origin.separators
+        self.issues = issues
+        self.bom = bom
+        self.preamble = origin.content[len(bom) : origin.base]
+
+    def first(self, name: str) -> Segment | None:
+        """The first segment of that name."""
+        found = self._by_name.get(name)
+        return found[0] if found else None
+
+    def all(self, name: str) -> list[Segment]:
+        """All segments of that name, in order."""
+        return list(self._by_name.get(name, ()))
+
+    def _header(self, field: int, component: int = 1) -> str:
+        text = self.msh.get(field, component)
+        return "" if text == NULL else text.strip()
+
+    @property
+    def code(self) -> str:
+        """MSH-9.1, for example "ADT"."""
+        return self._header(9, 1)
+
+    @property
+    def trigger(self) -> str:
+        """MSH-9.2, for example "A01"."""
+        return self._header(9, 2)
+
+    @property
+    def structure(self) -> str:
+        """MSH-9.3, for example "ADT_A01"; often absent."""
+        return self._header(9, 3)
+
+    @property
+    def type(self) -> str:
+        """Code and trigger as the standard writes them, for example "ADT^A01"."""
+        trigger = self.trigger
+        return f"{self.code}^{trigger}" if trigger else self.code
+
+    @property
+    def control_id(self) -> str:
+        """MSH-10."""
+        return self._header(10)
+
+    @property
+    def processing_id(self) -> str:
+        """MSH-11.1: P, T or D."""
+        return self._header(11)
+
+    @property
+    def version(self) -> str:
+        """MSH-12.1, for example "2.5.1"."""
+        return self._header(12)
+
+
+class Leaf(NamedTuple):
+    """One populated place: "PID[1]-3[2].4.1" is segment[index]-field[repetition].component.sub."""
+
+    location: str
+    value: str
+
+
+def leaves(message: Message) -> Iterator[Leaf]:
+    """Give every populated leaf in the order written, HL7 nulls included.
+
+    Together with their locations they hold all that the message says, so whoever counts what was
+    used of them knows what was not.
+    """
+    separators = message.separators
+    repetition, component, below = (
+        separators.repetition,
+        separators.component,
+        separators.subcomponent,
+    )
+    for segment in message.segments:
+        name = f"{segment.name}[{segment.index}]"
+        for field, text in enumerate(segment.fields()):
+            if not field:
+                if text != segment.name:
+                    yield Leaf(f"{name}-0", text[len(segment.name) :])
+                continue
+            if not text:
+                continue
+            if field < 3 and segment.name in _HEADERS:
+                yield Leaf(f"{name}-{field}[1].1.1", text)
+                continue
+            values = text.split(repetition) if repetition else [text]
+            for nth, value in enumerate(values, 1):
+                place = f"{name}-{field}[{nth}]"
+                for n, part in enumerate(value.split(component) if component else [value], 1):
+                    if below and below in part:
+                        for m, piece in enumerate(part.split(below), 1):
+                            if piece:
+                                yield Leaf(f"{place}.{n}.{m}", segment.decode(piece))
+                    elif part:
+                        yield Leaf(f"{place}.{n}.1", segment.decode(part))

@@ -1,0 +1,141 @@
+"""The journal in PostgreSQL. Neighbour: `journal`, which says what is promised."""
+
+import contextlib
+import datetime
+import uuid
+import zlib
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+
+from plexus.errors import Fenced
+from plexus.store.database import Connection, Database, Record
+from plexus.store.journal import Done, Entry, Journal, Mark, Transaction
+
+__all__ = ["PostgresJournal"]
+
+
+class PostgresJournal(Journal):
+    """The journal in a service's schema."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def claim(self, units: Collection[str]) -> dict[str, int]:
+        if not units:
+            return {}
+        async with self._database.transaction() as connection:
+            rows = await connection.fetch(
+                "INSERT INTO fence (unit, epoch) SELECT u, 1 FROM unnest($1::text[]) u ORDER BY u"
+                " ON CONFLICT (unit) DO UPDATE SET epoch = fence.epoch + 1"
+                " RETURNING unit, epoch",
+                sorted(units),
+            )
+        return {row["unit"]: row["epoch"] for row in rows}
+
+    async def marks(self, units: Collection[str]) -> dict[str, Mark]:
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                "SELECT unit, incarnation, sequence, published FROM fence"
+                " WHERE unit = ANY($1::text[])",
+                list(units),
+            )
+        return {
+            row["unit"]: Mark(row["incarnation"], row["sequence"], row["published"]) for row in rows
+        }
+
+    async def unpublished(self, units: Collection[str], limit: int) -> list[Entry]:
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                "SELECT j.* FROM fence f JOIN journal j ON j.unit = f.unit"
+                " WHERE j.unit = ANY($1::text[]) AND j.era = f.era AND j.sequence > f.published"
+                " ORDER BY j.sequence LIMIT $2",
+                list(units),
+                limit,
+            )
+        return [_entry(row) for row in rows]
+
+    @contextlib.asynccontextmanager
+    async def transaction(self, epochs: Mapping[str, int]) -> AsyncIterator[Transaction]:
+        async with self._database.transaction() as connection:
+            yield _PostgresTransaction(connection, epochs)
+
+    async def purge(self, before: datetime.datetime) -> int:
+        async with self._database.connection() as connection:
+            status = await connection.execute("DELETE FROM journal WHERE at < $1", before)
+        return int(status.rsplit(" ", 1)[1])
+
+
+class _PostgresTransaction(Transaction):
+    def __init__(self, connection: Connection, epochs: Mapping[str, int]) -> None:
+        self._connection = connection
+        self._epochs = epochs
+
+    @property
+    def connection(self) -> Connection:
+        return self._connection
+
+    async def seen(self, messages: Collection[Done]) -> dict[Done, Entry]:
+        if not messages:
+            return {}
+        rows = await self._connection.fetch(
+            "SELECT * FROM journal WHERE message_id = ANY($1::uuid[])",
+            [uuid.UUID(done.message_id) for done in messages],
+        )
+        entries = (_entry(row) for row in rows)
+        wanted = set(messages)
+        return {entry.done: entry for entry in entries if entry.done in wanted}
+
+    async def commit(self, entries: Sequence[Entry], marks: Mapping[str, Mark]) -> None:
+        if entries:
+            await self._connection.executemany(
+                "INSERT INTO journal"
+                " (message_id, kind, key, attempt, unit, era, sequence, streams, outputs, custody)"
+                " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+                " ON CONFLICT (message_id, kind, key) DO UPDATE SET attempt = excluded.attempt,"
+                " unit = excluded.unit, era = excluded.era, sequence = excluded.sequence, at = now(),"
+                " streams = excluded.streams, outputs = excluded.outputs,"
+                " custody = excluded.custody",
+                [
+                    (
+                        uuid.UUID(entry.done.message_id),
+                        entry.done.kind,
+                        entry.done.key,
+                        entry.attempt,
+                        entry.unit,
+                        _era(marks[entry.unit].incarnation),
+                        entry.sequence,
+                        [stream for stream, _ in entry.outputs],
+                        [data for _, data in entry.outputs],
+                        entry.custody,
+                    )
+                    for entry in entries
+                ],
+            )
+        units = sorted(self._epochs)
+        # Sorted, so that two owners who fight over units cannot deadlock; a higher epoch in any
+        # row means that this owner has been replaced.
+        rows = await self._connection.fetch(
+            "UPDATE fence f SET incarnation = n.incarnation, era = n.era, sequence = n.sequence,"
+            " published = n.published"
+            " FROM (SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::integer[],"
+            " $5::bigint[], $6::bigint[])"
+            " AS t (unit, epoch, incarnation, era, sequence, published)) n"
+            " WHERE f.unit = n.unit AND f.epoch = n.epoch RETURNING f.unit",
+            units,
+            [self._epochs[unit] for unit in units],
+            [marks[unit].incarnation for unit in units],
+            [_era(marks[unit].incarnation) for unit in units],
+            [marks[unit].sequence for unit in units],
+            [marks[unit].published for unit in units],
+        )
+        if len(rows) != len(units):
+            raise Fenced("another owner has claimed a shard of this batch")
+
+
+def _era(incarnation: str) -> int:
+    return zlib.crc32(incarnation.encode()) >> 1
+
+
+def _entry(row: Record) -> Entry:
+    done = Done(str(row["message_id"]), row["kind"], row["key"])
+    outputs = tuple(zip(row["streams"], row["outputs"], strict=True))
+    return Entry(done, row["attempt"], row["unit"], row["sequence"], outputs, row["custody"])

@@ -1,0 +1,1 @@
+"""SQL files of the journal, applied by `plexus.store.migrations`."""

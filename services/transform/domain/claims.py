@@ -1,0 +1,38 @@
+"""Claims: which parts of a repetition have been read, as bits of an int.
+
+Component c has two bits: `whole(c)` says that all of it was read, `first(c)` that only its first
+subcomponent was. `ALL` covers the repetition with everything in it.
+"""
+
+from plexus.codecs.hl7v2 import Value
+
+__all__ = ["ALL", "MAPPED", "first", "nested", "whole"]
+
+ALL = -1
+"""The whole repetition has been read."""
+
+MAPPED = 1
+"""Something was mapped, whatever else the mask says. Component 0 does not exist."""
+
+
+def whole(component: int) -> int:
+    """All of the component."""
+    return 1 << (2 * component)
+
+
+def first(component: int) -> int:
+    """The first subcomponent only."""
+    return 2 << (2 * component)
+
+
+def nested(part: Value, mask: int, component: int) -> int:
+    """Claim of a component whose own parts were read as `mask` says; 0 unless all were.
+
+    A component read in part counts as unread: its leaves stay as residue beside what was mapped,
+    which repeats a little and loses nothing.
+    """
+    if mask != ALL:
+        for n in range(1, part.component_count() + 1):
+            if not (mask >> (2 * n)) & 3 and part.get(n):
+                return 0
+    return whole(component)

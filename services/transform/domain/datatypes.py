@@ -1,0 +1,204 @@
+"""Datatypes that are code and not maps, since their rules are more than places and conditions.
+
+Three kinds: a *text* function takes one leaf and gives what to store, "" where it is no such value;
+a *value* function takes a whole repetition or component and gives text; a *message* function fills
+a canonical message and gives the claim of what it read, 0 where it read nothing. `values` has those
+of observations, `places` the location. Rows cited are those of the HL7 V2-to-FHIR guide.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from plexus.api.canonical.v1.datatypes_pb2 import Concept, Telecom
+from plexus.codecs.hl7v2 import NULL, Value
+from plexus.errors import Reason
+from services.transform.domain.claims import MAPPED, first
+from services.transform.domain.tables import Table, v2_system
+from services.transform.domain.times import clock_time
+
+if TYPE_CHECKING:
+    from services.transform.domain.draft import Draft
+
+__all__ = ["TEXTS", "VALUES", "ConceptReader", "TelecomReader", "decimal"]
+
+_NUMBER = re.compile(r"([+-]?)(\d*)(?:\.(\d*))?", re.ASCII)
+_WHOLE_NUMBER = re.compile(r"\d{1,9}", re.ASCII)
+
+_TRIPLETS = ((1, 2, 3, 7), (4, 5, 6, 8), (10, 11, 12, 13))
+_TEXT = 9
+
+
+def decimal(text: str) -> str:
+    """The number as FHIR writes decimals, digits as sent; "" where it is none (HL7 NM, 2.A.46)."""
+    found = _NUMBER.fullmatch(text.strip())
+    if found is None or not (found[2] or found[3]):
+        return ""
+    sign = "-" if found[1] == "-" else ""
+    digits = found[2].lstrip("0") or "0"
+    return f"{sign}{digits}.{found[3]}" if found[3] else f"{sign}{digits}"
+
+
+def _string(text: str, _draft: "Draft") -> str:
+    return text
+
+
+def _date_time(text: str, draft: "Draft") -> str:
+    return draft.time(text)
+
+
+def _clock(text: str, _draft: "Draft") -> str:
+    return clock_time(text.strip())
+
+
+def _decimal(text: str, _draft: "Draft") -> str:
+    return decimal(text)
+
+
+def _whole_number(text: str, _draft: "Draft") -> str:
+    text = text.strip()
+    return text if _WHOLE_NUMBER.fullmatch(text) and int(text) else ""
+
+
+def _whole_text(value: Value, _draft: "Draft") -> str:
+    return value.whole()
+
+
+TEXTS: dict[str, Callable[[str, "Draft"], str]] = {
+    "ST": _string,
+    "DTM": _date_time,
+    "TM": _clock,
+    "NM": _decimal,
+    "SI": _whole_number,
+}
+"""Text functions by datatype. SI is a number from 1, for counting fields."""
+
+VALUES: dict[str, Callable[[Value, "Draft"], str]] = {"TX": _whole_text}
+"""Value functions by datatype."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConceptReader:
+    """CWE, CE, CNE, CF, IS as a Concept (CWE[CodeableConcept] 1-13), with a code table if given.
+
+    The sender's coding comes first and keeps the sender's own words. A code without a system that
+    the table knows is of the table's HL7 system; what the table makes of it is added as a further
+    coding, for it means the same.
+    """
+
+    systems: dict[str, str]
+    table: Table | None = None
+
+    def __call__(self, value: Value, concept: Concept, draft: "Draft") -> int:
+        """Fill the concept; the message function of CWE."""
+        mask = 0
+        get = value.get
+        count = value.component_count()
+        known: tuple[str, str, str] | None = None
+        for n_code, n_display, n_system, n_version in _TRIPLETS:
+            if n_code > count:
+                break
+            code, display = get(n_code), get(n_display) if n_display <= count else ""
+            if code == NULL:
+                code = ""
+            if display == NULL:
+                display = ""
+            if not code and not display:
+                continue
+            coding = concept.codings.add()
+            if code:
+                coding.code = code
+                mask |= first(n_code)
+            if display:
+                coding.display = display
+                mask |= first(n_display)
+            system = get(n_system) if n_system <= count else ""
+            if system and system != NULL:
+                mask |= first(n_system)
+                uri = self.systems.get(system) or v2_system(system)
+                if uri:
+                    coding.system = uri
+                    coding.system_name = system
+                else:
+                    coding.system_name = system
+            version = get(n_version) if n_version <= count else ""
+            if version and version != NULL:
+                coding.version = version
+                mask |= first(n_version)
+            table = self.table
+            if table is not None and n_code == 1 and code in table.codes:
+                if not coding.system and not coding.system_name:
+                    coding.system = table.system
+                known = table.codings.get(code)
+        if known is not None and not any(
+            coding.system == known[0] and coding.code == known[1] for coding in concept.codings
+        ):
+            coding = concept.codings.add()
+            coding.system, coding.code, coding.display = known
+        if count >= _TEXT:
+            text = get(_TEXT)
+            if text and text != NULL:
+                concept.text = text
+                mask |= first(_TEXT)
+        return mask
+
+
+@dataclass(frozen=True, slots=True)
+class TelecomReader:
+    """XTN as a Telecom (XTN[ContactPoint] 1-12).
+
+    The value is the first there is of: unformatted number (XTN.12), address (XTN.4), number as
+    written (XTN.1), number in parts (XTN.5-8). What was not chosen stays as residue.
+    """
+
+    uses: Table
+    equipment: Table
+
+    def __call__(self, value: Value, telecom: Telecom, draft: "Draft") -> int:
+        """Fill the contact point; the message function of XTN."""
+        parts = [""] + ["" if (t := value.get(n)) == NULL else t for n in range(1, 13)]
+        mask = MAPPED
+        equipment = parts[3]
+        system = self.equipment.codes.get(equipment, "")
+        is_address = system == "email"
+        if parts[12] and not is_address:
+            chosen: tuple[int, ...] = (12,)
+        elif parts[4] and (is_address or not equipment):
+            chosen = (4,)
+            system = system or "email"
+        elif parts[1]:
+            chosen = (1,)
+        elif parts[7]:
+            chosen = tuple(n for n in (5, 6, 7, 8) if parts[n])
+        elif parts[4]:
+            chosen = (4,)
+        else:
+            return 0
+        if len(chosen) == 1 and chosen[0] != 7:
+            telecom.value = parts[chosen[0]]
+        else:
+            country = f"+{parts[5].lstrip('+')} " if parts[5] else ""
+            area = f"{parts[6]} " if parts[6] else ""
+            extension = f" X{parts[8]}" if parts[8] else ""
+            telecom.value = f"{country}{area}{parts[7]}{extension}"
+        for n in chosen:
+            mask |= first(n)
+        if system == "mobile":
+            telecom.system, telecom.use = "phone", "mobile"
+        elif system:
+            telecom.system = system
+        if equipment and system:
+            mask |= first(3)
+        use = self.uses.codes.get(parts[2], "")
+        if use and telecom.use in {"", use}:
+            telecom.use = use
+            mask |= first(2)
+        elif parts[2] == "NET" and telecom.system == "email":
+            mask |= first(2)
+        elif parts[2]:
+            draft.pending = Reason.REASON_TABLE_VALUE
+        return mask
+
+
+MessageFunction = Callable[[Value, Any, "Draft"], int]

@@ -1,0 +1,202 @@
+"""What a conversion has in hand: the event in the making, who is near, and what has been read.
+
+Generated maps (see `generate`) and datatype functions write through it. Accounting: whenever a map
+has put a place into the event it claims it here, per repetition of a field (see `claims`); what
+nobody claimed becomes residue, leaf by leaf, at the end. So a rule that did not fire, a code that
+no table knows and a date that is none lose nothing.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from plexus.api.canonical.v1.datatypes_pb2 import Origin, Reference
+from plexus.api.canonical.v1.event_pb2 import SEVERITY_WARNING, CanonicalEvent
+from plexus.api.canonical.v1.resources_pb2 import Resource
+from plexus.codecs.hl7v2 import NULL, Leaf, Message, Segment, Value
+from plexus.errors import Reason
+from services.transform.domain import keys
+from services.transform.domain.claims import ALL
+from services.transform.domain.context import SourceContext
+from services.transform.domain.merging import absorb
+from services.transform.domain.times import date_time
+
+__all__ = ["FIELD_SHIFT", "POSITION_SHIFT", "Draft"]
+
+FIELD_SHIFT = 24
+"""A claim's place is position << POSITION_SHIFT | field << FIELD_SHIFT | repetition."""
+POSITION_SHIFT = 48
+
+_MAX_ISSUES = 200
+_DETAILS = {
+    Reason.REASON_DATA_TYPE: "The value is not of its datatype; kept as residue.",
+    Reason.REASON_TABLE_VALUE: "The code is not in the code table; kept as residue.",
+}
+
+Near = dict[str, Segment]
+MessageMap = Callable[[Value, Any, "Draft"], int]
+
+
+class Draft:
+    """One conversion. Not reusable."""
+
+    __slots__ = (
+        "_cited",
+        "_refs",
+        "_times",
+        "_zone",
+        "authority",
+        "context",
+        "control_id",
+        "event",
+        "near",
+        "pending",
+        "segment",
+        "taken",
+        "trigger",
+    )
+
+    def __init__(self, message: Message, context: SourceContext) -> None:
+        """Begin an empty event for the message."""
+        self.context = context
+        self.authority = context.authority
+        self.trigger = message.trigger
+        self.control_id = message.control_id
+        self.event = CanonicalEvent()
+        self.taken: defaultdict[int, int] = defaultdict(int)
+        self.near: Near = {}
+        self.segment = message.msh
+        self.pending: int = 0
+        self._zone = context.zone
+        self._times: dict[str, str] = {}
+        self._refs: dict[tuple[str, str, str], tuple[int, str, str]] = {}
+        self._cited: dict[str, Resource] = {}
+
+    # -- what generated maps call ---------------------------------------------------------------
+
+    def seek(self, name: str) -> Segment | None:
+        """The nearest segment of that name: of the same group, else the first of the message."""
+        return self.near.get(name)
+
+    def peek(self, name: str, field: int, component: int = 1, subcomponent: int = 1) -> str:
+        """Text of a place in a near segment; "" where absent or null."""
+        segment = self.near.get(name)
+        if segment is None:
+            return ""
+        text = segment.get(field, component, subcomponent)
+        return "" if text == NULL else text
+
+    def time(self, text: str) -> str:
+        """FHIR dateTime text; "" where the text is no time."""
+        known = self._times.get(text)
+        if known is None:
+            known = self._times[text] = date_time(text.strip(), self._zone)
+        return known
+
+    def blame(self, segment: Segment, field: int, reason: Reason.ValueType) -> None:
+        """Note that a value could not be mapped. The value itself never enters the text."""
+        self.pending = 0
+        if len(self.event.issues) < _MAX_ISSUES:
+            self.event.issues.add(
+                severity=SEVERITY_WARNING,
+                reason=reason,
+                location=f"{segment.name}[{segment.index}]-{field}",
+                detail=_DETAILS[reason],
+            )
+
+    def refer(self, kind: str, datatype: str, fill: MessageMap, value: Value, to: Reference) -> int:
+        """Make the resource that a value describes, once per message, and refer to it.
+
+        Returns the mask of what was read; 0 where the value describes nothing.
+        """
+        at = (kind, datatype, value.text)
+        found = self._refs.get(at)
+        if found is None:
+            resource = self.event.resources.add()
+            content = keys.content_of(resource, kind)
+            mask = fill(value, content, self)
+            if mask:
+                key, display = keys.cited_key(kind, content), keys.display_of(kind, content)
+                if not self.settle(resource, key):
+                    mask = 0
+                found = (mask, key, display)
+            else:
+                del self.event.resources[-1]
+                found = (0, "", "")
+            self._refs[at] = found
+        mask, key, display = found
+        if key:
+            to.type = kind
+            to.key = key
+            if display:
+                to.display = display
+        return mask if key else 0
+
+    def settle(self, resource: Resource, key: str) -> bool:
+        """Give the last resource of the event its key, or add it to the one that has it already.
+
+        Returns False where the two contradict each other, so that its leaves stay as residue.
+        """
+        known = self._cited.get(key)
+        if known is None:
+            resource.key = key
+            self._cited[key] = resource
+            return True
+        agreed = absorb(known, resource)
+        del self.event.resources[-1]
+        return agreed
+
+    def settled(self, key: str) -> Resource:
+        """The resource that has the key."""
+        return self._cited[key]
+
+    # -- at the end -----------------------------------------------------------------------------
+
+    def origin(self) -> Origin:
+        """Origin of all that the message says."""
+        return Origin(
+            source=self.context.source,
+            message_id=self.context.message_id,
+            time=self.event.event_time,
+        )
+
+    def leave(self, message: Message) -> None:
+        """Put every leaf that nobody claimed into the residue of the event."""
+        add = self.event.residue.add
+        for leaf in _unclaimed(message, self.taken):
+            add(location=leaf.location, value=leaf.value)
+
+
+def _unclaimed(message: Message, taken: dict[int, int]) -> Iterator[Leaf]:
+    subcomponent_mark = message.separators.subcomponent
+    for position, segment in enumerate(message.segments):
+        name = f"{segment.name}[{segment.index}]"
+        if rest := segment.unnamed():
+            yield Leaf(f"{name}-0", rest)
+        base = position << POSITION_SHIFT
+        start = 3 if segment.name == "MSH" else 1
+        for field in range(start, segment.field_count() + 1):
+            if not segment.raw(field):
+                continue
+            at = base | field << FIELD_SHIFT
+            for repetition, value in enumerate(segment.repetitions(field), 1):
+                text = value.text
+                if not text:
+                    continue
+                mask = taken.get(at | repetition, 0)
+                if mask == ALL:
+                    continue
+                place = f"{name}-{field}[{repetition}]"
+                for component in range(1, value.component_count() + 1):
+                    state = (mask >> (2 * component)) & 3
+                    if state & 1:
+                        continue
+                    part = value.component(component)
+                    if not part.text:
+                        continue
+                    if subcomponent_mark and subcomponent_mark in part.text:
+                        for n in range(2 if state else 1, part.component_count() + 1):
+                            if leaf := part.get(n):
+                                yield Leaf(f"{place}.{component}.{n}", leaf)
+                    elif not state:
+                        yield Leaf(f"{place}.{component}.1", part.whole())

@@ -1,0 +1,172 @@
+"""The values of observations that are code: numbers with comparators, units, ranges, documents.
+
+OBX[Observation] OBX-5 to OBX-7 and the datatype maps SN[Quantity], SN[Range], SN[Ratio],
+CWE[Quantity], ED[Attachment] and RP[Attachment] of the HL7 V2-to-FHIR guide. What does not fit
+gives 0, and the maps then fall back to text, so no result is lost for its form.
+"""
+
+import base64
+import binascii
+import re
+from typing import TYPE_CHECKING
+
+from plexus.api.canonical.v1.datatypes_pb2 import Attachment, Quantity
+from plexus.api.canonical.v1.resources_pb2 import ObservationValue, ReferenceRange
+from plexus.codecs.hl7v2 import NULL, Value
+from services.transform.domain.claims import ALL, MAPPED, first
+from services.transform.domain.datatypes import decimal
+
+if TYPE_CHECKING:
+    from services.transform.domain.draft import Draft
+
+__all__ = ["document", "pointer", "reference_range", "structured_number", "units"]
+
+_UCUM = "http://unitsofmeasure.org"
+_COMPARATORS = frozenset({"<", "<=", ">=", ">"})
+_SPAN = re.compile(r"\s*(-?[\d.]+)\s*-\s*(-?[\d.]+)\s*", re.ASCII)
+_BOUND = re.compile(r"\s*(<=?|>=?)\s*(-?[\d.]+)\s*", re.ASCII)
+_MEDIA = re.compile(r"[\w.+\-]+", re.ASCII)
+_SUBTYPES = {
+    "PDF": "application/pdf",
+    "JPEG": "image/jpeg",
+    "JPG": "image/jpeg",
+    "GIF": "image/gif",
+    "PNG": "image/png",
+    "TIFF": "image/tiff",
+    "TIF": "image/tiff",
+    "DICOM": "application/dicom",
+    "RTF": "application/rtf",
+    "HTML": "text/html",
+    "XML": "application/xml",
+}
+
+
+def structured_number(value: Value, result: ObservationValue, _draft: "Draft") -> int:
+    """SN: a quantity, a range or a ratio (SN[Quantity], SN[Range], SN[Ratio])."""
+    sign, low, separator, high = (
+        "" if (text := value.get(n).strip()) == NULL else text for n in range(1, 5)
+    )
+    number = decimal(low)
+    plain = sign in {"", "="}
+    if not number or (sign and not plain and sign not in _COMPARATORS):
+        return 0
+    mask = first(1) | first(2) | first(3) | first(4)
+    if not separator and not high:
+        result.quantity.value = number
+        if not plain:
+            result.quantity.comparator = sign
+        return mask
+    other = decimal(high)
+    if not other:
+        return 0
+    if separator == "-" and plain:
+        result.range.low.value = number
+        result.range.high.value = other
+        return mask
+    if separator in {":", "/"}:
+        result.ratio.numerator.value = number
+        if not plain:
+            result.ratio.numerator.comparator = sign
+        result.ratio.denominator.value = other
+        return mask
+    return 0
+
+
+def units(value: Value, quantity: Quantity, _draft: "Draft") -> int:
+    """OBX-6 (CWE[Quantity]): unit as sent, and system and code where the sender says UCUM."""
+    code, name, system = value.get(1), value.get(2), value.get(3)
+    mask = 0
+    if name and name != NULL:
+        quantity.unit = name
+        mask |= first(2)
+    if code and code != NULL:
+        quantity.unit = quantity.unit or code
+        quantity.code = code
+        mask |= first(1)
+        if system.upper() == "UCUM":
+            quantity.system = _UCUM
+            mask |= first(3)
+    if not quantity.system and value.get(6).upper() == "UCUM" and value.get(4) not in {"", NULL}:
+        if quantity.code and quantity.unit != quantity.code:
+            mask &= ~first(1)
+        quantity.unit = quantity.unit or value.get(4)
+        quantity.code = value.get(4)
+        quantity.system = _UCUM
+        mask |= first(4) | first(6)
+    return mask
+
+
+def reference_range(value: Value, result: ReferenceRange, draft: "Draft") -> int:
+    """OBX-7: `low-high`, `< high`, `> low`; always the text too, for it says it exactly."""
+    text = value.whole()
+    found = _SPAN.fullmatch(text)
+    low = high = ""
+    if found:
+        low, high = decimal(found[1]), decimal(found[2])
+        if not low or not high:
+            low = high = ""
+    else:
+        bound = _BOUND.fullmatch(text)
+        # FHIR referenceRange.low and .high are inclusive, so only <= and >= are bounds of it.
+        if bound and bound[1] == "<=":
+            high = decimal(bound[2])
+        elif bound and bound[1] == ">=":
+            low = decimal(bound[2])
+    unit = draft.peek("OBX", 6, 2) or draft.peek("OBX", 6, 1)
+    for number, quantity in ((low, "low"), (high, "high")):
+        if number:
+            end: Quantity = getattr(result, quantity)
+            end.value = number
+            if unit:
+                end.unit = unit
+    result.text = text
+    return ALL
+
+
+def document(value: Value, attachment: Attachment, _draft: "Draft") -> int:
+    """ED (ED[Attachment]): embedded data, decoded."""
+    data, encoding = value.component(5).whole(), value.get(4)
+    if not data or data == NULL:
+        return 0
+    if encoding.upper() == "BASE64":
+        try:
+            attachment.data = base64.b64decode("".join(data.split()), validate=True)
+        except (binascii.Error, ValueError):
+            return 0
+    elif encoding.upper() == "HEX":
+        try:
+            attachment.data = bytes.fromhex(data)
+        except ValueError:
+            return 0
+    elif encoding.upper() in {"A", ""}:
+        attachment.data = data.encode()
+    else:
+        return 0
+    mask = 3 << 10 | first(4)
+    return mask | _media_type(value, 2, 3, attachment)
+
+
+def pointer(value: Value, attachment: Attachment, _draft: "Draft") -> int:
+    """RP (RP[Attachment]): where the data lies."""
+    url = value.get(1)
+    if not url or url == NULL:
+        return 0
+    attachment.url = url
+    return MAPPED | first(1) | _media_type(value, 3, 4, attachment)
+
+
+def _media_type(value: Value, main: int, sub: int, attachment: Attachment) -> int:
+    """Media type of HL7 tables 0191 and 0291; claims what it could say with it."""
+    kind, subtype = value.get(main), value.get(sub)
+    if "/" in kind and not subtype:
+        attachment.content_type = kind
+        return first(main)
+    known = _SUBTYPES.get(subtype.upper())
+    if known is not None and kind.upper() in {"", "AP", "APPLICATION", "IMAGE", "IM", "TEXT"}:
+        attachment.content_type = known
+        # The kind stays as residue: AP and IM say no more than the media type does, but differently.
+        return first(sub)
+    if kind and subtype and _MEDIA.fullmatch(kind) and _MEDIA.fullmatch(subtype):
+        attachment.content_type = f"{kind}/{subtype}"
+        return first(main) | first(sub)
+    return 0
