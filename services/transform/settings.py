@@ -12,8 +12,10 @@ class TransformSettings(ServiceSettings):
 
 
 class Source(Section):
-    """A system that sends, as the mesh document's `sources` lists it. Optional: a source that is
-    not listed gets the defaults."""
+    """A system that sends, as the mesh document's `sources` lists it.
+
+    A source that is not listed gets the defaults.
+    """
 
     tenant: str = pydantic.Field(pattern=r"^[a-z0-9-]{1,40}$")
     """The tenant that the source belongs to."""

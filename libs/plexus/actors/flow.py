@@ -8,7 +8,7 @@ Poison is parked and the batch run again without it; weather holds the place and
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from google.protobuf.message import DecodeError
@@ -74,7 +74,27 @@ class Flow:
         batch: int,
         park_limit_per_minute: int,
         journals_turns: bool = True,
+        on_repeated: Callable[[Sequence[Turn]], Awaitable[None]] | None = None,
     ) -> None:
+        """Prepare; `run` works.
+
+        Args:
+            stage: takes the turns.
+            name: of the service, for custody, logs and metrics.
+            stage_name: of the stage in the ledger.
+            stream: what is worked off.
+            bus: carries the streams.
+            journal: keeps marks, outbox and fences.
+            ownership: of this replica's shards.
+            ids: names evidence.
+            clock: time.
+            tracing: spans.
+            batch: most messages of a batch.
+            park_limit_per_minute: most messages parked in a minute.
+            journals_turns: False for a stage whose own state already tells repeats apart.
+            on_repeated: told of messages that were worked off before, after their outputs were
+                handed over again.
+        """
         self._stage = stage
         self._name = name
         self._stage_name = stage_name
@@ -88,10 +108,12 @@ class Flow:
         self._parking = ParkingLimit(park_limit_per_minute, clock)
         self._outbox = Outbox(bus, service=name, ids=ids, clock=clock, tracing=tracing)
         self._journals_turns = journals_turns
+        self._on_repeated = on_repeated
         self._backoff = Backoff(first_seconds=0.1, longest_seconds=5.0)
         self._random = random.Random()  # noqa: S311 - spreads load, guards nothing
         self._epochs: dict[str, int] = {}
         self._marks: dict[str, Mark] = {}
+        self._repeated: list[Turn] = []
         self._dirty = False
         self._stopping = False
 
@@ -209,6 +231,8 @@ class Flow:
         for span in spans:
             span.end()
         await self._outbox.hand_over(entries, batch[-1].sequence)
+        if self._repeated and self._on_repeated is not None:
+            await self._on_repeated(self._repeated)
         BATCH_SECONDS.labels(stage=self._name).observe(time.perf_counter() - began)
         BATCH_SIZE.labels(stage=self._name).observe(len(batch))
 
@@ -219,11 +243,11 @@ class Flow:
         async with self._journal.transaction(self._epochs) as transaction:
             seen = await transaction.seen([turn.done for turn in turns])
             fresh: dict[Done, Turn] = {}
-            repeated = 0
+            repeated: list[Turn] = []
             for turn in turns:
                 known = seen.get(turn.done)
                 if known is not None and known.attempt >= turn.envelope.attempt:
-                    repeated += 1
+                    repeated.append(turn)
                 else:
                     fresh[turn.done] = turn
             for turn in fresh.values():
@@ -242,8 +266,9 @@ class Flow:
             await transaction.commit(list(made.values()) if self._journals_turns else [], marks)
         self._marks = marks
         self._dirty = True
+        self._repeated = repeated
         if repeated:
-            REDELIVERIES.labels(stage=self._name).inc(repeated)
+            REDELIVERIES.labels(stage=self._name).inc(len(repeated))
         entries: dict[Done, Entry] = {}
         for turn in turns:
             entries[turn.done] = made.get(turn.done) or seen[turn.done]

@@ -120,6 +120,10 @@ class Bus(Protocol):
         """True while the bus can be reached."""
 
     @property
+    def connections(self) -> int:
+        """How often the bus was connected again: streams may have been lost in between."""
+
+    @property
     def leases(self) -> Leases:
         """The leases of this bus."""
 

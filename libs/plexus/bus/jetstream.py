@@ -50,6 +50,10 @@ class JetStreamBus(Bus):
         return bool(self._client.is_connected)
 
     @property
+    def connections(self) -> int:
+        return int(self._client.stats["reconnects"])
+
+    @property
     def leases(self) -> KvLeases:
         return self._leases
 

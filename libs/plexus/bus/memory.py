@@ -51,6 +51,10 @@ class MemoryBus(Bus):
         return self._reachable
 
     @property
+    def connections(self) -> int:
+        return self.generation
+
+    @property
     def leases(self) -> Leases:
         return self._leases
 

@@ -72,6 +72,11 @@ class FrameDecoder:
         self._in_block = False
         self._end_seen = False  # the last byte fed was 0x1C, and what it means is still open
 
+    @property
+    def inside_frame(self) -> bool:
+        """True while a block, or a stray piece of one, is incomplete."""
+        return self._in_block or self._size > 0
+
     def feed(self, data: bytes) -> list[Frame | FrameFault]:
         """Take the next bytes of the connection and give what they completed, in order."""
         done: list[Frame | FrameFault] = []

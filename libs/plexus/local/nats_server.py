@@ -14,6 +14,7 @@ import contextlib
 import os
 import pathlib
 import re
+import secrets
 import shutil
 import signal
 import sysconfig
@@ -30,7 +31,9 @@ OLDEST_VERSION = (2, 14)
 _USER = "plexus"
 _RETRY_SECONDS = 0.1
 _POLL_SECONDS = 0.01
-_PROBE_SECONDS = 2.0
+# Short, for it is asked again, and who has taken our port may say nothing at all.
+_GREETING_SECONDS = 0.25
+_HEALTH_SECONDS = 2.0
 _VERSION_SECONDS = 30.0
 
 
@@ -80,6 +83,7 @@ class NatsServer:
         self._process: processes.Process | None = None
         self._ports: dict[str, int] = {}
         self._password = ""
+        self._name = ""
 
     @property
     def url(self) -> str:
@@ -115,7 +119,7 @@ class NatsServer:
         """
         if self.pid is not None:
             return
-        program = find_nats_server()
+        program = await asyncio.to_thread(find_nats_server)
         await _check_version(program)
         taken: _PortTakenError | None = None
         try:
@@ -173,9 +177,9 @@ class NatsServer:
 
     async def is_healthy(self) -> bool:
         """Whether it says of itself, on `/healthz`, that all is well (JetStream included)."""
-        return await _answers(
-            self._port("monitor"), b"GET /healthz HTTP/1.0\r\n\r\n", b"HTTP/1.0 200"
-        )
+        request = b"GET /healthz HTTP/1.0\r\n\r\n"
+        answer = await _ask(self._port("monitor"), request, _HEALTH_SECONDS)
+        return answer.startswith(b"HTTP/1.0 200 ")
 
     @property
     def _store(self) -> pathlib.Path:
@@ -192,9 +196,10 @@ class NatsServer:
         fresh = not self._ports_file.exists()
         self._ports = data_folder.kept_ports(self._ports_file, ["client", "monitor"])
         self._password = data_folder.kept_password(self.folder / "password")
+        self._name = f"plexus-{secrets.token_hex(4)}"
         limit = self._store_limit_bytes
         lines = [
-            'server_name: "plexus-local"',
+            f'server_name: "{self._name}"',
             f'listen: "127.0.0.1:{self._ports["client"]}"',
             f'http: "127.0.0.1:{self._ports["monitor"]}"',
             "max_payload: 8MB",
@@ -235,13 +240,15 @@ class NatsServer:
         raise await asyncio.to_thread(self._why_it_ended, logged)
 
     async def _is_ready(self) -> bool:
-        # The server greets each client with its INFO line.
-        return await _answers(self._port("client"), b"", b"INFO {") and await self.is_healthy()
+        # The server greets each client with its name, which is new at each start: an answer of
+        # another server that has our port must not pass for ours.
+        greeting = await _ask(self._port("client"), b"", _GREETING_SECONDS)
+        return f'"{self._name}"'.encode() in greeting and await self.is_healthy()
 
     def _why_it_ended(self, logged: int) -> PlexusError:
         with self.log.open("rb") as file:
             file.seek(logged)
-            lines = file.read().decode(errors="replace").splitlines()
+            lines = file.read().decode(errors="replace").strip().splitlines()
         if any("address already in use" in line for line in lines):
             return _PortTakenError(
                 f"another program has a port of {self._ports_file}; end it, or remove "
@@ -268,16 +275,16 @@ async def _check_version(program: pathlib.Path) -> None:
         )
 
 
-async def _answers(port: int, request: bytes, beginning: bytes) -> bool:
-    """Whether 127.0.0.1:port answers `request` with what begins so."""
-    with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
-        async with asyncio.timeout(_PROBE_SECONDS):
+async def _ask(port: int, request: bytes, deadline_seconds: float) -> bytes:
+    """The first line that 127.0.0.1:port answers; empty where it does not."""
+    with contextlib.suppress(OSError, TimeoutError):
+        async with asyncio.timeout(deadline_seconds):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             try:
                 writer.write(request)
-                return await reader.readexactly(len(beginning)) == beginning
+                return await reader.readline()
             finally:
                 writer.close()
                 with contextlib.suppress(OSError):
                     await writer.wait_closed()
-    return False
+    return b""

@@ -6,7 +6,7 @@ checksums are on unless `durable=False`, which is for tests that do not ask abou
 
 Its log holds no values of rows: error details and statements are left out, for a violated unique
 key would otherwise print the key. `postgres_programs` finds the programs, `postgres_cluster` the
-place of the data; `plexus.store` is the client.
+place of the data, `postmaster` reads what a server leaves there; `plexus.store` is the client.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ import urllib.parse
 from collections.abc import Mapping
 
 from plexus.errors import ConfigurationError, InvalidRequest, PlexusError, Unavailable
-from plexus.local import logs, processes
+from plexus.local import logs, postmaster, processes
 from plexus.local.accounts import server_account
 from plexus.local.postgres_cluster import (
     OWNER,
@@ -116,6 +116,7 @@ class Postgres:
         await asyncio.to_thread(self._prepare)
         cluster = self._prepared()
         await initialise(cluster, self._programs, durable=self._durable)
+        await asyncio.to_thread(postmaster.remove_stale_lock, cluster.data)
         latest: PlexusError | None = None
         try:
             async with asyncio.timeout(deadline_seconds):
@@ -148,7 +149,7 @@ class Postgres:
         """SIGKILL the postmaster and its children, as a crash of the machine would."""
         if self._process is None:
             return
-        children = _children(self._process.pid)
+        children = await asyncio.to_thread(postmaster.children, self._process.pid)
         self._process.kill()
         for child in children:
             with contextlib.suppress(ProcessLookupError):
@@ -242,7 +243,7 @@ class Postgres:
             os.close(log)
         self._process = process
         try:
-            while not await self._is_ready(cluster):
+            while not await asyncio.to_thread(postmaster.is_ready, cluster.data, process.pid):
                 if await process.wait_within(_POLL_SECONDS) is not None:
                     break
             else:
@@ -251,14 +252,6 @@ class Postgres:
             await self.kill()
             raise
         raise await asyncio.to_thread(self._why_it_ended, logged)
-
-    async def _is_ready(self, cluster: Cluster) -> bool:
-        done = await processes.run(
-            [self._programs / "pg_isready", "--quiet", f"--host={cluster.sockets}"],
-            deadline_seconds=_TOOL_SECONDS,
-            environment=tool_environment(),
-        )
-        return done.exit_code == 0
 
     def _why_it_ended(self, logged: int) -> PlexusError:
         with self.log.open("rb") as file:
@@ -279,11 +272,3 @@ def _identifier(name: str) -> str:
     if not _DATABASE_NAME.fullmatch(name):
         raise InvalidRequest(f"{name!r} will not do as the name of a database")
     return f'"{name}"'
-
-
-def _children(pid: int) -> list[int]:
-    """Of a postmaster; none where the system does not tell."""
-    with contextlib.suppress(OSError):
-        listed = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
-        return [int(child) for child in listed.split()]
-    return []

@@ -94,7 +94,10 @@ def _place(folder: pathlib.Path, account: Account, environment: Mapping[str, str
     note = folder / _NOTE
     inside = folder / "data"
     with contextlib.suppress(FileNotFoundError):
-        return pathlib.Path(note.read_text(encoding="utf-8").splitlines()[0])
+        noted = pathlib.Path(note.read_text(encoding="utf-8").splitlines()[0])
+        if noted.parent.is_dir():
+            return noted
+        raise ConfigurationError(f"{noted.parent} is gone: remove {folder} to begin anew")
     closed = obstacle(account, folder, os.X_OK)
     if closed is None:
         return inside
@@ -123,10 +126,12 @@ def _digest(folder: pathlib.Path) -> str:
 
 
 def _socket_folder(folder: pathlib.Path, account: Account | None) -> pathlib.Path:
+    """In the folder, where the path is short enough and its user gets there; else elsewhere."""
     owner = os.geteuid() if account is None else account.uid
     name = f"plexus-{owner}-{_digest(folder)}"
-    for base in map(pathlib.Path, dict.fromkeys([tempfile.gettempdir(), "/tmp", "/run"])):  # noqa: S108 - the folder made in it is private and checked
-        sockets = base.resolve() / name
+    elsewhere = dict.fromkeys([tempfile.gettempdir(), "/tmp", "/run"])  # noqa: S108 - the folder made in it is private and checked
+    for sockets in (folder / "sockets", *(pathlib.Path(base, name) for base in elsewhere)):
+        base = sockets.parent
         too_long = len(os.fsencode(sockets / _SOCKET_NAME)) > _LONGEST_SOCKET_PATH
         if too_long or not base.is_dir() or not os.access(base, os.W_OK):
             continue

@@ -120,12 +120,14 @@ class Status:
     Attributes:
         name: whose.
         pid: None while it does not run.
+        is_ready: it runs, and its start has succeeded.
         restarts: how often it has been started after the first time.
         since: when it was last started; None before that.
     """
 
     name: str
     pid: int | None
+    is_ready: bool
     restarts: int
     since: datetime.datetime | None
 
@@ -194,6 +196,9 @@ class _Unit:
     grace_seconds: float
     lock: asyncio.Lock = dataclasses.field(default_factory=asyncio.Lock)
     task: asyncio.Task[None] | None = None
+    is_ready: bool = False
+    pid: int | None = None
+    began: float = 0.0
     starts: int = 0
     since: datetime.datetime | None = None
 
@@ -296,16 +301,13 @@ class Supervisor:
         await self._unit(name).server.kill()
 
     def pids(self) -> dict[str, int]:
-        """Of those that run, in the order added."""
+        """Of those that run, in the order added; `status` tells which of them are ready."""
         found = {name: unit.server.pid for name, unit in self._units.items()}
         return {name: pid for name, pid in found.items() if pid is not None}
 
     def status(self) -> list[Status]:
         """Of all, in the order added."""
-        return [
-            Status(unit.name, unit.server.pid, max(0, unit.starts - 1), unit.since)
-            for unit in self._units.values()
-        ]
+        return [self._status(unit) for unit in self._units.values()]
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -313,6 +315,11 @@ class Supervisor:
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
+
+    def _status(self, unit: _Unit) -> Status:
+        pid = unit.server.pid
+        is_ready = unit.is_ready and pid is not None
+        return Status(unit.name, pid, is_ready, max(0, unit.starts - 1), unit.since)
 
     def _unit(self, name: str) -> _Unit:
         if name not in self._units:
@@ -324,10 +331,14 @@ class Supervisor:
         unit.task = asyncio.create_task(self._keep(unit), name=f"keep {unit.name}")
 
     async def _start_once(self, unit: _Unit) -> None:
+        unit.is_ready = False
         await unit.server.start()
+        unit.is_ready = True
         unit.starts += 1
         unit.since = self._clock.now()
-        self._tell(unit, EventKind.STARTED, pid=unit.server.pid)
+        unit.began = self._clock.monotonic()
+        unit.pid = unit.server.pid
+        self._tell(unit, EventKind.STARTED, pid=unit.pid)
 
     async def _stop(self, unit: _Unit, grace_seconds: float) -> None:
         # First nobody restarts it any more, then it is ended.
@@ -343,11 +354,9 @@ class Supervisor:
     async def _keep(self, unit: _Unit) -> None:
         tries = 0
         while True:
-            began = self._clock.monotonic()
-            pid = unit.server.pid
             code = await unit.server.wait()
-            self._tell(unit, EventKind.ENDED, pid=pid, exit_code=code)
-            steady = self._clock.monotonic() - began >= self._steady_seconds
+            self._tell(unit, EventKind.ENDED, pid=unit.pid, exit_code=code)
+            steady = self._clock.monotonic() - unit.began >= self._steady_seconds
             tries = await self._restart(unit, 0 if steady else tries)
 
     async def _restart(self, unit: _Unit, tries: int) -> int:

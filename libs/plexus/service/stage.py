@@ -1,6 +1,8 @@
 """Wires a flow into a runtime: ownership of its shards, its journal, and an orderly end."""
 
-from plexus.actors import Flow, Stage
+from collections.abc import Awaitable, Callable, Sequence
+
+from plexus.actors import Flow, Stage, Turn
 from plexus.api.audit.v1.audit_pb2 import Stage as StageName
 from plexus.bus import Bus, Ownership
 from plexus.service.runtime import Runtime
@@ -18,6 +20,7 @@ def open_stage(
     bus: Bus,
     journal: Journal,
     journals_turns: bool = True,
+    on_repeated: Callable[[Sequence[Turn]], Awaitable[None]] | None = None,
 ) -> Flow:
     """Work off `stream` for as long as the service runs, on the shards that it owns.
 
@@ -29,6 +32,7 @@ def open_stage(
         bus: carries the stream and the leases.
         journal: keeps marks, outbox and fences.
         journals_turns: False for a stage whose own state already tells repeats apart.
+        on_repeated: told of messages that were worked off before.
     """
     settings = runtime.settings
     ownership = Ownership(
@@ -53,6 +57,7 @@ def open_stage(
         batch=settings.batch,
         park_limit_per_minute=settings.park_limit_per_minute,
         journals_turns=journals_turns,
+        on_repeated=on_repeated,
     )
     owning = runtime.run(ownership.run(), "ownership")
     task = runtime.run(flow.run(), f"flow {stream}")

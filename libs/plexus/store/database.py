@@ -30,8 +30,8 @@ _COMMAND_SECONDS = 10.0
 _ACQUIRE_SECONDS = 5.0
 
 # What may go away by itself: connection failures (08), resources (53), operator intervention (57),
-# and what two transactions do to each other (40).
-_WEATHER = re.compile(r"^(08|53|57|40)")
+# and what two transactions do to each other (40, and 23505: both stored the same thing).
+_WEATHER = re.compile(r"^(08|53|57|40|23505)")
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from typing import Final
 
 import orjson
 from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -87,6 +88,18 @@ class Tracing:
         if self._tracer is None or self._ratio <= 0:
             return False
         return self._ratio >= 1 or secrets.randbelow(1_000_000) < self._ratio * 1_000_000
+
+    def begin(
+        self, name: str, kind: SpanKind, attributes: Mapping[str, Attribute] | None = None
+    ) -> "Started":
+        """Begin a new trace with a root span; decides if it is sampled."""
+        if self._tracer is None or not self.sample():
+            return Started(None, new_traceparent(sampled=False))
+        span = self._tracer.start_span(
+            name, context=Context(), kind=kind, attributes=attributes
+        )
+        made = span.get_span_context()
+        return Started(span, f"00-{made.trace_id:032x}-{made.span_id:016x}-01")
 
     def start(
         self,

@@ -7,7 +7,7 @@ certain time is enough.
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 __all__ = ["eventually"]
 
@@ -17,9 +17,21 @@ _FIRST_PAUSE_SECONDS = 0.002
 _LONGEST_PAUSE_SECONDS = 0.1
 
 
+@overload
 async def eventually(
-    check: Callable[[], T | Awaitable[T]], *, timeout_seconds: float = 10.0, what: str = ""
-) -> T:
+    check: Callable[[], Awaitable[T]], *, timeout_seconds: float = 10.0, what: str = ""
+) -> T: ...
+
+
+@overload
+async def eventually(
+    check: Callable[[], T], *, timeout_seconds: float = 10.0, what: str = ""
+) -> T: ...
+
+
+async def eventually(
+    check: Callable[[], Any], *, timeout_seconds: float = 10.0, what: str = ""
+) -> Any:
     """Call `check` until what it returns is true, and return that.
 
     A check that raises AssertionError has not held yet; any other exception is raised at once.
@@ -37,7 +49,7 @@ async def eventually(
     pause_seconds = _FIRST_PAUSE_SECONDS
     while True:
         failure: AssertionError | None = None
-        seen: T | None = None
+        seen: Any = None
         try:
             looked = check()
             seen = await looked if inspect.isawaitable(looked) else looked

@@ -6,10 +6,14 @@ subcomponent was. `ALL` covers the repetition with everything in it.
 
 from plexus.codecs.hl7v2 import Value
 
-__all__ = ["ALL", "MAPPED", "first", "nested", "whole"]
+__all__ = ["ALL", "FIELD_SHIFT", "MAPPED", "POSITION_SHIFT", "first", "nested", "whole"]
 
 ALL = -1
 """The whole repetition has been read."""
+
+FIELD_SHIFT = 24
+"""A claim's place is position << POSITION_SHIFT | field << FIELD_SHIFT | repetition."""
+POSITION_SHIFT = 48
 
 MAPPED = 1
 """Something was mapped, whatever else the mask says. Component 0 does not exist."""

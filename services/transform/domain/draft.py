@@ -7,25 +7,21 @@ no table knows and a date that is none lose nothing.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from plexus.api.canonical.v1.datatypes_pb2 import Origin, Reference
 from plexus.api.canonical.v1.event_pb2 import SEVERITY_WARNING, CanonicalEvent
 from plexus.api.canonical.v1.resources_pb2 import Resource
-from plexus.codecs.hl7v2 import NULL, Leaf, Message, Segment, Value
+from plexus.codecs.hl7v2 import NULL, Message, Segment, Value
 from plexus.errors import Reason
 from services.transform.domain import keys
-from services.transform.domain.claims import ALL
 from services.transform.domain.context import SourceContext
 from services.transform.domain.merging import absorb
+from services.transform.domain.residue import unclaimed
 from services.transform.domain.times import date_time
 
-__all__ = ["FIELD_SHIFT", "POSITION_SHIFT", "Draft"]
-
-FIELD_SHIFT = 24
-"""A claim's place is position << POSITION_SHIFT | field << FIELD_SHIFT | repetition."""
-POSITION_SHIFT = 48
+__all__ = ["Draft"]
 
 _MAX_ISSUES = 200
 _DETAILS = {
@@ -42,6 +38,7 @@ class Draft:
 
     __slots__ = (
         "_cited",
+        "_lines",
         "_refs",
         "_times",
         "_zone",
@@ -70,6 +67,7 @@ class Draft:
         self._zone = context.zone
         self._times: dict[str, str] = {}
         self._refs: dict[tuple[str, str, str], tuple[int, str, str]] = {}
+        self._lines: dict[tuple[int, str], tuple[Any, list[str]]] = {}
         self._cited: dict[str, Resource] = {}
 
     # -- what generated maps call ---------------------------------------------------------------
@@ -85,6 +83,34 @@ class Draft:
             return ""
         text = segment.get(field, component, subcomponent)
         return "" if text == NULL else text
+
+    def valued(self, name: str, field: int) -> bool:
+        """Whether a field of a near segment holds anything but the HL7 null."""
+        segment = self.near.get(name)
+        return segment is not None and segment.raw(field) not in {"", NULL}
+
+    def add_line(self, to: Any, name: str, text: str) -> None:
+        """Add a line to a text that many repetitions or segments make up; joined at the end.
+
+        Appending to the field itself would copy a long report once for each of its lines.
+        """
+        at = (id(to), name)
+        known = self._lines.get(at)
+        if known is not None:
+            known[1].append(text)
+            return
+        before = getattr(to, name)
+        if not before:
+            setattr(to, name, text)
+        # Holding `to` keeps its id from being given to another message.
+        self._lines[at] = (to, [before, text] if before else [text])
+
+    def join_lines(self) -> None:
+        """Write the texts that `add_line` has gathered."""
+        for (_, name), (to, texts) in self._lines.items():
+            if len(texts) > 1:
+                setattr(to, name, "\n".join(texts))
+        self._lines.clear()
 
     def time(self, text: str) -> str:
         """FHIR dateTime text; "" where the text is no time."""
@@ -163,40 +189,5 @@ class Draft:
     def leave(self, message: Message) -> None:
         """Put every leaf that nobody claimed into the residue of the event."""
         add = self.event.residue.add
-        for leaf in _unclaimed(message, self.taken):
+        for leaf in unclaimed(message, self.taken):
             add(location=leaf.location, value=leaf.value)
-
-
-def _unclaimed(message: Message, taken: dict[int, int]) -> Iterator[Leaf]:
-    subcomponent_mark = message.separators.subcomponent
-    for position, segment in enumerate(message.segments):
-        name = f"{segment.name}[{segment.index}]"
-        if rest := segment.unnamed():
-            yield Leaf(f"{name}-0", rest)
-        base = position << POSITION_SHIFT
-        start = 3 if segment.name == "MSH" else 1
-        for field in range(start, segment.field_count() + 1):
-            if not segment.raw(field):
-                continue
-            at = base | field << FIELD_SHIFT
-            for repetition, value in enumerate(segment.repetitions(field), 1):
-                text = value.text
-                if not text:
-                    continue
-                mask = taken.get(at | repetition, 0)
-                if mask == ALL:
-                    continue
-                place = f"{name}-{field}[{repetition}]"
-                for component in range(1, value.component_count() + 1):
-                    state = (mask >> (2 * component)) & 3
-                    if state & 1:
-                        continue
-                    part = value.component(component)
-                    if not part.text:
-                        continue
-                    if subcomponent_mark and subcomponent_mark in part.text:
-                        for n in range(2 if state else 1, part.component_count() + 1):
-                            if leaf := part.get(n):
-                                yield Leaf(f"{place}.{component}.{n}", leaf)
-                    elif not state:
-                        yield Leaf(f"{place}.{component}.1", part.whole())

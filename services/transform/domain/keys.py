@@ -13,7 +13,17 @@ from google.protobuf.message import Message
 from plexus.api.canonical.v1.datatypes_pb2 import Concept, HumanName, Identifier
 from plexus.api.canonical.v1.resources_pb2 import Observation, Resource
 
-__all__ = ["CONTENT_FIELDS", "cited_key", "content_of", "display_of", "identifier_parts", "join"]
+__all__ = [
+    "CONTENT_FIELDS",
+    "cited_key",
+    "content_of",
+    "code_part",
+    "display_of",
+    "identifier_parts",
+    "join",
+    "name_parts",
+    "observation_part",
+]
 
 CONTENT_FIELDS: dict[str, str] = {
     field.message_type.name: field.name
@@ -58,7 +68,7 @@ def _first(identifiers: Iterable[Identifier]) -> Identifier | None:
     return next((identifier for identifier in identifiers if identifier.value), None)
 
 
-def _name_parts(names: Iterable[HumanName]) -> tuple[str, ...]:
+def name_parts(names: Iterable[HumanName]) -> tuple[str, ...]:
     for name in names:
         return (name.family, *name.given, *name.suffix)
     return ()
@@ -70,7 +80,7 @@ def cited_key(kind: str, content: Any) -> str:
     if identifier is not None:
         return join(kind, *identifier_parts(identifier))
     if kind == "Practitioner":
-        name = _name_parts(content.names)
+        name = name_parts(content.names)
         return join(kind, "", *name) if any(name) else ""
     return join(kind, "", content.name) if content.name else ""
 

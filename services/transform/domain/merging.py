@@ -1,9 +1,11 @@
 """Putting two accounts of the same thing into one message, without losing or doubling anything."""
 
+from typing import Any
+
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
-__all__ = ["absorb", "drop_doubles"]
+__all__ = ["absorb", "drop_doubles", "drop_doubles_within"]
 
 
 def absorb(into: Message, other: Message) -> bool:
@@ -31,14 +33,28 @@ def absorb(into: Message, other: Message) -> bool:
     return agreed
 
 
-def drop_doubles(message: Message) -> None:
-    """Remove from each repeated message field what equals an earlier element of it."""
+def drop_doubles(elements: Any) -> None:
+    """Remove from a repeated message field what equals an earlier element of it."""
+    if len(elements) < 2:
+        return
+    seen: set[bytes] = set()
+    kept: list[bytes] = []
+    kind = type(elements[0])
+    for element in elements:
+        content = element.SerializeToString(deterministic=True)
+        if content not in seen:
+            seen.add(content)
+            kept.append(content)
+    if len(kept) < len(elements):
+        del elements[:]
+        elements.extend(kind.FromString(content) for content in kept)
+
+
+def drop_doubles_within(message: Message) -> None:
+    """`drop_doubles` for each repeated message field."""
     for descriptor, value in message.ListFields():
-        if not descriptor.is_repeated or descriptor.message_type is None or len(value) < 2:
-            continue
-        for at in range(len(value) - 1, 0, -1):
-            if value[at] in value[:at]:
-                del value[at]
+        if descriptor.is_repeated and descriptor.message_type is not None:
+            drop_doubles(value)
 
 
 def _is_set(message: Message, descriptor: FieldDescriptor) -> bool:

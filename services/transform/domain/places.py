@@ -82,4 +82,3 @@ def _authority(part: Value, authority: Authority) -> int:
         authority.universal_id_type = kind
         mask |= first(3)
     return mask
-

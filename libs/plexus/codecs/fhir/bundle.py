@@ -1,8 +1,8 @@
 """The effect of one message on a person's record, as a FHIR transaction or as NDJSON lines.
 
 A transaction (R4 3.1.0.11) of conditional updates by our own identifiers: sent twice, it changes
-nothing the second time. Entries carry no `id`, because R4 refuses a conditional update whose
-id is not the one that the receiver knows; the receiver gives ids, we find resources by identifier. Entries
+nothing the second time. Entries carry no `id`: R4 refuses a conditional update whose id is not the
+one that the receiver knows, so the receiver gives ids and we find resources by identifier. Entries
 point at each other by `urn:uuid`, at nothing else by address. The message id stands on the Bundle
 only, so that equal content has equal bytes.
 
@@ -18,7 +18,7 @@ import orjson
 
 from plexus.api.canonical.v1.resources_pb2 import Person
 from plexus.api.records.v1.records_pb2 import ChangedEvent
-from plexus.codecs.fhir.datatypes import Json
+from plexus.codecs.fhir.elements import Json
 from plexus.codecs.fhir.people import patient
 from plexus.codecs.fhir.references import Links, Target
 from plexus.codecs.fhir.resources import Content, content_of, rendered
@@ -97,23 +97,41 @@ def _line(entry: _Entry, links: Links) -> Json:
             "type": "transaction",
             "entry": [_deletion(entry, links)],
         }
-    return _resource(entry, links, links.id(entry.content.fhir_type, entry.key))
+    resource_id = links.id(entry.content.fhir_type, entry.key)
+    return _resource(entry, _own(entry, resource_id), resource_id, links)
 
 
 def _update(entry: _Entry, links: Links) -> Json:
+    resource_id = links.id(entry.content.fhir_type, entry.key)
+    own = _own(entry, resource_id)
     return {
-        "fullUrl": f"urn:uuid:{links.id(entry.content.fhir_type, entry.key)}",
-        "resource": _resource(entry, links, ""),
-        "request": {"method": "PUT", "url": _condition(entry, links)},
+        "fullUrl": f"urn:uuid:{resource_id}",
+        "resource": _resource(entry, own, "", links),
+        "request": {"method": "PUT", "url": _condition(entry, own)},
     }
 
 
 def _deletion(entry: _Entry, links: Links) -> Json:
-    return {"request": {"method": "DELETE", "url": _condition(entry, links)}}
+    own = _own(entry, links.id(entry.content.fhir_type, entry.key))
+    return {"request": {"method": "DELETE", "url": _condition(entry, own)}}
 
 
-def _resource(entry: _Entry, links: Links, resource_id: str) -> Json:
-    system, value = _own(entry, links)
+def _own(entry: _Entry, resource_id: str) -> tuple[str, str]:
+    """The identifier that we know a resource by: the person id, or what its FHIR id would be."""
+    if entry.content.fhir_type == "Patient":
+        return PERSON_SYSTEM, entry.key
+    return RESOURCE_SYSTEM, resource_id
+
+
+def _condition(entry: _Entry, own: tuple[str, str]) -> str:
+    system, value = own
+    # A person id may be any text; the id of a resource is a UUID.
+    value = quote(value, safe="") if system == PERSON_SYSTEM else value
+    return f"{entry.content.fhir_type}?identifier={system}|{value}"
+
+
+def _resource(entry: _Entry, own: tuple[str, str], resource_id: str, links: Links) -> Json:
+    system, value = own
     made = rendered(entry.content, {"system": system, "value": value}, resource_id, links)
     if not entry.is_active:
         made["active"] = False
@@ -122,18 +140,6 @@ def _resource(entry: _Entry, links: Links, resource_id: str) -> Json:
             {"other": links.patient(person_id), "type": kind} for kind, person_id in entry.linked
         ]
     return made
-
-
-def _own(entry: _Entry, links: Links) -> tuple[str, str]:
-    """The identifier that we know a resource by: the person id, or what its FHIR id would be."""
-    if entry.content.fhir_type == "Patient":
-        return PERSON_SYSTEM, entry.key
-    return RESOURCE_SYSTEM, links.id(entry.content.fhir_type, entry.key)
-
-
-def _condition(entry: _Entry, links: Links) -> str:
-    system, value = _own(entry, links)
-    return f"{entry.content.fhir_type}?identifier={system}|{quote(value, safe='')}"
 
 
 def _linked(

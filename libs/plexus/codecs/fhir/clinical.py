@@ -5,16 +5,13 @@ from collections.abc import Mapping
 from plexus.api.canonical.v1 import resources_pb2
 from plexus.codecs.fhir import codes, times
 from plexus.codecs.fhir.codes import coded
-from plexus.codecs.fhir.datatypes import (
+from plexus.codecs.fhir.datatypes import attachment, concept, concepts, identifier
+from plexus.codecs.fhir.elements import (
     ABSENT,
     ABSENT_CONCEPT,
     Json,
-    attachment,
-    concept,
-    concepts,
     extension,
     filled,
-    identifier,
     required,
     text,
 )

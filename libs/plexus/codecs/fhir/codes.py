@@ -8,7 +8,44 @@ Neighbours: `systems` names code systems, `datatypes` uses both.
 
 from collections.abc import Mapping
 
-__all__ = ["coded"]
+__all__ = [
+    "ADDRESS_TYPE",
+    "ADDRESS_USE",
+    "ADMINISTRATION_STATUS",
+    "ALLERGY_CATEGORY",
+    "ALLERGY_CLINICAL",
+    "ALLERGY_CRITICALITY",
+    "ALLERGY_TYPE",
+    "ALLERGY_VERIFICATION",
+    "APPOINTMENT_STATUS",
+    "COMPARATOR",
+    "COMPOSITION_STATUS",
+    "CONDITION_CLINICAL",
+    "CONDITION_VERIFICATION",
+    "COVERAGE_STATUS",
+    "DOCUMENT_STATUS",
+    "ENCOUNTER_LOCATION_STATUS",
+    "ENCOUNTER_STATUS",
+    "EVENT_STATUS",
+    "GENDER",
+    "IDENTIFIER_USE",
+    "IMMUNIZATION_STATUS",
+    "LOCATION_MODE",
+    "LOCATION_PHYSICAL_TYPE",
+    "MEDICATION_REQUEST_INTENT",
+    "MEDICATION_REQUEST_STATUS",
+    "NAME_USE",
+    "OBSERVATION_STATUS",
+    "REACTION_SEVERITY",
+    "REPORT_STATUS",
+    "REQUEST_INTENT",
+    "REQUEST_PRIORITY",
+    "REQUEST_STATUS",
+    "SPECIMEN_STATUS",
+    "TELECOM_SYSTEM",
+    "TELECOM_USE",
+    "coded",
+]
 
 
 def _closed(codes: str, **spellings: str) -> Mapping[str, str]:

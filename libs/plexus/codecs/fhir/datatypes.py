@@ -1,19 +1,19 @@
 """FHIR R4 general-purpose datatypes from canonical ones, each a function that gives a JSON object.
 
-The style of the whole package: a renderer is one dict display that names every element it may
-produce, and `filled` takes out what turned out empty, so no output ever holds "", [] or {}. What is
-empty all through comes back as {} and disappears in its parent. A value that its element cannot
-hold is never dropped silently: its words are kept as text or in an extension.
-Neighbours: `codes`, `systems` and `times` for the primitives, `quantities` for numbers.
+An empty source gives {}. A code that its value set does not know is left out or widened; the words
+of a sender are kept.
+Neighbours: `elements` for the style, `codes`, `systems` and `times` for primitives, `quantities` for
+numbers.
 """
 
 import re
 from binascii import b2a_base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 
 from plexus.api.canonical.v1 import datatypes_pb2 as canonical
 from plexus.codecs.fhir import codes, times
 from plexus.codecs.fhir.codes import coded
+from plexus.codecs.fhir.elements import Json, every, filled, remembered, text, token, uri
 from plexus.codecs.fhir.systems import (
     IDENTIFIER_TYPE_SYSTEM,
     IDENTIFIER_TYPES,
@@ -22,9 +22,6 @@ from plexus.codecs.fhir.systems import (
 )
 
 __all__ = [
-    "ABSENT",
-    "ABSENT_CONCEPT",
-    "Json",
     "address",
     "addresses",
     "annotation",
@@ -34,74 +31,17 @@ __all__ = [
     "concept",
     "concept_label",
     "concepts",
-    "extension",
-    "filled",
     "human_name",
     "human_names",
     "identifier",
     "identifiers",
     "period",
-    "required",
     "span",
     "telecom",
     "telecoms",
-    "text",
-    "token",
-    "uri",
 ]
 
-Json = dict[str, object]
-
-_ABSENT_URL = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
-ABSENT: Mapping[str, object] = {"extension": [{"url": _ABSENT_URL, "valueCode": "unknown"}]}
-"""Stands for a required element that the source did not give."""
-ABSENT_CONCEPT: Mapping[str, object] = {
-    "coding": [
-        {
-            "system": "http://terminology.hl7.org/CodeSystem/data-absent-reason",
-            "code": "unknown",
-            "display": "Unknown",
-        }
-    ]
-}
-"""Stands for a required concept that the source did not give."""
-
-# R4 2.24.0.1 string: no control characters but tab, line feed and carriage return.
-_CONTROLS = dict.fromkeys(c for c in (*range(32), 127) if c not in {9, 10, 13})
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(?:;[\x21-\x7e]+)*")
-_URI = re.compile(r"[\x21-\x7e]+")
-
-
-def filled(element: Json) -> Json:
-    """`element` without its empty members; False and 0 are values and stay."""
-    return {name: value for name, value in element.items() if value or value == 0}
-
-
-def required(name: str, value: object) -> Json:
-    """A primitive element that R4 demands, or its data-absent-reason."""
-    return {name: value} if value else {f"_{name}": ABSENT}
-
-
-def extension(url: str, **value: object) -> Json:
-    """An extension holding `value`, or {} where that is empty."""
-    return {"url": url, **value} if all(value.values()) else {}
-
-
-def text(value: str) -> str:
-    """A FHIR string: `value` as it stands, without control characters; "" where it is blank."""
-    if not value.isprintable():
-        value = value.translate(_CONTROLS)
-    return "" if value.isspace() else value
-
-
-def token(value: str) -> str:
-    """A FHIR code: no blanks at the ends, single ones within."""
-    return value if value.isalnum() else " ".join(text(value).split())
-
-
-def uri(value: str) -> str:
-    """A URI, or "" where `value` cannot be one."""
-    return value if _URI.fullmatch(value) else ""
 
 
 def coding(source: canonical.Coding) -> Json:
@@ -109,28 +49,35 @@ def coding(source: canonical.Coding) -> Json:
     code, display = token(source.code), text(source.display)
     if not (code or display):
         return {}
-    return filled(
-        {
-            "system": system_uri(source.system, source.system_name),
-            "version": text(source.version),
-            "code": code,
-            "display": display,
-        }
-    )
+    made: Json = {}
+    if system := system_uri(source.system, source.system_name):
+        made["system"] = system
+    if version := text(source.version):
+        made["version"] = version
+    if code:
+        made["code"] = code
+    if display:
+        made["display"] = display
+    return made
 
 
-def concept(source: canonical.Concept) -> Json:
-    """A CodeableConcept."""
-    codings = [made for each in source.codings if (made := coding(each))]
-    words = text(source.text)
+def _concept(source: canonical.Concept) -> Json:
+    codings = every(coding, source.codings)
+    words = source.text
+    if words:
+        words = text(words)
     if codings:
         return {"coding": codings, "text": words} if words else {"coding": codings}
     return {"text": words} if words else {}
 
 
-def concepts(sources: Iterable[canonical.Concept]) -> list[Json]:
+concept = remembered(canonical.Concept, _concept)
+"""A CodeableConcept."""
+
+
+def concepts(sources: Sequence[canonical.Concept]) -> list[Json]:
     """All that are not empty."""
-    return [made for each in sources if (made := concept(each))]
+    return every(concept, sources)
 
 
 def concept_label(source: canonical.Concept) -> str:
@@ -146,6 +93,8 @@ def concept_label(source: canonical.Concept) -> str:
 
 def span(start: str, end: str) -> Json:
     """A Period; an end before its start is left out (invariant per-1)."""
+    if not (start or end):
+        return {}
     start, end = times.date_time(start), times.date_time(end)
     if start and end and times.ends_before_start(start, end):
         end = ""
@@ -183,13 +132,13 @@ def identifier(source: canonical.Identifier) -> Json:
     return made
 
 
-def identifiers(sources: Iterable[canonical.Identifier]) -> list[Json]:
+def identifiers(sources: Sequence[canonical.Identifier]) -> list[Json]:
     """All that are not empty."""
-    return [made for each in sources if (made := identifier(each))]
+    return every(identifier, sources)
 
 
-def _texts(sources: Iterable[str]) -> list[str]:
-    return [made for each in sources if (made := text(each))]
+def _texts(sources: Sequence[str]) -> list[str]:
+    return [made for each in sources[:] if (made := text(each))] if sources else []
 
 
 def human_name(source: canonical.HumanName) -> Json:
@@ -209,9 +158,9 @@ def human_name(source: canonical.HumanName) -> Json:
     )
 
 
-def human_names(sources: Iterable[canonical.HumanName]) -> list[Json]:
+def human_names(sources: Sequence[canonical.HumanName]) -> list[Json]:
     """All that are not empty."""
-    return [made for each in sources if (made := human_name(each))]
+    return every(human_name, sources)
 
 
 def address(source: canonical.Address) -> Json:
@@ -237,9 +186,9 @@ def address(source: canonical.Address) -> Json:
     )
 
 
-def addresses(sources: Iterable[canonical.Address]) -> list[Json]:
+def addresses(sources: Sequence[canonical.Address]) -> list[Json]:
     """All that are not empty."""
-    return [made for each in sources if (made := address(each))]
+    return every(address, sources)
 
 
 def telecom(source: canonical.Telecom) -> Json:
@@ -253,9 +202,9 @@ def telecom(source: canonical.Telecom) -> Json:
     return made
 
 
-def telecoms(sources: Iterable[canonical.Telecom]) -> list[Json]:
+def telecoms(sources: Sequence[canonical.Telecom]) -> list[Json]:
     """All that are not empty."""
-    return [made for each in sources if (made := telecom(each))]
+    return every(telecom, sources)
 
 
 def attachment(source: canonical.Attachment) -> Json:
@@ -288,6 +237,6 @@ def annotation(source: canonical.Annotation) -> Json:
     )
 
 
-def annotations(sources: Iterable[canonical.Annotation]) -> list[Json]:
+def annotations(sources: Sequence[canonical.Annotation]) -> list[Json]:
     """All that are not empty."""
-    return [made for each in sources if (made := annotation(each))]
+    return every(annotation, sources)

@@ -3,17 +3,8 @@
 from plexus.api.canonical.v1 import resources_pb2
 from plexus.codecs.fhir import codes, times
 from plexus.codecs.fhir.codes import coded
-from plexus.codecs.fhir.datatypes import (
-    ABSENT,
-    ABSENT_CONCEPT,
-    Json,
-    annotations,
-    concept,
-    concepts,
-    filled,
-    required,
-    text,
-)
+from plexus.codecs.fhir.datatypes import annotations, concept, concepts
+from plexus.codecs.fhir.elements import ABSENT, ABSENT_CONCEPT, Json, every, filled, required, text
 from plexus.codecs.fhir.quantities import quantity
 from plexus.codecs.fhir.references import (
     ENCOUNTER,
@@ -43,7 +34,7 @@ def medication_request(source: resources_pb2.MedicationRequest, links: Links) ->
         "authoredOn": times.date_time(source.authored_on),
         "requester": links.one(source.requester, _REQUESTER),
         "note": annotations(source.notes),
-        "dosageInstruction": [made for each in source.dosages if (made := _dosage(each))],
+        "dosageInstruction": every(_dosage, source.dosages),
         "dispenseRequest": filled(
             {"numberOfRepeatsAllowed": refills, "quantity": quantity(source.quantity)}
         ),
@@ -71,7 +62,7 @@ def medication_administration(source: resources_pb2.MedicationAdministration, li
         "medicationCodeableConcept": concept(source.medication) or ABSENT_CONCEPT,
         "subject": links.subject(),
         "context": links.one(source.encounter, _STAY),
-        **(period_or_time("effective", source.effective) or required("effectiveDateTime", "")),
+        **(period_or_time("effective", source.effective) or {"effectivePeriod": ABSENT}),
         "performer": [{"actor": who} for who in links.many(source.performers, _GIVER)],
         "request": links.one(source.request, _REQUEST),
         "note": annotations(source.notes),
@@ -89,13 +80,14 @@ def _given(source: resources_pb2.Dosage) -> Json:
 
 def immunization(source: resources_pb2.Immunization, links: Links) -> Json:
     """R4 Immunization."""
+    given = times.date_time(source.occurrence)
     return {
         **required("status", coded(source.status, codes.IMMUNIZATION_STATUS)),
         "statusReason": concept(source.status_reason),
         "vaccineCode": concept(source.vaccine) or ABSENT_CONCEPT,
         "patient": links.subject(),
         "encounter": links.one(source.encounter, ENCOUNTER),
-        **required("occurrenceDateTime", times.date_time(source.occurrence)),
+        **({"occurrenceDateTime": given} if given else {"occurrenceString": "unknown"}),
         "primarySource": source.primary_source if source.HasField("primary_source") else None,
         "reportOrigin": concept(source.report_origin),
         "manufacturer": links.one(source.manufacturer, ORGANIZATION),

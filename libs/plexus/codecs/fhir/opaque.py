@@ -11,7 +11,8 @@ from decimal import Decimal
 
 from plexus.api.canonical.v1.datatypes_pb2 import Attachment
 from plexus.api.canonical.v1.resources_pb2 import Opaque
-from plexus.codecs.fhir.datatypes import ABSENT_CONCEPT, Json, attachment, filled, text
+from plexus.codecs.fhir.datatypes import attachment
+from plexus.codecs.fhir.elements import ABSENT_CONCEPT, Json, filled, text
 from plexus.codecs.fhir.quantities import number
 from plexus.codecs.fhir.references import Links
 

@@ -4,26 +4,22 @@ Rules from the HL7 v2-to-FHIR guide (PID, PD1, NK1): religion, place of birth, c
 ethnic group have no element in R4 and stand in the extensions that HL7 publishes for them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from plexus.api.canonical.v1 import datatypes_pb2, resources_pb2
 from plexus.codecs.fhir import codes, times
 from plexus.codecs.fhir.codes import coded
 from plexus.codecs.fhir.datatypes import (
-    Json,
     addresses,
     concept,
     concept_label,
     concepts,
-    extension,
-    human_name,
     human_names,
     identifier,
     period,
     telecoms,
-    text,
-    token,
 )
+from plexus.codecs.fhir.elements import Json, extension, text, token
 from plexus.codecs.fhir.references import LOCATION, ORGANIZATION, PRACTITIONER, Links
 from plexus.codecs.fhir.systems import system_uri
 
@@ -47,7 +43,6 @@ def patient(person: resources_pb2.Person, links: Links) -> Json:
     born = times.date(person.birth_date)
     born_at = times.instant(person.birth_date)
     language = concept(person.language)
-    mothers = [name for each in person.mother_names if (name := human_name(each))]
     died_at = times.date_time(person.deceased_time)
     has_order = 0 < person.birth_order < 2**31
     return {
@@ -67,7 +62,9 @@ def patient(person: resources_pb2.Person, links: Links) -> Json:
         "multipleBirthBoolean": person.multiple_birth
         if person.HasField("multiple_birth") and not has_order
         else None,
-        "contact": [{"relationship": [_MOTHER], "name": name} for name in mothers],
+        "contact": [
+            {"relationship": [_MOTHER], "name": name} for name in human_names(person.mother_names)
+        ],
         "communication": [{"language": language, "preferred": True}] if language else None,
         "generalPractitioner": links.many(
             person.general_practitioners, PRACTITIONER | ORGANIZATION
@@ -99,11 +96,13 @@ def _patient_extensions(person: resources_pb2.Person) -> list[Json]:
     return [each for each in found if each]
 
 
-def _race(races: Iterable[datatypes_pb2.Concept]) -> Json:
+def _race(races: Sequence[datatypes_pb2.Concept]) -> Json:
     """US Core race: the OMB categories, other CDC codes as detail, and always the words."""
     omb: dict[str, Json] = {}
     detailed: dict[str, Json] = {}
     labels: dict[str, None] = {}
+    if not races:
+        return {}
     for race in races:
         if label := concept_label(race):
             labels[label] = None
@@ -116,11 +115,13 @@ def _race(races: Iterable[datatypes_pb2.Concept]) -> Json:
     return _us_core("us-core-race", omb, detailed, labels)
 
 
-def _ethnicity(ethnicities: Iterable[datatypes_pb2.Concept]) -> Json:
+def _ethnicity(ethnicities: Sequence[datatypes_pb2.Concept]) -> Json:
     """US Core ethnicity, built like race; one OMB category at most."""
     omb: dict[str, Json] = {}
     detailed: dict[str, Json] = {}
     labels: dict[str, None] = {}
+    if not ethnicities:
+        return {}
     for ethnicity in ethnicities:
         if label := concept_label(ethnicity):
             labels[label] = None

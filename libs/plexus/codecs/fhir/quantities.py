@@ -8,13 +8,14 @@ number is an `orjson.Fragment` of checked JSON. What is no number keeps its word
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 
 import orjson
 
 from plexus.api.canonical.v1 import datatypes_pb2 as canonical
 from plexus.codecs.fhir import codes
 from plexus.codecs.fhir.codes import coded
-from plexus.codecs.fhir.datatypes import Json, extension, filled, text, token
+from plexus.codecs.fhir.elements import Json, extension, text, token
 from plexus.codecs.fhir.systems import system_uri
 
 __all__ = ["is_expressible", "is_upside_down", "number", "quantity", "range_words", "words"]
@@ -25,6 +26,7 @@ _LONGEST_NUMBER = 48
 _NUMBER = re.compile(r"([+-]?)(?:0*([0-9]+)(?:\.([0-9]*))?|\.([0-9]+))(?:[eE]([+-]?[0-9]{1,2}))?")
 
 
+@lru_cache(maxsize=4096)
 def _normal(value: str) -> str:
     """`value` as a JSON number with all its digits, or "" where it is no decimal number."""
     value = value.strip()
@@ -52,9 +54,10 @@ def words(source: canonical.Quantity) -> str:
 
 def is_expressible(source: canonical.Quantity, *, simple: bool = False) -> bool:
     """True where a FHIR Quantity can say the same; a SimpleQuantity has no comparator (sqty-1)."""
-    if source.comparator and (simple or not coded(source.comparator, codes.COMPARATOR)):
+    comparator, value = source.comparator, source.value
+    if comparator and (simple or not coded(comparator, codes.COMPARATOR)):
         return False
-    return not source.value or bool(_normal(source.value))
+    return not value or bool(_normal(value))
 
 
 def quantity(source: canonical.Quantity, *, simple: bool = True) -> Json:
@@ -62,25 +65,32 @@ def quantity(source: canonical.Quantity, *, simple: bool = True) -> Json:
 
     A code without its system is sent as the unit (invariant qty-3).
     """
-    unit, code = text(source.unit), token(source.code)
-    if not (source.value or unit or code):
+    value, unit, code = source.value, text(source.unit), token(source.code)
+    if not (value or unit or code):
         return {}
-    if not is_expressible(source, simple=simple):
-        return filled({"extension": [extension(_ORIGINAL_URL, valueString=words(source))]})
+    comparator = source.comparator
+    normal = _normal(value) if value else ""
+    if (value and not normal) or (comparator and not is_expressible(source, simple=simple)):
+        held = extension(_ORIGINAL_URL, valueString=words(source))
+        return {"extension": [held]} if held else {}
+    made: Json = {}
+    if value:
+        made["value"] = orjson.Fragment(normal)
+        if comparator:
+            made["comparator"] = coded(comparator, codes.COMPARATOR)
     system = system_uri(source.system) if code and source.system else ""
-    return filled(
-        {
-            "value": number(source.value) if source.value else None,
-            "comparator": coded(source.comparator, codes.COMPARATOR) if source.value else "",
-            "unit": unit or ("" if system else code),
-            "system": system,
-            "code": code if system else "",
-        }
-    )
+    if shown := unit or ("" if system else code):
+        made["unit"] = shown
+    if system:
+        made["system"] = system
+        made["code"] = code
+    return made
 
 
 def is_upside_down(low: canonical.Quantity, high: canonical.Quantity) -> bool:
     """True where `low` is above `high` (invariant rng-2), both being numbers."""
+    if low == high:
+        return False
     least, most = _normal(low.value), _normal(high.value)
     return bool(least and most) and Decimal(least) > Decimal(most)
 

@@ -1,20 +1,34 @@
 """References between FHIR resources that can never dangle.
 
-A target in the same output is pointed at; any other one is named by a logical reference
-(R4 References, "logical references": type and identifier, no address). A conditional reference would not do: a receiver that
+A target in the same output is pointed at; any other one is named by a logical reference (R4
+References: type and identifier, no address). A conditional reference would not do: a receiver that
 lacks the target would have to fail the whole transaction.
 Neighbour: `resources` makes a `Links` for one resource, `bundle` for all of an event.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from types import MappingProxyType
 
 from plexus.api.canonical.v1 import datatypes_pb2 as canonical
-from plexus.codecs.fhir.datatypes import ABSENT, Json, filled, identifier, text
+from plexus.codecs.fhir.datatypes import identifier
+from plexus.codecs.fhir.elements import ABSENT, Json, filled, text
 from plexus.codecs.fhir.systems import PERSON_SYSTEM, RESOURCE_SYSTEM
 from plexus.ids import resource_id
 
-__all__ = ["FHIR_TYPES", "Links", "Target"]
+__all__ = [
+    "ANYBODY",
+    "AUTHOR",
+    "ENCOUNTER",
+    "FHIR_TYPES",
+    "LOCATION",
+    "ORGANIZATION",
+    "PERFORMER",
+    "PRACTITIONER",
+    "SPECIMEN",
+    "Links",
+    "Target",
+]
 
 FHIR_TYPES: Mapping[str, str] = MappingProxyType(
     {"Person": "Patient", "Allergy": "AllergyIntolerance"}
@@ -33,6 +47,9 @@ AUTHOR = PRACTITIONER | ORGANIZATION | {"Patient", "RelatedPerson"}
 PERFORMER = PRACTITIONER | ORGANIZATION | {"CareTeam"}
 ANYBODY = AUTHOR | {"CareTeam", "Device"}
 
+# Each entry of an output, each reference and each destination asks for the same few ids.
+_recent_id = lru_cache(maxsize=16_384)(resource_id)
+_NO_REFERENCE = canonical.Reference()
 _NOWHERE: Mapping[Target, str] = MappingProxyType({})
 
 
@@ -46,7 +63,7 @@ class Links:
         literal: point at other resources too, as `Type/id`; for a server that holds them all.
     """
 
-    __slots__ = ("_ids", "_literal", "_person_id", "_targets", "_tenant")
+    __slots__ = ("_literal", "_person_id", "_targets", "_tenant")
 
     def __init__(
         self,
@@ -60,15 +77,10 @@ class Links:
         self._person_id = person_id
         self._targets = targets
         self._literal = literal
-        self._ids: dict[Target, str] = {}
 
     def id(self, fhir_type: str, key: str) -> str:
         """The FHIR id of a resource of this tenant."""
-        target = (fhir_type, key)
-        found = self._ids.get(target)
-        if found is None:
-            found = self._ids[target] = resource_id(self._tenant, fhir_type, key)
-        return found
+        return _recent_id(self._tenant, fhir_type, key)
 
     def subject(self) -> Json:
         """Reference to the patient, or its data-absent-reason."""
@@ -85,6 +97,8 @@ class Links:
 
         A target of another type is named by its display only: R4 does not allow to point at it.
         """
+        if source == _NO_REFERENCE:
+            return {}
         display = text(source.display)
         fhir_type = FHIR_TYPES.get(source.type, source.type)
         if fhir_type and fhir_type not in permitted:
@@ -101,9 +115,11 @@ class Links:
             return {}
         return filled({"type": fhir_type, "identifier": known, "display": display})
 
-    def many(self, sources: Iterable[canonical.Reference], permitted: frozenset[str]) -> list[Json]:
+    def many(self, sources: Sequence[canonical.Reference], permitted: frozenset[str]) -> list[Json]:
         """All that are known."""
-        return [made for each in sources if (made := self.one(each, permitted))]
+        if not sources:
+            return []
+        return [made for each in sources[:] if (made := self.one(each, permitted))]
 
     def _address(self, fhir_type: str, key: str) -> str:
         if address := self._targets.get((fhir_type, key)):

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from plexus.api.canonical.v1.resources_pb2 import Resource
 from plexus.codecs.fhir import clinical, medications, opaque, people, results, visits
-from plexus.codecs.fhir.datatypes import Json, filled, identifiers
+from plexus.codecs.fhir.datatypes import identifiers
+from plexus.codecs.fhir.elements import Json, filled
 from plexus.codecs.fhir.references import Links
 from plexus.codecs.fhir.systems import PERSON_SYSTEM, RESOURCE_SYSTEM
 from plexus.errors import InvalidMessage, Reason

@@ -1,25 +1,21 @@
 """Observation, DiagnosticReport, ServiceRequest and Specimen: what was asked for and found."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from plexus.api.canonical.v1 import datatypes_pb2, resources_pb2
 from plexus.codecs.fhir import codes, times
 from plexus.codecs.fhir.codes import coded
 from plexus.codecs.fhir.datatypes import (
-    ABSENT_CONCEPT,
-    Json,
     annotations,
     attachment,
     concept,
     concept_label,
     concepts,
-    extension,
-    filled,
     identifier,
     identifiers,
     span,
-    text,
 )
+from plexus.codecs.fhir.elements import ABSENT_CONCEPT, Json, every, extension, filled, text
 from plexus.codecs.fhir.references import (
     ANYBODY,
     ENCOUNTER,
@@ -49,10 +45,9 @@ def observation(source: resources_pb2.Observation, links: Links) -> Json:
     """R4 Observation."""
     value, more = observation_value(source.value)
     devices = identifiers(source.devices)
-    more += (
-        extension(_DEVICE_URL, valueReference={"type": "Device", "identifier": each})
-        for each in devices[1:]
-    )
+    for each in devices[1:]:
+        device: Json = {"type": "Device", "identifier": each}
+        more.append(extension(_DEVICE_URL, valueReference=device))
     if sub_id := text(source.sub_id):
         part = {"url": "original-sub-identifier", "valueString": sub_id}
         more.append({"url": _SUB_ID_URL, "extension": [part]})
@@ -75,14 +70,14 @@ def observation(source: resources_pb2.Observation, links: Links) -> Json:
         "method": _joined(source.methods),
         "specimen": links.one(source.specimen, SPECIMEN),
         "device": {"type": "Device", "identifier": devices[0]} if devices else None,
-        "referenceRange": [
-            made for each in source.reference_ranges if (made := reference_range(each))
-        ],
+        "referenceRange": every(reference_range, source.reference_ranges),
     }
 
 
-def _joined(methods: Iterable[datatypes_pb2.Concept]) -> Json:
+def _joined(methods: Sequence[datatypes_pb2.Concept]) -> Json:
     """R4 has room for one method: several become one concept with all codings and words."""
+    if not methods:
+        return {}
     made = [(each, found) for each in methods if (found := concept(each))]
     if len(made) < 2:
         return made[0][1] if made else {}
@@ -121,7 +116,7 @@ def diagnostic_report(source: resources_pb2.DiagnosticReport, links: Links) -> J
         "specimen": links.many(source.specimens, SPECIMEN),
         "result": links.many(source.results, frozenset({"Observation"})),
         "conclusion": text(source.conclusion),
-        "presentedForm": [made for each in source.presented_forms if (made := attachment(each))],
+        "presentedForm": every(attachment, source.presented_forms),
     }
 
 

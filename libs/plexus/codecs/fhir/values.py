@@ -9,16 +9,8 @@ from collections.abc import Callable, Mapping
 
 from plexus.api.canonical.v1 import datatypes_pb2, resources_pb2
 from plexus.codecs.fhir import times
-from plexus.codecs.fhir.datatypes import (
-    Json,
-    attachment,
-    concept,
-    concepts,
-    extension,
-    filled,
-    period,
-    text,
-)
+from plexus.codecs.fhir.datatypes import attachment, concept, concepts, period
+from plexus.codecs.fhir.elements import Json, extension, filled, remembered, text
 from plexus.codecs.fhir.quantities import (
     is_expressible,
     is_upside_down,
@@ -127,7 +119,7 @@ def _is_plain_range(low: datatypes_pb2.Quantity, high: datatypes_pb2.Quantity) -
     )
 
 
-def reference_range(source: resources_pb2.ReferenceRange) -> Json:
+def _reference_range(source: resources_pb2.ReferenceRange) -> Json:
     """One range; what two plain amounts cannot say stands as text (obs-3: some of them must)."""
     said = text(source.text)
     if _is_plain_range(source.low, source.high):
@@ -140,3 +132,7 @@ def reference_range(source: resources_pb2.ReferenceRange) -> Json:
     return filled(
         {"low": low, "high": high, "appliesTo": concepts(source.applies_to), "text": said}
     )
+
+
+reference_range = remembered(resources_pb2.ReferenceRange, _reference_range)
+"""An element of Observation.referenceRange."""

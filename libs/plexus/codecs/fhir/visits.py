@@ -4,22 +4,17 @@ from plexus.api.canonical.v1 import datatypes_pb2, resources_pb2
 from plexus.codecs.fhir import codes, times
 from plexus.codecs.fhir.codes import coded
 from plexus.codecs.fhir.datatypes import (
-    ABSENT,
-    Json,
     coding,
     concept,
     concept_label,
     concepts,
-    filled,
     human_name,
     identifier,
     identifiers,
     period,
-    required,
     span,
-    text,
-    token,
 )
+from plexus.codecs.fhir.elements import ABSENT, Json, filled, required, text, token
 from plexus.codecs.fhir.references import (
     LOCATION,
     ORGANIZATION,

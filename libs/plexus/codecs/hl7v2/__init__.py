@@ -1,10 +1,11 @@
 """HL7 v2 as bytes: a lazy reader that loses nothing, intake checks, acknowledgements.
 
-`reader` finds the message in the bytes and `message` is what it gives; `batch` cuts files apart; `charsets` and `escapes`
-turn bytes and escape sequences into text; `conformance` says what makes a message refused at
-intake; `acknowledge` answers it, and
-`answers` reads a peer's answer. What a field means is the business of `services.transform`.
-Framing is `plexus.codecs.mllp`. Section numbers cite HL7 v2.5.1 unless they say otherwise.
+`reader` finds the message in the bytes, `decoding` its characters, and `message` and `value` are
+what they give; `leaves` lists all that is in it. `charsets` and `escapes` turn names and sequences
+into text. `batch` cuts files apart. `conformance` says what makes a message refused at intake,
+`acknowledge` answers it, and `answers` reads a peer's answer. What a field means is the business of
+`services.transform`; framing is `plexus.codecs.mllp`. Section numbers cite HL7 v2.5.1 unless they
+say otherwise.
 """
 
 from plexus.codecs.hl7v2.acknowledge import (
@@ -19,8 +20,10 @@ from plexus.codecs.hl7v2.batch import split_batch
 from plexus.codecs.hl7v2.charsets import codec_of
 from plexus.codecs.hl7v2.conformance import check
 from plexus.codecs.hl7v2.escapes import Separators, escape, unescape
-from plexus.codecs.hl7v2.message import NULL, Leaf, Message, Segment, Value, leaves
+from plexus.codecs.hl7v2.leaves import Leaf, leaves
+from plexus.codecs.hl7v2.message import Message, Segment
 from plexus.codecs.hl7v2.reader import read
+from plexus.codecs.hl7v2.value import NULL, Value
 
 __all__ = [
     "NULL",

@@ -20,8 +20,9 @@ from plexus.api.canonical.v1.event_pb2 import (
 )
 from plexus.codecs.hl7v2.charsets import is_wide
 from plexus.codecs.hl7v2.escapes import DEFAULT_SEPARATORS, escape
-from plexus.codecs.hl7v2.message import NULL, Message
+from plexus.codecs.hl7v2.message import Message
 from plexus.codecs.hl7v2.reader import read
+from plexus.codecs.hl7v2.value import NULL
 from plexus.errors import InvalidMessage, Reason
 
 __all__ = [
@@ -205,7 +206,8 @@ class _Writer:
         self.version = (int(found[1]), int(found[2] or 0)) if found else (5, 1)
 
     def text(self, text: str) -> str:
-        return escape(text, self._separators)
+        """Written so that it breaks neither the message nor its MLLP block."""
+        return escape(text, self._separators).translate(_CONTROL)
 
     def header(self, field: int) -> str:
         """A field of the message's MSH, first line only: text lines after it are not header."""

@@ -7,8 +7,9 @@ peer's words may repeat a patient's data. `acknowledge` writes our own answers.
 import re
 from dataclasses import dataclass
 
-from plexus.codecs.hl7v2.message import NULL, Segment, Value
+from plexus.codecs.hl7v2.message import Segment
 from plexus.codecs.hl7v2.reader import read
+from plexus.codecs.hl7v2.value import NULL, Value
 from plexus.errors import InvalidMessage, Reason
 
 __all__ = ["Ack", "read_ack"]

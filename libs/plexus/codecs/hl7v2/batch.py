@@ -13,7 +13,7 @@ from plexus.codecs.hl7v2.charsets import bom_of, is_wide
 __all__ = ["split_batch"]
 
 _BOUNDARY = re.compile(
-    rb"(?:\A|(?<=[\r\n]))[ \t\x00\x0b]*(?:(?P<msh>MSH(?=[^A-Za-z0-9\s]))"
+    rb"(?:\A|(?<=[\r\n]))[ \t\x00\x0b]*(?:(?P<msh>MSH(?=[^A-Za-z0-9\s\x1c]))"
     rb"|(?:FHS|BHS|BTS|FTS)(?:(?=[\r\n])|\Z|[^A-Za-z0-9\s][^\r\n]*))"
 )
 _BLANK = b" \t\x00\x0b\x1a\x1c\r\n"
@@ -22,18 +22,19 @@ _BLANK = b" \t\x00\x0b\x1a\x1c\r\n"
 def split_batch(content: bytes) -> list[bytes]:
     """Give the messages of a file in order, each as it was written.
 
-    A byte order mark is repeated on every part. Blank content has no parts.
+    A byte order mark is repeated on every part. Blank content has no parts. Broken UTF-16 or UTF-32
+    is one part.
     """
     mark, codec = bom_of(content)
     bom, body = content[:mark], content[mark:]
     if not is_wide(codec):
         return [bom + part for part in _parts(body)]
-    # UTF-16 and UTF-32 are cut as UTF-8; surrogates alone pass so that reading can judge them.
-    narrow = body.decode(codec, "surrogatepass" if len(body) % 4 == 0 else "replace")
-    return [
-        bom + part.decode("utf-8", "surrogatepass").encode(codec, "surrogatepass")
-        for part in _parts(narrow.encode("utf-8", "surrogatepass"))
-    ]
+    try:
+        text = body.decode(codec)
+    except UnicodeDecodeError:
+        # Not to be cut without a loss; the reader tells what is wrong with it.
+        return [content]
+    return [bom + part.decode().encode(codec) for part in _parts(text.encode())]
 
 
 def _parts(body: bytes) -> list[bytes]:

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 
 from plexus.api.canonical.v1.event_pb2 import SEVERITY_ERROR, Issue
-from plexus.codecs.hl7v2.message import NULL, Message, Segment, Value
+from plexus.codecs.hl7v2.message import Message, Segment
+from plexus.codecs.hl7v2.value import NULL, Value
 from plexus.errors import Reason
 
 __all__ = ["MAX_ISSUES", "check"]

@@ -3,121 +3,19 @@
 A message keeps its text as it was written; every accessor is a view of it. So nothing is lost by
 reading, whatever nobody asks for costs nothing, and every field can be found again in the original
 bytes (`Segment.span`). Numbers are 1-based as in the standard, out-of-range is absent, absent is
-"" and the HL7 null is `NULL` (2.5.3). `reader` makes these objects.
+"" and the HL7 null is `NULL` (2.5.3). `reader` makes these objects; `value` has the smaller views.
 """
 
-from array import array
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 from plexus.api.canonical.v1.event_pb2 import Issue
-from plexus.codecs.hl7v2.charsets import byte_offsets
-from plexus.codecs.hl7v2.escapes import Separators, unescape
+from plexus.codecs.hl7v2.escapes import unescape
+from plexus.codecs.hl7v2.value import NULL, Origin, Value
 
-__all__ = ["NULL", "Leaf", "Message", "Origin", "Segment", "Value", "leaves"]
+__all__ = ["HEADERS", "Message", "Segment"]
 
-NULL = '""'
-"""A field that is to be deleted at the receiver, not one that is absent (2.5.3)."""
-
-_HEADERS = frozenset({"MSH", "FHS", "BHS"})
-
-
-class Origin:
-    """What all views of one message share: separators, codec, and the way back to the bytes."""
-
-    __slots__ = ("_offsets", "base", "charset", "content", "separators", "text")
-
-    def __init__(
-        self, content: bytes, base: int, text: str, charset: str, separators: Separators
-    ) -> None:
-        """Keep how `text` was decoded with `charset` from `content` after `base` bytes."""
-        self.content = content
-        self.base = base
-        self.text = text
-        self.charset = charset
-        self.separators = separators
-        self._offsets: array[int] | None = None
-
-    def decode(self, text: str) -> str:
-        """Resolve the escape sequences of one value."""
-        mark = self.separators.escape
-        if mark and mark in text:
-            return unescape(text, self.separators, self.charset)
-        return text
-
-    def byte_offset(self, at: int) -> int:
-        """Offset in the original content of the character at that place of the text."""
-        if len(self.text) == len(self.content) - self.base:
-            return self.base + at
-        if self.charset.startswith("utf-"):
-            return self.base + len(self.text[:at].encode(self.charset))
-        if self._offsets is None:
-            self._offsets = byte_offsets(self.content[self.base :], self.charset)
-        return self.base + self._offsets[at]
-
-
-class Value:
-    """One repetition of a field, or a component seen as a value of its own."""
-
-    __slots__ = ("_level", "_origin", "_parts", "text")
-
-    def __init__(self, text: str, origin: Origin, level: int = 0) -> None:
-        """See `text` as a repetition (level 0), a component (1) or a subcomponent (2)."""
-        self.text = text
-        """As written, escapes and all."""
-        self._origin = origin
-        self._level = level
-        self._parts: list[str] | None = None
-
-    @property
-    def is_null(self) -> bool:
-        """Whether the entire value is the HL7 null."""
-        return self.text == NULL
-
-    def get(self, component: int = 1, subcomponent: int = 1) -> str:
-        """Decoded text of a subcomponent; "" where absent, `NULL` for the HL7 null."""
-        parts = self._split()
-        if not 0 < component <= len(parts):
-            return ""
-        text = parts[component - 1]
-        below = self._origin.separators.subcomponent if self._level == 0 else ""
-        if below and below in text:
-            pieces = text.split(below)
-            if not 0 < subcomponent <= len(pieces):
-                return ""
-            text = pieces[subcomponent - 1]
-        elif subcomponent != 1:
-            return ""
-        return self._origin.decode(text)
-
-    def component(self, n: int) -> "Value":
-        """Component n as a value of its own, whose components are the subcomponents."""
-        parts = self._split()
-        text = parts[n - 1] if 0 < n <= len(parts) else ""
-        return Value(text, self._origin, self._level + 1)
-
-    def component_count(self) -> int:
-        """Number of components as written, trailing empty ones included; 0 if empty."""
-        return len(self._split()) if self.text else 0
-
-    def whole(self) -> str:
-        """Decoded text of the entire value, separators as written.
-
-        For text types, where senders leave separators unescaped.
-        """
-        return self._origin.decode(self.text)
-
-    def _split(self) -> list[str]:
-        if self._parts is None:
-            separators = self._origin.separators
-            if self._level == 0:
-                separator = separators.component
-            elif self._level == 1:
-                separator = separators.subcomponent
-            else:
-                separator = ""
-            self._parts = self.text.split(separator) if separator else [self.text]
-        return self._parts
+HEADERS = frozenset({"MSH", "FHS", "BHS"})
+"""Segments whose first two fields are the separators themselves."""
 
 
 class Segment:
@@ -161,7 +59,7 @@ class Segment:
         if not text:
             return ""
         separators = self._origin.separators
-        if field < 3 and self.name in _HEADERS:
+        if field < 3 and self.name in HEADERS:
             return text if component == subcomponent == repetition == 1 else ""
         separator = separators.repetition
         if separator and separator in text:
@@ -199,7 +97,7 @@ class Segment:
             return []
         origin = self._origin
         separator = origin.separators.repetition
-        if field < 3 and self.name in _HEADERS:
+        if field < 3 and self.name in HEADERS:
             return [Value(text, origin, 3)]
         if separator and separator in text:
             return [Value(part, origin) for part in text.split(separator)]
@@ -214,7 +112,7 @@ class Segment:
 
     def whole(self, field: int) -> str:
         """Decoded text of the entire field, separators of every level as written."""
-        if field < 3 and self.name in _HEADERS:
+        if field < 3 and self.name in HEADERS:
             return self.raw(field)
         return self._origin.decode(self.raw(field))
 
@@ -230,7 +128,7 @@ class Segment:
         fields = self._fields or self._split()
         if not 0 < field < len(fields):
             start = end = self._start + len(self.text)
-        elif self.name in _HEADERS:
+        elif self.name in HEADERS:
             # MSH-1 is the separator itself, so it takes no separator of its own.
             start = self._start + len(fields[0])
             if field > 1:
@@ -255,7 +153,7 @@ class Segment:
     def _split(self) -> list[str]:
         separator = self._origin.separators.field
         fields = self.text.split(separator)
-        if self.name in _HEADERS:
+        if self.name in HEADERS:
             fields.insert(1, separator)
         self._fields = fields
         return fields
@@ -356,46 +254,3 @@ class Message:
     def version(self) -> str:
         """MSH-12.1, for example "2.5.1"."""
         return self._header(12)
-
-
-class Leaf(NamedTuple):
-    """One populated place: "PID[1]-3[2].4.1" is segment[index]-field[repetition].component.sub."""
-
-    location: str
-    value: str
-
-
-def leaves(message: Message) -> Iterator[Leaf]:
-    """Give every populated leaf in the order written, HL7 nulls included.
-
-    Together with their locations they hold all that the message says, so whoever counts what was
-    used of them knows what was not.
-    """
-    separators = message.separators
-    repetition, component, below = (
-        separators.repetition,
-        separators.component,
-        separators.subcomponent,
-    )
-    for segment in message.segments:
-        name = f"{segment.name}[{segment.index}]"
-        for field, text in enumerate(segment.fields()):
-            if not field:
-                if text != segment.name:
-                    yield Leaf(f"{name}-0", text[len(segment.name) :])
-                continue
-            if not text:
-                continue
-            if field < 3 and segment.name in _HEADERS:
-                yield Leaf(f"{name}-{field}[1].1.1", text)
-                continue
-            values = text.split(repetition) if repetition else [text]
-            for nth, value in enumerate(values, 1):
-                place = f"{name}-{field}[{nth}]"
-                for n, part in enumerate(value.split(component) if component else [value], 1):
-                    if below and below in part:
-                        for m, piece in enumerate(part.split(below), 1):
-                            if piece:
-                                yield Leaf(f"{place}.{n}.{m}", segment.decode(piece))
-                    elif part:
-                        yield Leaf(f"{place}.{n}.1", segment.decode(part))

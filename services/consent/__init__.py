@@ -1,0 +1,1 @@
+"""Consent: decides whether data may flow. What is unknown is denied."""

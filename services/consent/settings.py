@@ -1,0 +1,66 @@
+"""Settings of consent, and the default policies of the mesh document."""
+
+from typing import Literal
+
+import pydantic
+
+from plexus.settings import Section, ServiceSettings
+from services.consent.domain import ACTIONS, ANY, PURPOSES
+
+__all__ = ["ConsentSettings", "PolicySection"]
+
+_NAME = r"^(\*|[a-z0-9-]{1,40})$"
+
+
+class ConsentSettings(ServiceSettings):
+    """Consent needs nothing beyond what all services need."""
+
+
+class PolicySection(Section):
+    """One rule of the default policy, as the mesh document's `policies` lists it. Without any rule
+    nothing is permitted."""
+
+    name: str = pydantic.Field(default="", pattern=r"^([a-zA-Z][a-zA-Z0-9-]{0,39})?$")
+    """Name that decisions give as their rule. Empty: the rule's place in the list, from 0."""
+
+    tenant: str = pydantic.Field(pattern=_NAME)
+    """The tenant whose data it is about, or `*` for all."""
+
+    purpose: str
+    """Purpose of use: a PurposeOfUse code of HL7 v3-ActReason, which also covers the codes below it
+    (TREAT covers ETREAT), or `*` for all. BTG is permitted only by a rule that names it."""
+
+    recipient: str = pydantic.Field(pattern=_NAME)
+    """The destination that would receive, or `*` for all."""
+
+    resource_types: tuple[str, ...] = pydantic.Field(default=(ANY,), min_length=1)
+    """FHIR types it is about, for example [Observation, DiagnosticReport], or `["*"]` for all."""
+
+    action: str = "disclose"
+    """What is done: a code of HL7 consentaction, or `*` for all."""
+
+    effect: Literal["permit", "deny"]
+    """A deny wins over every permit."""
+
+    @pydantic.field_validator("purpose")
+    @classmethod
+    def _known_purpose(cls, purpose: str) -> str:
+        if purpose != ANY and purpose not in PURPOSES:
+            raise ValueError("is no PurposeOfUse code of v3-ActReason")
+        return purpose
+
+    @pydantic.field_validator("action")
+    @classmethod
+    def _known_action(cls, action: str) -> str:
+        if action != ANY and action not in ACTIONS:
+            raise ValueError(f"must be one of {', '.join(sorted(ACTIONS))} or *")
+        return action
+
+    @pydantic.field_validator("resource_types")
+    @classmethod
+    def _types_or_all(cls, types: tuple[str, ...]) -> tuple[str, ...]:
+        if ANY in types and len(types) > 1:
+            raise ValueError("* stands alone")
+        if not all(kind == ANY or (kind.isascii() and kind.isalpha()) for kind in types):
+            raise ValueError("FHIR types are letters only, for example Observation")
+        return types

@@ -1,0 +1,1 @@
+"""Delivery: leaving. One actor per destination, with its own queue."""

@@ -1,0 +1,6 @@
+"""One actor per destination brings what waits for it; the gate asks before anything leaves."""
+
+from services.delivery.actors.destination import DestinationActor
+from services.delivery.actors.gate import Gate, Passed
+
+__all__ = ["DestinationActor", "Gate", "Passed"]

@@ -1,0 +1,131 @@
+"""The gate: consent decides on each message, and audit has stored each disclosure, before it leaves.
+
+Where consent or audit cannot be asked nothing passes: the messages wait.
+"""
+
+import dataclasses
+import uuid
+from collections.abc import Sequence
+from typing import Final
+
+from plexus.api.audit.v1 import audit_pb2, audit_pb2_grpc
+from plexus.api.consent.v1 import consent_pb2, consent_pb2_grpc
+from plexus.api.records.v1.records_pb2 import ChangedEvent
+from plexus.clock import Clock
+from plexus.codecs.fhir import resource_types
+from plexus.errors import Unavailable
+from plexus.rpc import Peer
+from plexus.telemetry.tracing import trace_id_of
+from services.delivery.settings import Destination
+from services.delivery.store import Item
+
+__all__ = ["Gate", "Passed"]
+
+_SECONDS = 5.0
+_NAMESPACE: Final = uuid.UUID("8d1f4f0a-6e0b-5b62-9a5e-0d5e3f0f6a01")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Passed:
+    """The gate's answer on one item.
+
+    Attributes:
+        permitted: it may leave now.
+        decision: consent's decision.
+        at: monotonic time of the decision, in seconds.
+    """
+
+    item: Item
+    event: ChangedEvent
+    permitted: bool
+    decision: consent_pb2.Decision
+    at: float
+
+
+class Gate:
+    """The gate of one destination."""
+
+    def __init__(self, destination: Destination, consent: Peer, audit: Peer, clock: Clock) -> None:
+        self._destination = destination
+        self._consent = consent
+        self._audit = audit
+        self._decide = consent_pb2_grpc.ConsentServiceStub(consent.channel).DecideBatch
+        self._append = audit_pb2_grpc.AuditServiceStub(audit.channel).Append
+        self._clock = clock
+
+    async def ask(self, items: Sequence[tuple[Item, ChangedEvent]]) -> list[Passed]:
+        """Decide on items, and record what may leave and what may not.
+
+        Raises:
+            Unavailable: consent or audit cannot be asked.
+        """
+        requests = [
+            consent_pb2.DisclosureRequest(
+                tenant=item.tenant,
+                person_id=event.person_id,
+                recipient=self._destination.recipient_name,
+                purpose=self._destination.purpose,
+                action="disclose",
+                resource_types=resource_types(event),
+            )
+            for item, event in items
+        ]
+        traceparent = next(
+            (item.traceparent for item, _ in items if item.traceparent.endswith("-01")), ""
+        )
+        answer = await self._consent.ask(
+            self._decide,
+            consent_pb2.DecideBatchRequest(requests=requests),
+            deadline_seconds=_SECONDS,
+            traceparent=traceparent,
+        )
+        if len(answer.decisions) != len(items):
+            raise Unavailable("consent did not decide on all that was asked")
+        at = self._clock.monotonic()
+        passed = [
+            Passed(
+                item,
+                event,
+                # Anything but an explicit permit is a denial.
+                decision.effect == consent_pb2.Effect.EFFECT_PERMIT,
+                decision,
+                at,
+            )
+            for (item, event), decision in zip(items, answer.decisions, strict=True)
+        ]
+        await self._audit.ask(
+            self._append,
+            audit_pb2.AppendRequest(
+                events=[
+                    self._event(one, request) for one, request in zip(passed, requests, strict=True)
+                ]
+            ),
+            deadline_seconds=_SECONDS,
+            traceparent=traceparent,
+        )
+        return passed
+
+    def _event(
+        self, passed: Passed, request: consent_pb2.DisclosureRequest
+    ) -> audit_pb2.AuditEvent:
+        item = passed.item
+        # One event for each try: the same try asked again after a crash is the same event.
+        name = f"{item.message_id}|{item.destination}|{item.attempt}|{item.tries}"
+        event = audit_pb2.AuditEvent(
+            event_id=str(uuid.uuid5(_NAMESPACE, f"{name}|{passed.decision.decision_id}")),
+            tenant=item.tenant,
+            type="disclosure",
+            action="R",
+            agent="delivery",
+            person_id=passed.event.person_id,
+            message_id=item.message_id,
+            destination=item.destination,
+            purpose=request.purpose,
+            decision_id=passed.decision.decision_id,
+            outcome="permit" if passed.permitted else "deny",
+            trace_id=trace_id_of(item.traceparent),
+        )
+        event.at.FromDatetime(self._clock.now())
+        for fhir_type in request.resource_types:
+            event.resource_counts[fhir_type] += 1
+        return event

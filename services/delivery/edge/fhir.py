@@ -1,0 +1,84 @@
+"""FHIR R4 REST: a transaction bundle of conditional updates, so that a repeat makes no double."""
+
+import pathlib
+
+import aiohttp
+import orjson
+
+from plexus.codecs.fhir import bundle_bytes
+from plexus.errors import ConfigurationError, DeadlineExceeded, Unavailable
+from services.delivery.domain import judge_answer
+from services.delivery.edge.wire import Parcel, Wire
+
+__all__ = ["FhirWire"]
+
+_MAX_ANSWER_BYTES = 64 * 1024
+_MEDIA_TYPE = "application/fhir+json"
+
+
+class FhirWire(Wire):
+    """One FHIR server."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout_seconds: float,
+        concurrency: int,
+        token_file: pathlib.Path | None,
+    ) -> None:
+        self._url = url.rstrip("/") + "/"
+        self._token_file = token_file
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=concurrency, keepalive_timeout=60),
+            timeout=aiohttp.ClientTimeout(total=timeout_seconds, connect=timeout_seconds / 2),
+            auto_decompress=True,
+        )
+
+    async def send(self, parcel: Parcel) -> None:
+        body = bundle_bytes(parcel.event, tenant=parcel.tenant, message_id=parcel.message_id)
+        headers = {
+            "Content-Type": _MEDIA_TYPE,
+            "Accept": _MEDIA_TYPE,
+            "Prefer": "return=minimal",
+            "X-Request-Id": parcel.message_id,
+        }
+        if parcel.traceparent:
+            headers["traceparent"] = parcel.traceparent
+        if self._token_file is not None:
+            headers["Authorization"] = f"Bearer {self._token()}"
+        try:
+            async with self._session.post(self._url, data=body, headers=headers) as answer:
+                if answer.status < 300:
+                    await answer.read()
+                    return
+                content = await answer.content.read(_MAX_ANSWER_BYTES)
+                error = judge_answer(answer.status, _issue_codes(content))
+        except TimeoutError as exc:
+            raise DeadlineExceeded("the destination did not answer in time") from exc
+        except aiohttp.ClientError as exc:
+            raise Unavailable(f"the destination cannot be reached: {type(exc).__name__}") from exc
+        if error is not None:
+            raise error
+
+    async def close(self) -> None:
+        await self._session.close()
+
+    def _token(self) -> str:
+        assert self._token_file is not None
+        try:
+            return self._token_file.read_text().strip()
+        except OSError as exc:
+            raise ConfigurationError(f"token_file {self._token_file} cannot be read") from exc
+
+
+def _issue_codes(content: bytes) -> tuple[str, ...]:
+    """Issue codes of an OperationOutcome; its texts may repeat what was sent, so they stay out."""
+    try:
+        outcome = orjson.loads(content)
+        codes = [issue["code"] for issue in outcome["issue"]]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return ()
+    return tuple(
+        code for code in codes[:5] if isinstance(code, str) and code.isascii() and len(code) < 30
+    )

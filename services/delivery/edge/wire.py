@@ -1,0 +1,41 @@
+"""What a kind of destination must be able to do. Neighbours: one module per kind."""
+
+import dataclasses
+import datetime
+from typing import Protocol
+
+from plexus.api.records.v1.records_pb2 import ChangedEvent
+
+__all__ = ["Parcel", "Wire"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Parcel:
+    """What is to leave.
+
+    Attributes:
+        message_id: names it at the receiver, the same for each try.
+        traceparent: context for the receiver.
+    """
+
+    message_id: str
+    tenant: str
+    received_at: datetime.datetime
+    traceparent: str
+    event: ChangedEvent
+
+
+class Wire(Protocol):
+    """Brings parcels to one destination. Bringing one twice has the effect of once."""
+
+    async def send(self, parcel: Parcel) -> None:
+        """Bring one parcel; return when the destination has confirmed it.
+
+        Raises:
+            Transient: it may succeed later.
+            ConfigurationError: nothing can succeed until a person has changed something.
+            Refused: this parcel can never succeed.
+        """
+
+    async def close(self) -> None:
+        """Let go of connections."""

@@ -1,0 +1,97 @@
+"""Settings of delivery, and the destinations of the mesh document."""
+
+import pathlib
+from typing import Literal
+
+import pydantic
+
+from plexus.settings import Section, ServiceSettings
+
+__all__ = ["DeliverySettings", "Destination", "Subscription"]
+
+_NAME = r"^[a-z0-9-]{1,40}$"
+
+
+class DeliverySettings(ServiceSettings):
+    """What delivery needs beyond what all services need."""
+
+    consent_address: str = "127.0.0.1:7102"
+    """gRPC address of consent, which is asked before anything leaves."""
+
+    audit_address: str = "127.0.0.1:7101"
+    """gRPC address of audit, which stores each disclosure before it happens."""
+
+    window: int = pydantic.Field(default=128, ge=1, le=1000)
+    """Most messages of one destination that are decided, recorded and sent together."""
+
+    decision_seconds: float = pydantic.Field(default=1.0, gt=0)
+    """A consent decision older than this is not used any more: it is asked again."""
+
+
+class Subscription(Section):
+    """What a destination wants. A message must match every list."""
+
+    events: tuple[str, ...] = ("*",)
+    """Message types as patterns, for example ADT^* or ORU^R01."""
+
+    sources: tuple[str, ...] = ("*",)
+    """Names of sources as patterns."""
+
+
+class Destination(Section):
+    """A system that receives, as the mesh document's `destinations` lists it."""
+
+    name: str = pydantic.Field(pattern=_NAME)
+    """Name of the destination, unique in the mesh."""
+
+    tenant: str = pydantic.Field(pattern=_NAME)
+    """The tenant whose data it receives."""
+
+    kind: Literal["fhir", "folder"]
+    """fhir: a FHIR R4 server that takes transaction bundles. folder: NDJSON files, one a message."""
+
+    url: str = ""
+    """For fhir: the base URL of the server, for example https://ehr.example/fhir."""
+
+    path: pathlib.Path | None = None
+    """For folder: where the files go; made if missing."""
+
+    purpose: str
+    """Purpose of use that the destination stands for: a code of HL7 v3-ActReason, such as TREAT."""
+
+    recipient: str = ""
+    """Who receives, as consent policies name it. Empty: the destination's name."""
+
+    subscription: Subscription = Subscription()
+    """What it wants. Nothing said: everything of its tenant."""
+
+    token_file: pathlib.Path | None = None
+    """For fhir: a file whose content is sent as bearer token. Read anew for each connection."""
+
+    concurrency: int = pydantic.Field(default=8, ge=1, le=256)
+    """Most persons whose messages are sent at once. One person's messages go one after the other."""
+
+    timeout_seconds: float = pydantic.Field(default=10.0, gt=0, le=300)
+    """How long the destination may take to answer."""
+
+    first_retry_seconds: float = pydantic.Field(default=0.5, gt=0)
+    """Longest wait after a first failure; it doubles with each further one."""
+
+    longest_retry_seconds: float = pydantic.Field(default=60.0, gt=0)
+    """Longest wait between two tries."""
+
+    give_up_hours: float = pydantic.Field(default=72.0, gt=0)
+    """A message that could not be brought for this long is parked."""
+
+    @pydantic.model_validator(mode="after")
+    def _has_what_its_kind_needs(self) -> "Destination":
+        if self.kind == "fhir" and not self.url.startswith(("http://", "https://")):
+            raise ValueError("a fhir destination needs url: http://… or https://…")
+        if self.kind == "folder" and self.path is None:
+            raise ValueError("a folder destination needs path")
+        return self
+
+    @property
+    def recipient_name(self) -> str:
+        """Who receives, as consent policies name it."""
+        return self.recipient or self.name

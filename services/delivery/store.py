@@ -1,0 +1,205 @@
+"""What waits for each destination, in PostgreSQL."""
+
+import dataclasses
+import datetime
+import uuid
+from collections.abc import Sequence
+
+from plexus.api.delivery.v1.delivery_pb2 import ItemState
+from plexus.errors import Reason
+from plexus.store import Connection, Database, Record
+
+__all__ = ["Item", "ItemStore", "NewItem", "Outcome", "Pending"]
+
+_PENDING = ItemState.ITEM_STATE_PENDING
+_PARKED = ItemState.ITEM_STATE_PARKED
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class NewItem:
+    """A message that was routed to a destination."""
+
+    destination: str
+    message_id: str
+    attempt: int
+    tenant: str
+    feed: str
+    key: str
+    origin: int
+    message_type: str
+    received_at: datetime.datetime
+    traceparent: str
+    event: bytes
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Item:
+    """A message on its way to a destination.
+
+    Attributes:
+        place: order among all that was ever routed.
+        key: messages of one key are sent one after the other.
+        event: the ChangedEvent.
+    """
+
+    place: int
+    destination: str
+    message_id: str
+    attempt: int
+    tenant: str
+    feed: str
+    key: str
+    origin: int
+    message_type: str
+    received_at: datetime.datetime
+    routed_at: datetime.datetime
+    traceparent: str
+    tries: int
+    event: bytes
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one try."""
+
+    item: Item
+    state: ItemState.ValueType
+    reason: Reason.ValueType = Reason.REASON_UNSPECIFIED
+    detail: str = ""
+    decision_id: str = ""
+    next_try_at: datetime.datetime | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Pending:
+    """How much waits for one destination."""
+
+    count: int
+    oldest: datetime.datetime | None
+    reason: Reason.ValueType
+
+
+class ItemStore:
+    """All items of a mesh."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @staticmethod
+    async def add(connection: Connection, items: Sequence[NewItem]) -> None:
+        """Route messages, within a turn batch. A replay reopens what was not delivered."""
+        await connection.executemany(
+            "INSERT INTO item (destination, message_id, attempt, tenant, feed, key, origin,"
+            " message_type, received_at, traceparent, state, event)"
+            f" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, {_PENDING}, $11)"
+            " ON CONFLICT (destination, message_id) DO UPDATE SET attempt = excluded.attempt,"
+            " traceparent = excluded.traceparent, routed_at = now(), tries = 0,"
+            " next_try_at = NULL, state = excluded.state, reason = 0, detail = '',"
+            " event = excluded.event"
+            f" WHERE item.state <> {ItemState.ITEM_STATE_DELIVERED}",
+            [
+                (
+                    item.destination,
+                    uuid.UUID(item.message_id),
+                    item.attempt,
+                    item.tenant,
+                    item.feed,
+                    item.key,
+                    item.origin,
+                    item.message_type,
+                    item.received_at,
+                    item.traceparent,
+                    item.event,
+                )
+                for item in items
+            ],
+        )
+
+    async def pending(self, destination: str, after: int, limit: int) -> list[Item]:
+        """What waits for a destination past a place, in order."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                "SELECT place, destination, message_id, attempt, tenant, feed, key, origin,"
+                " message_type, received_at, routed_at, traceparent, tries, event FROM item"
+                f" WHERE destination = $1 AND state = {_PENDING} AND place > $2"
+                " ORDER BY place LIMIT $3",
+                destination,
+                after,
+                limit,
+            )
+        return [_item(row) for row in rows]
+
+    @staticmethod
+    async def conclude(connection: Connection, outcomes: Sequence[Outcome]) -> None:
+        """Note what became of tries, within a transaction of the destination's journal."""
+        await connection.execute(
+            "UPDATE item SET state = n.state, tries = tries + 1, reason = n.reason,"
+            " detail = n.detail, decision_id = n.decision_id, next_try_at = n.next_try_at,"
+            f" event = CASE WHEN n.state IN ({_PENDING}, {_PARKED}) THEN event END"
+            " FROM unnest($1::text[], $2::uuid[], $3::smallint[], $4::smallint[], $5::text[],"
+            " $6::text[], $7::timestamptz[])"
+            " AS n (destination, message_id, state, reason, detail, decision_id, next_try_at)"
+            " WHERE item.destination = n.destination AND item.message_id = n.message_id"
+            f" AND item.state = {_PENDING}",
+            [outcome.item.destination for outcome in outcomes],
+            [uuid.UUID(outcome.item.message_id) for outcome in outcomes],
+            [outcome.state for outcome in outcomes],
+            [outcome.reason for outcome in outcomes],
+            [outcome.detail for outcome in outcomes],
+            [outcome.decision_id for outcome in outcomes],
+            [outcome.next_try_at for outcome in outcomes],
+        )
+
+    async def retry(self, message_ids: Sequence[str], destination: str) -> int:
+        """Set parked messages back to pending. Returns how many."""
+        async with self._database.connection() as connection:
+            status = await connection.execute(
+                f"UPDATE item SET state = {_PENDING}, attempt = attempt + 1, tries = 0,"
+                " next_try_at = NULL, routed_at = now(), reason = 0, detail = ''"
+                f" WHERE message_id = ANY($1::uuid[]) AND state = {_PARKED}"
+                " AND ($2 = '' OR destination = $2)",
+                [uuid.UUID(message_id) for message_id in message_ids],
+                destination,
+            )
+        return int(status.rsplit(" ", 1)[1])
+
+    async def counts(self) -> dict[str, Pending]:
+        """How much waits, by destination."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                "SELECT destination, count(*) AS count, min(routed_at) AS oldest,"
+                f" max(reason) AS reason FROM item WHERE state = {_PENDING} GROUP BY destination"
+            )
+        return {
+            row["destination"]: Pending(row["count"], row["oldest"], row["reason"]) for row in rows
+        }
+
+    async def find(
+        self, *, message_id: str, destination: str, state: ItemState.ValueType, limit: int
+    ) -> list[Record]:
+        """Items, the oldest first; empty arguments do not restrict."""
+        async with self._database.connection() as connection:
+            return await connection.fetch(
+                "SELECT message_id, destination, state, tries, next_try_at, reason, detail"
+                " FROM item WHERE ($1 = '' OR message_id = nullif($1, '')::uuid)"
+                " AND ($2 = '' OR destination = $2) AND ($3 = 0 OR state = $3)"
+                " ORDER BY place LIMIT $4",
+                message_id,
+                destination,
+                state,
+                limit,
+            )
+
+    async def purge(self, before: datetime.datetime) -> None:
+        """Forget what is done since before a time."""
+        async with self._database.connection() as connection:
+            await connection.execute(
+                f"DELETE FROM item WHERE state NOT IN ({_PENDING}, {_PARKED}) AND routed_at < $1",
+                before,
+            )
+
+
+def _item(row: Record) -> Item:
+    fields = dict(row)
+    fields["message_id"] = str(fields["message_id"])
+    return Item(**fields)

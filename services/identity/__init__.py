@@ -1,0 +1,1 @@
+"""Identity: who is who. The master person index, in the stream between transform and records."""

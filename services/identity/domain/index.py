@@ -1,0 +1,185 @@
+"""The part of the master person index that one batch works on, and what the batch changes in it.
+
+Loaded with everything that the batch's identifiers lead to; the turns then run in order on it, so
+that a later message of the batch sees what an earlier one did. The changes are written at the end.
+"""
+
+import dataclasses
+import datetime
+from collections.abc import Iterable, Mapping
+
+from services.identity.domain.identifiers import Name, PersonIdentifier
+from services.identity.domain.matching import Candidate
+
+__all__ = ["Conflict", "Index", "Link", "LinkEvent", "NewPerson", "Telling"]
+
+_SEVERAL = "*"
+
+
+@dataclasses.dataclass(slots=True)
+class Link:
+    """Which person a name leads to.
+
+    Attributes:
+        person_id: never one that was merged.
+        universal_id: where the name is by namespace: the universal id that came with it; empty for
+            none yet, `*` where the namespace stands for several authorities.
+    """
+
+    person_id: str
+    universal_id: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Telling:
+    """The message that says something."""
+
+    tenant: str
+    message_id: str
+    source: str
+    at: datetime.datetime
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class NewPerson:
+    """A person that nobody knew."""
+
+    person_id: str
+    told: Telling
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LinkEvent:
+    """A change of one link: new_person, identifier_added, merge or conflict. See the table."""
+
+    kind: str
+    name: Name
+    from_person: str
+    to_person: str
+    told: Telling
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Conflict:
+    """A name that came with others of `person_id` and leads to `other_person`."""
+
+    person_id: str
+    other_person: str
+    name: Name
+    told: Telling
+
+
+class Index:
+    """Links by name, and the changes.
+
+    Attributes:
+        added: names that were unknown, with who told them first.
+        changed: known names whose link is another one now.
+        new_persons: in order of their first message.
+        merged: survivor by the person that went under.
+        events: in order.
+        conflicts: in order.
+        contested: names and persons that must be locked before the changes may be written.
+    """
+
+    def __init__(self, links: Mapping[Name, Link]) -> None:
+        self._links = dict(links)
+        self._names: dict[tuple[str, str], set[Name]] = {}
+        for name, link in links.items():
+            self._names.setdefault((name.tenant, link.person_id), set()).add(name)
+        self.added: dict[Name, Telling] = {}
+        self.changed: set[Name] = set()
+        self.new_persons: dict[str, NewPerson] = {}
+        self.merged: dict[tuple[str, str], str] = {}
+        self.events: list[LinkEvent] = []
+        self.conflicts: list[Conflict] = []
+        self.contested: set[tuple[str, ...]] = set()
+
+    def __getitem__(self, name: Name) -> Link:
+        """The link of a name that is known."""
+        return self._links[name]
+
+    def candidates(self, identifiers: Iterable[PersonIdentifier]) -> list[Candidate]:
+        """The persons that the identifiers lead to, each once."""
+        found: dict[str, tuple[int, list[Name]]] = {}
+        for position, identifier in enumerate(identifiers):
+            for name in self._leading(identifier):
+                person_id = self._links[name].person_id
+                found.setdefault(person_id, (position, []))[1].append(name)
+        return [
+            Candidate(person_id, position, tuple(names))
+            for person_id, (position, names) in found.items()
+        ]
+
+    def is_ambiguous(self, identifier: PersonIdentifier) -> bool:
+        """True where it has a namespace only, and that stands for several authorities."""
+        if identifier.by_universal_id is not None or identifier.by_namespace is None:
+            return False
+        link = self._links.get(identifier.by_namespace)
+        return link is not None and link.universal_id == _SEVERAL
+
+    def add_person(self, person_id: str, told: Telling) -> None:
+        """Make a person that has no identifiers yet."""
+        self.new_persons[person_id] = NewPerson(person_id, told)
+
+    def enlist(
+        self, identifiers: Iterable[PersonIdentifier], person_id: str, told: Telling
+    ) -> None:
+        """Let all names that are unknown lead to the person; known ones stay where they are."""
+        kind = "identifier_added"
+        if person_id in self.new_persons and self.new_persons[person_id].told is told:
+            kind = "new_person"
+        for identifier in identifiers:
+            for name in identifier.names:
+                if name not in self._links:
+                    universal_id = (
+                        identifier.universal_id if name is identifier.by_namespace else ""
+                    )
+                    self._links[name] = Link(person_id, universal_id)
+                    self._names.setdefault((name.tenant, person_id), set()).add(name)
+                    self.added[name] = told
+                    self.events.append(LinkEvent(kind, name, "", person_id, told))
+                elif name is identifier.by_namespace:
+                    self._note_universal_id(name, identifier.universal_id)
+
+    def merge(self, prior: str, survivor: str, told: Telling) -> None:
+        """Let everything that leads to `prior` lead to `survivor`."""
+        names = self._names.pop((told.tenant, prior), set())
+        for name in sorted(names):
+            self._links[name].person_id = survivor
+            self._change(name)
+            self.events.append(LinkEvent("merge", name, prior, survivor, told))
+        self._names.setdefault((told.tenant, survivor), set()).update(names)
+        self.merged[told.tenant, prior] = survivor
+
+    def dispute(self, person_id: str, others: Iterable[Candidate], told: Telling) -> None:
+        """Note that names of other persons came with those of `person_id`. Changes no link."""
+        for other in others:
+            for name in other.names:
+                self.conflicts.append(Conflict(person_id, other.person_id, name, told))
+                self.events.append(LinkEvent("conflict", name, other.person_id, person_id, told))
+
+    def _leading(self, identifier: PersonIdentifier) -> list[Name]:
+        """The names of an identifier that are known and surely mean the same identifier."""
+        by_universal_id, by_namespace = identifier
+        leading: list[Name] = []
+        if by_universal_id is not None and by_universal_id in self._links:
+            leading.append(by_universal_id)
+        if by_namespace is not None:
+            link = self._links.get(by_namespace)
+            if link is not None and (
+                link.universal_id in {"", identifier.universal_id}
+                or (by_universal_id is None and link.universal_id != _SEVERAL)
+            ):
+                leading.append(by_namespace)
+        return leading
+
+    def _note_universal_id(self, name: Name, universal_id: str) -> None:
+        link = self._links[name]
+        if universal_id and link.universal_id not in {universal_id, _SEVERAL}:
+            link.universal_id = _SEVERAL if link.universal_id else universal_id
+            self._change(name)
+
+    def _change(self, name: Name) -> None:
+        if name not in self.added:
+            self.changed.add(name)

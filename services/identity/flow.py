@@ -1,0 +1,91 @@
+"""canonical → resolved: each event gets its person, and changes of the index are written.
+
+A batch runs first on what is committed, without locks. In the daily case everybody is known, nothing
+changes, and that was all. Where it would change the index, it locks every name and person that its
+changes concern, loads again (READ COMMITTED: so it sees who was first) and runs again. So two first
+messages of one patient, on two shards or replicas, make one person.
+"""
+
+from collections.abc import Callable, Sequence
+
+from google.protobuf.message import DecodeError
+
+from plexus.actors import Turn, TurnFailed, run_turns
+from plexus.api.envelope.v1.envelope_pb2 import PayloadKind
+from plexus.api.identity.v1.identity_pb2 import ResolvedEvent
+from plexus.errors import InvalidMessage, Reason, Unavailable
+from plexus.ids import IdSource, KeyDigest
+from plexus.store import Transaction
+from plexus.telemetry.metrics import IDENTITY_MATCHES
+from services.identity.actors import MasterIndex
+from services.identity.domain import Index, Name, identifying
+from services.identity.store import IndexStore
+
+__all__ = ["IdentityStage"]
+
+
+class IdentityStage:
+    """The master person index in the stream."""
+
+    def __init__(self, ids: IdSource, digest: KeyDigest) -> None:
+        self._ids = ids
+        self._digest = digest
+
+    async def turn_batch(self, turns: Sequence[Turn], transaction: Transaction) -> None:
+        store = IndexStore(transaction.connection)
+        read = [(turn, _read(turn)) for turn in turns]
+        names = _names(read)
+        index = await store.load(names)
+        actor = self._run(read, index)
+        if index.contested:
+            contested, merged = index.contested, set(index.merged)
+            await store.lock(contested)
+            known = [(tenant, prior) for tenant, prior in merged if prior not in index.new_persons]
+            index = await store.load(names, members_of=known)
+            for turn, _ in read:
+                turn.reset()
+            actor = self._run(read, index)
+            new = {(turn.envelope.tenant, person) for turn in turns for person in index.new_persons}
+            if not index.contested <= contested or not set(index.merged) <= merged | new:
+                # Somebody was faster between the two reads, and now other persons are concerned.
+                raise Unavailable("the index has changed under this batch")
+            await store.save(index)
+        for result, count in actor.results.items():
+            IDENTITY_MATCHES.labels(result=result).inc(count)
+
+    def _run(self, read: Sequence[tuple[Turn, ResolvedEvent]], index: Index) -> MasterIndex:
+        actor = MasterIndex(index, self._ids, self._person_key)
+
+        def receiving(message: ResolvedEvent) -> Callable[[Turn], None]:
+            return lambda turn: actor.receive(message, turn)
+
+        run_turns((turn, receiving(message)) for turn, message in read)
+        return actor
+
+    def _person_key(self, tenant: str, person_id: str) -> str:
+        return self._digest.key(tenant, "person", person_id)
+
+
+def _read(turn: Turn) -> ResolvedEvent:
+    """The event of a turn, in the message that will carry it on."""
+    message = ResolvedEvent()
+    try:
+        if turn.envelope.kind != PayloadKind.PAYLOAD_KIND_CANONICAL:
+            raise InvalidMessage(
+                "the canonical stream carries canonical events only",
+                reason=Reason.REASON_INTERNAL,
+            )
+        message.event.MergeFromString(turn.envelope.payload)
+    except (InvalidMessage, DecodeError) as exc:
+        raise TurnFailed(turn, exc) from exc
+    return message
+
+
+def _names(read: Sequence[tuple[Turn, ResolvedEvent]]) -> list[Name]:
+    """All names in the batch, each once."""
+    found: dict[Name, None] = {}
+    for turn, message in read:
+        for identifiers in (message.event.subject, message.event.prior):
+            for identifier in identifying(turn.envelope.tenant, identifiers):
+                found.update(dict.fromkeys(identifier.names))
+    return list(found)

@@ -1,0 +1,80 @@
+"""gRPC of identity: who somebody is. Answers from committed state only."""
+
+import uuid
+from collections.abc import Sequence
+from typing import Final
+
+import grpc.aio
+
+from plexus.api.canonical.v1.datatypes_pb2 import Identifier
+from plexus.api.identity.v1 import identity_pb2, identity_pb2_grpc
+from plexus.errors import InvalidRequest, NotFound
+from plexus.store import Database
+from services.identity.domain import decide, identifying
+from services.identity.store import IndexStore
+
+__all__ = ["IdentityServicer"]
+
+_Context = grpc.aio.ServicerContext[object, object]
+_MOST_IDENTIFIERS: Final = 1000
+
+
+class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
+    """Answers questions to the index; changes nothing."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def Resolve(  # noqa: N802 - the name in the contract
+        self, request: identity_pb2.ResolveRequest, context: _Context
+    ) -> identity_pb2.ResolveResponse:
+        (person_id,) = await self._resolve(request.tenant, [request.identifier])
+        return identity_pb2.ResolveResponse(person_id=person_id)
+
+    async def ResolveBatch(  # noqa: N802 - the name in the contract
+        self, request: identity_pb2.ResolveBatchRequest, context: _Context
+    ) -> identity_pb2.ResolveBatchResponse:
+        if len(request.identifiers) > _MOST_IDENTIFIERS:
+            raise InvalidRequest(f"at most {_MOST_IDENTIFIERS} identifiers", location="identifiers")
+        return identity_pb2.ResolveBatchResponse(
+            person_ids=await self._resolve(request.tenant, request.identifiers)
+        )
+
+    async def GetPerson(  # noqa: N802 - the name in the contract
+        self, request: identity_pb2.GetPersonRequest, context: _Context
+    ) -> identity_pb2.GetPersonResponse:
+        try:
+            person_id = uuid.UUID(request.person_id)
+        except ValueError as exc:
+            raise InvalidRequest("person_id is no UUID", location="person_id") from exc
+        async with self._database.connection() as connection:
+            found = await IndexStore(connection).person(request.tenant, person_id)
+        if found is None:
+            raise NotFound("nobody is known by that person_id")
+        root, names, merged = found
+        return identity_pb2.GetPersonResponse(
+            person_id=root,
+            identifiers=[
+                identity_pb2.LinkedIdentifier(
+                    authority=name.authority,
+                    value=name.value,
+                    source=name.source,
+                    message_id=name.message_id,
+                )
+                for name in names
+            ],
+            merged_person_ids=merged,
+        )
+
+    async def _resolve(self, tenant: str, identifiers: Sequence[Identifier]) -> list[str]:
+        for place, identifier in enumerate(identifiers):
+            authority = identifier.authority
+            if not identifier.value or not (authority.universal_id or authority.namespace):
+                raise InvalidRequest(
+                    "an identifier needs value and authority", location=f"identifiers[{place}]"
+                )
+        asked = [identifying(tenant, [identifier]) for identifier in identifiers]
+        names = dict.fromkeys(name for each in asked for one in each for name in one.names)
+        async with self._database.connection() as connection:
+            index = await IndexStore(connection).load(names)
+        return [decide(index.candidates(each)).person_id for each in asked]

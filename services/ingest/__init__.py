@@ -1,0 +1,1 @@
+"""Ingest: receipt. A message is committed before it is acknowledged."""

@@ -1,0 +1,183 @@
+"""One feed: judges what comes, has it stored, and answers in the sender's own dialect."""
+
+import dataclasses
+import time
+
+from plexus.api.canonical.v1.event_pb2 import Issue, Severity
+from plexus.api.ingest.v1.ingest_pb2 import ReceiptOutcome
+from plexus.clock import Clock
+from plexus.codecs.hl7v2 import acknowledge, answer_code
+from plexus.errors import Reason, Transient
+from plexus.ids import IdSource, KeyDigest
+from plexus.telemetry.logs import get_log
+from plexus.telemetry.metrics import (
+    ACKNOWLEDGED,
+    FEED_LAST_MESSAGE,
+    RECEIPT_SECONDS,
+    RECEIVED,
+)
+from plexus.telemetry.tracing import SpanKind, Tracing
+from services.ingest.actors.committer import Committer
+from services.ingest.domain import Assessment, Refusal, assess, refuse
+from services.ingest.settings import Feed
+from services.ingest.store import Draft, Stored
+
+__all__ = ["FeedActor", "Reply"]
+
+_log = get_log(__name__)
+
+_OUTCOME_LABELS = {
+    ReceiptOutcome.RECEIPT_OUTCOME_ACCEPTED: "accepted",
+    ReceiptOutcome.RECEIPT_OUTCOME_REJECTED: "rejected",
+    ReceiptOutcome.RECEIPT_OUTCOME_DUPLICATE: "duplicate",
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Reply:
+    """What a sender is told.
+
+    Attributes:
+        stored: the receipt, or None where the message could not be stored.
+        content: the acknowledgement, or None where the sender wants none.
+    """
+
+    stored: Stored | None
+    content: bytes | None
+
+
+class FeedActor:
+    """Takes the messages of one feed.
+
+    Attributes:
+        connections: how many are open now.
+        address: where it listens, for people; empty for gRPC only.
+    """
+
+    def __init__(
+        self,
+        feed: Feed,
+        *,
+        committer: Committer,
+        digest: KeyDigest,
+        ids: IdSource,
+        clock: Clock,
+        tracing: Tracing,
+        receipt_seconds: float,
+    ) -> None:
+        self.feed = feed
+        self.connections = 0
+        self.address = ""
+        self._committer = committer
+        self._digest = digest
+        self._ids = ids
+        self._clock = clock
+        self._tracing = tracing
+        self._receipt_seconds = receipt_seconds
+
+    async def receive(self, content: bytes) -> Reply:
+        """Judge, store and answer one message. Never raises for what the message holds."""
+        feed = self.feed
+        assessment = assess(
+            content,
+            tenant=feed.tenant,
+            source=feed.source_name,
+            digest=self._digest,
+            default_charset=feed.default_charset,
+            keep_unsupported=feed.keep_unsupported,
+        )
+        return await self._take(assessment, content)
+
+    async def refuse(self, refusal: Refusal, head: bytes) -> Reply:
+        """Keep what there is of a broken frame, and tell the sender."""
+        feed = self.feed
+        assessment = refuse(
+            refusal, head, tenant=feed.tenant, source=feed.source_name, digest=self._digest
+        )
+        return await self._take(assessment, head)
+
+    async def _take(self, assessment: Assessment, content: bytes) -> Reply:
+        began = time.perf_counter()
+        feed = self.feed
+        now = self._clock.now()
+        message_id = self._ids.message_id()
+        span = self._tracing.begin(
+            "receive",
+            SpanKind.SERVER,
+            {
+                "plexus.message_id": message_id,
+                "plexus.tenant": feed.tenant,
+                "plexus.feed": feed.name,
+            },
+        )
+        draft = Draft(
+            message_id=message_id,
+            tenant=feed.tenant,
+            feed=feed.name,
+            source=feed.source_name,
+            control_id=assessment.control_id[:200],
+            message_type=assessment.message_type[:40],
+            fingerprint=assessment.fingerprint,
+            outcome=(
+                ReceiptOutcome.RECEIPT_OUTCOME_ACCEPTED
+                if assessment.accepted
+                else ReceiptOutcome.RECEIPT_OUTCOME_REJECTED
+            ),
+            ack_code=assessment.answer or "",
+            key=assessment.key,
+            charset=assessment.charset,
+            received_at=now,
+            traceparent=span.traceparent,
+            issues=assessment.issues,
+            content=content,
+        )
+        try:
+            stored = await self._committer.submit(draft, self._receipt_seconds)
+        except Transient as exc:
+            span.fail(exc)
+            span.end()
+            return self._unstored(assessment, exc)
+        span.end()
+        label = _OUTCOME_LABELS[stored.outcome]
+        RECEIVED.labels(tenant=feed.tenant, feed=feed.name, outcome=label).inc()
+        FEED_LAST_MESSAGE.labels(tenant=feed.tenant, feed=feed.name).set(now.timestamp())
+        ACKNOWLEDGED.labels(feed=feed.name, code=assessment.answer or "none").inc()
+        RECEIPT_SECONDS.labels(feed=feed.name).observe(time.perf_counter() - began)
+        if not assessment.accepted:
+            first = assessment.issues[0]
+            _log.info(
+                "message refused",
+                feed=feed.name,
+                message_id=message_id,
+                code=assessment.answer,
+                reason=Reason.Name(first.reason).removeprefix("REASON_"),
+                location=first.location,
+            )
+        elif stored.conflict:
+            _log.warning("control id was used before", feed=feed.name, message_id=message_id)
+        return Reply(stored, self._answer(assessment, assessment.answer, assessment.issues))
+
+    def _unstored(self, assessment: Assessment, error: Transient) -> Reply:
+        """Nothing was promised: the sender is told to send again (AR or CR, code 207)."""
+        _log.error("message was not stored", error, feed=self.feed.name)
+        issue = Issue(
+            severity=Severity.SEVERITY_ERROR,
+            reason=error.reason,
+            detail="The message was not stored; send it again.",
+        )
+        code = answer_code(assessment.message, accepted=False, unsupported=True)
+        ACKNOWLEDGED.labels(feed=self.feed.name, code=code or "none").inc()
+        return Reply(None, self._answer(assessment, code, (issue,)))
+
+    def _answer(
+        self, assessment: Assessment, code: str | None, issues: tuple[Issue, ...]
+    ) -> bytes | None:
+        if code is None:
+            return None
+        return acknowledge(
+            assessment.message,
+            code,
+            issues,
+            control_id=self._ids.message_id().replace("-", "")[:20],
+            now=self._clock.now(),
+        )

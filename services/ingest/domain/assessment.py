@@ -1,0 +1,128 @@
+"""Judges one message at the door: readable, supported, complete enough to be someone's.
+
+A message that is refused is kept all the same, with its issues. What orders a message is its
+patient: tenant, assigning authority and local id, as a keyed digest; the source where none is known.
+"""
+
+import dataclasses
+import hashlib
+from collections.abc import Sequence
+from typing import Final
+
+from plexus.api.canonical.v1.event_pb2 import Issue, Severity
+from plexus.api.errors.v1.errors_pb2 import Reason
+from plexus.codecs.hl7v2 import NULL, Message, answer_code, check, is_rejection, read
+from plexus.errors import InvalidMessage
+from plexus.ids import KeyDigest
+
+__all__ = ["SUPPORTED", "Assessment", "Refusal", "assess", "refuse"]
+
+SUPPORTED: Final = {
+    "ADT": frozenset({"A01", "A02", "A03", "A04", "A05", "A08", "A28", "A31", "A40"}),
+    "ORU": frozenset({"R01"}),
+}
+"""Message codes and events that transform has maps for; a test holds the two together."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Assessment:
+    """What is known of a message at the door.
+
+    Attributes:
+        message: as read; None where the bytes are no message.
+        accepted: it may come in.
+        answer: acknowledgement code (HL7 table 0008), or None where the sender wants no answer.
+        issues: why it may not; empty for an accepted one.
+        key: what orders it, 16 hexadecimal digits.
+        fingerprint: the same for the same bytes under the same control id.
+    """
+
+    message: Message | None
+    accepted: bool
+    answer: str | None
+    issues: tuple[Issue, ...]
+    control_id: str
+    message_type: str
+    charset: str
+    key: str
+    fingerprint: bytes
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why bytes never became a message: a broken or oversized frame."""
+
+    reason: Reason.ValueType
+    detail: str
+
+
+def assess(
+    content: bytes,
+    *,
+    tenant: str,
+    source: str,
+    digest: KeyDigest,
+    default_charset: str = "",
+    keep_unsupported: bool = False,
+) -> Assessment:
+    """Judge one message."""
+    try:
+        message = read(content, default_charset=default_charset)
+    except InvalidMessage as exc:
+        issue = Issue(
+            severity=Severity.SEVERITY_ERROR,
+            reason=exc.reason,
+            location=exc.location,
+            detail=exc.detail,
+        )
+        return _assessed(None, content, [issue], tenant, source, digest)
+    issues = check(message, SUPPORTED, keep_unsupported=keep_unsupported)
+    return _assessed(message, content, issues, tenant, source, digest)
+
+
+def refuse(
+    refusal: Refusal, head: bytes, *, tenant: str, source: str, digest: KeyDigest
+) -> Assessment:
+    """Judge what was kept of a frame that never became a message; reads its header if it can."""
+    issue = Issue(severity=Severity.SEVERITY_ERROR, reason=refusal.reason, detail=refusal.detail)
+    try:
+        message: Message | None = read(head)
+    except InvalidMessage:
+        message = None
+    return _assessed(message, head, [issue], tenant, source, digest)
+
+
+def _assessed(
+    message: Message | None,
+    content: bytes,
+    issues: Sequence[Issue],
+    tenant: str,
+    source: str,
+    digest: KeyDigest,
+) -> Assessment:
+    accepted = not issues
+    control_id = message.control_id if message is not None else ""
+    fingerprint = hashlib.sha256(control_id.encode() + b"\x1f" + content).digest()[:16]
+    return Assessment(
+        message=message,
+        accepted=accepted,
+        answer=answer_code(message, accepted, is_rejection(issues)),
+        issues=tuple(issues),
+        control_id=control_id,
+        message_type=message.type if message is not None else "",
+        charset=message.charset if message is not None else "",
+        key=_key(message, tenant, source, digest),
+        fingerprint=fingerprint,
+    )
+
+
+def _key(message: Message | None, tenant: str, source: str, digest: KeyDigest) -> str:
+    patient = message.first("PID") if message is not None else None
+    if patient is not None:
+        for field in (3, 2, 4):
+            for value in patient.repetitions(field):
+                local_id = value.get(1)
+                if local_id and local_id != NULL:
+                    authority = value.get(4, 2) or value.get(4, 1) or f"source:{source}"
+                    return digest.key(tenant, "patient", authority.casefold(), local_id)
+    return digest.key(tenant, "source", source)

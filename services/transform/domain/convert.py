@@ -1,0 +1,249 @@
+"""One message in, one canonical event out.
+
+`convert` walks the segments once: each runs the maps that its structure names, on the resources of
+its group. Then resources get their keys, refer to each other, and whatever nobody read becomes
+residue. Pure and deterministic: the same bytes, context and maps give the same event.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from plexus.api.canonical.v1.event_pb2 import (
+    EVENT_KIND_MERGE,
+    EVENT_KIND_UPSERT,
+    SEVERITY_WARNING,
+    CanonicalEvent,
+)
+from plexus.api.canonical.v1.resources_pb2 import Resource
+from plexus.codecs.hl7v2 import Message, Segment, read
+from plexus.errors import InvalidMessage, Reason
+from services.transform.domain import keys
+from services.transform.domain.context import SourceContext
+from services.transform.domain.draft import Draft
+from services.transform.domain.load import CompiledStep, CompiledStructure, Maps
+from services.transform.domain.merging import drop_doubles, drop_doubles_within
+from services.transform.domain.naming import Group, Made, name_resources
+from services.transform.domain.structures import Structure
+
+__all__ = ["convert"]
+
+_EVENT = "CanonicalEvent"
+
+
+def convert(maps: Maps, content: bytes, context: SourceContext) -> CanonicalEvent:
+    """Convert one HL7 v2 message.
+
+    Raises:
+        InvalidMessage: REASON_UNREADABLE if it is no HL7 v2; REASON_UNSUPPORTED_MESSAGE_TYPE or
+            REASON_UNSUPPORTED_EVENT if no structure is for it; REASON_MAPPING_FAILED if it names
+            no person though it must, or several.
+    """
+    message = read(content, default_charset=context.charset)
+    compiled = maps.structure(message.code, message.trigger)
+    if compiled is None:
+        known = message.code in maps.supported
+        raise InvalidMessage(
+            "There is no map for this event."
+            if known
+            else "There is no map for this message type.",
+            reason=Reason.REASON_UNSUPPORTED_EVENT
+            if known
+            else Reason.REASON_UNSUPPORTED_MESSAGE_TYPE,
+            location="MSH-9",
+        )
+    draft = Draft(message, context)
+    event = draft.event
+    event.trigger = message.type
+    event.issues.extend(message.issues)
+    conversion = _Conversion(message, draft, compiled)
+    conversion.run()
+    draft.join_lines()
+    _order_identifiers(conversion)
+    _check_person(event, message, conversion)
+    name_resources(draft, conversion.groups, compiled.structure)
+    origin = draft.origin()
+    for resource in event.resources:
+        resource.origin.CopyFrom(origin)
+    draft.leave(message)
+    return event
+
+
+@dataclass(slots=True)
+class _Conversion:
+    message: Message
+    draft: Draft
+    compiled: CompiledStructure
+    groups: list[Group] = field(default_factory=list)
+
+    def run(self) -> None:
+        """Run every step of every segment."""
+        structure = self.compiled.structure
+        where = _grouped(self.message, structure)
+        top: dict[str, Segment] = {}
+        held = structure.holds
+        for segment in self.message.segments:
+            if segment.name not in held:
+                top.setdefault(segment.name, segment)
+        self.groups = [Group(0, dict(top))]
+        for segment, number in zip(self.message.segments, where, strict=True):
+            while number >= len(self.groups):
+                self.groups.append(Group(len(self.groups), dict(top)))
+            self.groups[number].near.setdefault(segment.name, segment)
+        last_seen: dict[str, int] = {}
+        previous: dict[tuple[int, str], Segment] = {}
+        for segment, number in zip(self.message.segments, where, strict=True):
+            steps = self.compiled.steps.get(segment.name)
+            if steps is not None:
+                group = self.groups[number]
+                draft = self.draft
+                draft.near = {**group.near, segment.name: segment}
+                for step in _applicable(steps, last_seen):
+                    if step.condition is None or step.condition(draft):
+                        self._step(step, segment, group, previous.get((number, segment.name)))
+                previous[number, segment.name] = segment
+            last_seen[segment.name] = segment.position
+
+    def _step(
+        self, compiled: CompiledStep, segment: Segment, group: Group, previous: Segment | None
+    ) -> None:
+        draft, step = self.draft, compiled.step
+        if step.kind == _EVENT:
+            compiled.run(segment, draft.event, draft, 1)
+            return
+        if not step.is_new:
+            made = group.latest(step.kind)
+            if made is None:
+                if step.anchors:
+                    return
+                made = self._make(step.kind, segment, group)
+            compiled.run(segment, made.content, draft, 1)
+            made.is_shared = True
+            return
+        if (
+            step.continuing
+            and previous is not None
+            and self._continues(compiled, segment, previous)
+        ):
+            made = group.latest(step.kind)
+            if made is not None:
+                compiled.run(segment, made.content, draft, 1)
+                made.is_shared = True
+                return
+        count = 1
+        if step.per is not None and not (compiled.unless is not None and compiled.unless(draft)):
+            count = max(1, len(segment.repetitions(step.per.numbers[0])))
+        for repetition in range(1, count + 1):
+            made = self._make(step.kind, segment, group)
+            compiled.run(segment, made.content, draft, repetition)
+
+    def _continues(self, compiled: CompiledStep, segment: Segment, previous: Segment) -> bool:
+        draft, step = self.draft, compiled.step
+        if compiled.alike is None or not compiled.alike(draft):
+            return False
+        if any(segment.raw(p.numbers[0]) != previous.raw(p.numbers[0]) for p in step.continuing):
+            return False
+        near = draft.near
+        draft.near = {**near, segment.name: previous}
+        try:
+            return compiled.alike(draft)
+        finally:
+            draft.near = near
+
+    def _make(self, kind: str, segment: Segment, group: Group) -> Made:
+        resource: Resource = self.draft.event.resources.add()
+        made = Made(kind, resource, keys.content_of(resource, kind), segment)
+        group.made.append(made)
+        return made
+
+
+def _applicable(
+    steps: tuple[CompiledStep, ...], last_seen: dict[str, int]
+) -> Iterator[CompiledStep]:
+    """Steps without anchors, and those whose anchor is the nearest of all anchors named."""
+    nearest = ""
+    at = -1
+    for compiled in steps:
+        for anchor in compiled.step.anchors:
+            if last_seen.get(anchor, -1) > at:
+                nearest, at = anchor, last_seen[anchor]
+    for compiled in steps:
+        if not compiled.step.anchors or nearest in compiled.step.anchors:
+            yield compiled
+
+
+def _grouped(message: Message, structure: Structure) -> list[int]:
+    """Number of the group of every segment; 0 is the message itself."""
+    starts, holds = structure.starts, structure.holds
+    current = 0
+    reached = -1
+    result = []
+    for segment in message.segments:
+        name = segment.name
+        if name in starts:
+            level = starts.index(name)
+            if current == 0 or level <= reached:
+                current += 1
+            reached = level
+        elif name in holds and current:
+            reached = max(reached, len(starts) - 1) if name != "NTE" else reached
+        result.append(current if name in holds else 0)
+    return result
+
+
+def _order_identifiers(conversion: _Conversion) -> None:
+    """Put the identifier that orders the person's messages first: MR, else PI, else the first."""
+    event = conversion.draft.event
+    for identifiers in (event.subject, event.prior):
+        drop_doubles(identifiers)
+        _order(identifiers)
+    for group in conversion.groups:
+        for made in group.made:
+            if made.kind == "Person":
+                drop_doubles_within(made.content)
+                _order(made.content.identifiers)
+            elif made.is_shared:
+                drop_doubles_within(made.content)
+
+
+def _order(identifiers: Any) -> None:
+    for wanted in ("MR", "PI"):
+        for at, identifier in enumerate(identifiers):
+            if identifier.type_code == wanted:
+                if at:
+                    chosen = type(identifier)()
+                    chosen.CopyFrom(identifier)
+                    del identifiers[at]
+                    identifiers.insert(0, chosen)
+                return
+
+
+def _check_person(event: CanonicalEvent, message: Message, conversion: _Conversion) -> None:
+    structure = conversion.compiled.structure
+    is_merge = "MRG" in structure.steps
+    event.kind = EVENT_KIND_MERGE if is_merge else EVENT_KIND_UPSERT
+    persons = message.all("PID")
+    if len(persons) > 1 and (is_merge or len({pid.raw(3) for pid in persons}) > 1):
+        raise InvalidMessage(
+            "The message is about several persons; the sender must send one message for each.",
+            reason=Reason.REASON_MAPPING_FAILED,
+            location="PID[2]-3",
+        )
+    if is_merge and not event.prior:
+        raise InvalidMessage(
+            "The merge names no identifier that goes under.",
+            reason=Reason.REASON_MAPPING_FAILED,
+            location="MRG[1]-1",
+        )
+    if event.subject:
+        return
+    if is_merge or not persons:
+        raise InvalidMessage(
+            "The message names no person.", reason=Reason.REASON_MAPPING_FAILED, location="PID[1]-3"
+        )
+    event.issues.add(
+        severity=SEVERITY_WARNING,
+        reason=Reason.REASON_NO_IDENTIFIER,
+        location="PID[1]-3",
+        detail="The message names no identifier of the person.",
+    )

@@ -1,0 +1,152 @@
+"""What generated maps may call: datatypes, code tables, code systems; and under which names.
+
+The library is made of the maps themselves (datatype sections, tables) and of the functions in
+`datatypes`, `values` and `places`. `generate` asks it for names, `load` fills its namespace.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from google.protobuf.descriptor import Descriptor
+
+from plexus.codecs.hl7v2 import NULL
+from plexus.errors import ConfigurationError, Reason
+from services.transform.domain.claims import nested
+from services.transform.domain.datatypes import TEXTS, VALUES, ConceptReader, TelecomReader
+from services.transform.domain.notation import Rule, Section
+from services.transform.domain.places import refer_to_place
+from services.transform.domain.tables import Table
+from services.transform.domain.targets import message_types
+from services.transform.domain.values import (
+    document,
+    pointer,
+    reference_range,
+    structured_number,
+    units,
+)
+
+__all__ = ["Library"]
+
+_SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}")
+
+
+def _text_of(text: str) -> str:
+    return "" if text == NULL else text
+
+
+class Library:
+    """Names known to maps, and what they stand for."""
+
+    def __init__(
+        self,
+        sections: Iterable[Section],
+        tables: dict[str, Table],
+        systems: dict[str, str],
+        segments: frozenset[str],
+    ) -> None:
+        """Know the datatype maps among the sections, and everything written in Python."""
+        self.systems = systems
+        self.segments = segments
+        self.texts = TEXTS
+        self.values = VALUES
+        self._tables = tables
+        self._types = message_types()
+        self._readers: dict[tuple[str, str], str] = {
+            (section.name, section.target): self.function_name(section)
+            for section in sections
+            if section.kind == "datatype"
+        }
+        self.namespace: dict[str, Any] = {
+            "EMPTY": frozenset({"", NULL}),
+            "DATA_TYPE": Reason.REASON_DATA_TYPE,
+            "TABLE_VALUE": Reason.REASON_TABLE_VALUE,
+            "nested": nested,
+            "text_of": _text_of,
+        }
+        self.namespace |= {f"text_{name}": function for name, function in TEXTS.items()}
+        self.namespace |= {f"value_{name}": function for name, function in VALUES.items()}
+        self.namespace |= {f"codes_{name}": table.codes for name, table in tables.items()}
+        for name, target, function in (
+            ("CWE", "Concept", ConceptReader(systems)),
+            ("SN", "ObservationValue", structured_number),
+            ("UNITS", "Quantity", units),
+            ("RANGE", "ReferenceRange", reference_range),
+            ("ED", "Attachment", document),
+            ("RP", "Attachment", pointer),
+            ("PL", "Location", refer_to_place),
+        ):
+            self._add(name, target, function)
+        uses, equipment = (
+            tables.get("TelecommunicationUseCode"),
+            tables.get("TelecommunicationEquipmentType"),
+        )
+        if uses is not None and equipment is not None:
+            self._add("XTN", "Telecom", TelecomReader(uses, equipment))
+
+    def _add(self, name: str, target: str, function: object) -> None:
+        function_name = f"{name}_{target}"
+        self._readers[name, target] = function_name
+        self.namespace[function_name] = function
+
+    @staticmethod
+    def function_name(section: Section) -> str:
+        """Name of the function of a map."""
+        return f"{section.name}_{section.target}"
+
+    def message_type(self, name: str, where: str) -> Descriptor:
+        """Descriptor of a canonical message.
+
+        Raises:
+            ConfigurationError: there is none of that name.
+        """
+        descriptor = self._types.get(name)
+        if descriptor is None:
+            raise ConfigurationError(f"{where}: the canonical model has no message {name}")
+        return descriptor
+
+    def segment(self, name: str, where: str) -> str:
+        """The name, if it is one of a segment.
+
+        Raises:
+            ConfigurationError: it is not.
+        """
+        if _SEGMENT.fullmatch(name) is None:
+            raise ConfigurationError(f"{where}: {name} is no name of a segment")
+        return name
+
+    def codes_name(self, table: str, where: str) -> str:
+        """Name of the codes of a table.
+
+        Raises:
+            ConfigurationError: there is no such table.
+        """
+        if table not in self._tables:
+            raise ConfigurationError(f"{where}: unknown code table {table}")
+        return f"codes_{table}"
+
+    def reader(self, rule: Rule, target: Descriptor) -> str:
+        """Call that reads a value into a message, with {value} and {target} to fill in.
+
+        Raises:
+            ConfigurationError: no datatype of that name makes that message.
+        """
+        where = rule.where
+        if not rule.datatype:
+            raise ConfigurationError(f"{where}: {rule.path} needs a datatype, for it is a message")
+        made = rule.resource or target.name
+        if rule.resource and target.name != "Reference":
+            raise ConfigurationError(f"{where}: 'as' is for references, {rule.path} is none")
+        function = self._readers.get((rule.datatype, made))
+        if function is None:
+            raise ConfigurationError(f"{where}: unknown datatype {rule.datatype} for {made}")
+        if rule.table:
+            if (rule.datatype, made) != ("CWE", "Concept"):
+                raise ConfigurationError(f"{where}: only codes and concepts have code tables")
+            self.codes_name(rule.table, where)
+            function = f"CWE_Concept_{rule.table}"
+            if function not in self.namespace:
+                self.namespace[function] = ConceptReader(self.systems, self._tables[rule.table])
+        if rule.resource and rule.datatype != "PL":
+            return f"x.refer({made!r}, {rule.datatype!r}, {function}, {{value}}, {{target}})"
+        return f"{function}({{value}}, {{target}}, x)"

@@ -1,0 +1,237 @@
+"""Loading maps: read, check, compile, hash. Done once; everything wrong is found here.
+
+The maps are package data of `services.transform.maps`. `Maps.version` names their content: it goes
+into the envelope of every event, so that one can tell which maps made it.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from importlib.resources.abc import Traversable
+from types import CodeType, MappingProxyType
+from typing import Any
+
+from plexus.errors import ConfigurationError
+from services.transform.domain.conditions import Condition, Place
+from services.transform.domain.draft import Draft
+from services.transform.domain.generate import generate
+from services.transform.domain.keys import CONTENT_FIELDS
+from services.transform.domain.library import Library
+from services.transform.domain.notation import Section, parse_sections
+from services.transform.domain.structures import Step, Structure, parse_structure
+from services.transform.domain.tables import Table, parse_systems, parse_table
+
+__all__ = ["CompiledStep", "CompiledStructure", "Maps", "load_maps", "parse_maps"]
+
+_EVENT = "CanonicalEvent"
+_SYSTEMS = "tables/CodeSystems.map"
+
+Predicate = Callable[[Draft], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledStep:
+    """A step of a structure, ready to run."""
+
+    step: Step
+    run: Callable[..., None]
+    unless: Predicate | None
+    alike: Predicate | None
+    condition: Predicate | None
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledStructure:
+    """A structure, ready to run."""
+
+    structure: Structure
+    steps: Mapping[str, tuple[CompiledStep, ...]]
+
+
+class Maps:
+    """All maps, compiled.
+
+    Attributes:
+        version: the first 16 hex digits of the SHA-256 over their text.
+        supported: triggers by message code.
+    """
+
+    def __init__(
+        self,
+        version: str,
+        counts: tuple[tuple[str, int], ...],
+        sources: Mapping[str, str],
+        structures: Mapping[tuple[str, str], CompiledStructure],
+    ) -> None:
+        """Hold what `parse_maps` made."""
+        self.version = version
+        self._counts = counts
+        self._sources = sources
+        self._structures = structures
+        supported: dict[str, set[str]] = {}
+        for code, trigger in structures:
+            supported.setdefault(code, set()).add(trigger)
+        self.supported: Mapping[str, frozenset[str]] = MappingProxyType(
+            {code: frozenset(triggers) for code, triggers in supported.items()}
+        )
+
+    def names(self) -> tuple[tuple[str, int], ...]:
+        """Name and number of rules of every map, sorted: `PID[Person]`, tables and structures."""
+        return self._counts
+
+    def source(self, name: str) -> str:
+        """Generated Python of a segment or datatype map, for example `PID[Person]`.
+
+        Raises:
+            KeyError: there is no such map.
+        """
+        return self._sources[name]
+
+    def structure(self, code: str, trigger: str) -> CompiledStructure | None:
+        """The structure of an event, if there is one."""
+        return self._structures.get((code, trigger))
+
+
+def load_maps() -> Maps:
+    """Load the maps of this package.
+
+    Raises:
+        ConfigurationError: a map is wrong; the detail begins with file and line.
+    """
+    return parse_maps(dict(_files(resources.files("services.transform") / "maps")))
+
+
+def _files(folder: Traversable, prefix: str = "") -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            found += _files(entry, f"{prefix}{entry.name}/")
+        elif entry.name.endswith(".map"):
+            found.append((f"{prefix}{entry.name}", entry.read_text(encoding="utf-8")))
+    return found
+
+
+def parse_maps(files: Mapping[str, str]) -> Maps:
+    """Make maps of texts by relative file name (`segments/PID.map`).
+
+    Raises:
+        ConfigurationError: a map is wrong; the detail begins with file and line.
+    """
+    texts = {
+        name: "\n".join(line.rstrip() for line in text.splitlines())
+        for name, text in sorted(files.items())
+    }
+    digest = hashlib.sha256()
+    for name, text in texts.items():
+        digest.update(f"{name}\n{text}\n".encode())
+
+    systems = parse_systems(_SYSTEMS, texts.get(_SYSTEMS, ""))
+    tables: dict[str, Table] = {}
+    sections: dict[str, Section] = {}
+    structures: list[Structure] = []
+    for name, text in texts.items():
+        folder = name.split("/")[0]
+        if name == _SYSTEMS:
+            continue
+        if folder == "tables":
+            table = parse_table(name, text, systems)
+            _once(table.name, tables, f"{name}:1")
+            tables[table.name] = table
+        elif folder == "structures":
+            structures.append(parse_structure(name, text))
+        elif folder in {"segments", "datatypes"}:
+            for section in parse_sections(name, text):
+                if section.kind != folder.removesuffix("s"):
+                    raise ConfigurationError(f"{section.where}: a {section.kind} map in {folder}/")
+                _once(section.label, sections, section.where)
+                sections[section.label] = section
+        else:
+            raise ConfigurationError(
+                f"{name}:1: maps lie in segments, datatypes, tables, structures"
+            )
+
+    known = {s.name for s in sections.values() if s.kind == "segment"}
+    known |= {segment for structure in structures for segment in structure.steps}
+    library = Library(sections.values(), tables, systems, frozenset(known))
+    sources: dict[str, str] = {}
+    for label, section in sections.items():
+        sources[label] = generate(section, library)
+        code: CodeType = compile(sources[label], f"<map {label}>", "exec")
+        exec(code, library.namespace)  # noqa: S102 - made by generate from the checked map
+    compiled: dict[tuple[str, str], CompiledStructure] = {}
+    for structure in structures:
+        ready = _compile(structure, sections, library)
+        for event in structure.events:
+            if event in compiled:
+                raise ConfigurationError(f"{structure.where}: {'^'.join(event)} has a structure")
+            compiled[event] = ready
+    counts = [(label, len(section.rules)) for label, section in sections.items()]
+    counts += [(f"table {name}", table.rows) for name, table in tables.items()]
+    counts += [(s.name, sum(map(len, s.steps.values())) + len(s.links)) for s in structures]
+    return Maps(digest.hexdigest()[:16], tuple(sorted(counts)), sources, compiled)
+
+
+def _once(name: str, known: Mapping[str, object], where: str) -> None:
+    if name in known:
+        raise ConfigurationError(f"{where}: there are two maps {name}")
+
+
+def _compile(
+    structure: Structure, sections: Mapping[str, Section], library: Library
+) -> CompiledStructure:
+    steps: dict[str, tuple[CompiledStep, ...]] = {}
+    for segment, found in structure.steps.items():
+        steps[segment] = tuple(_compile_step(step, sections, library) for step in found)
+    made = {step.kind for found in structure.steps.values() for step in found}
+    for link in structure.links:
+        for kind in (link.kind, link.of):
+            if kind not in made:
+                raise ConfigurationError(f"{link.where}: {structure.name} makes no {kind}")
+        descriptor = library.message_type(link.kind, link.where).fields_by_name.get(link.path)
+        if descriptor is None:
+            raise ConfigurationError(f"{link.where}: {link.kind} has no field {link.path}")
+        if descriptor.message_type is None or descriptor.message_type.name != "Reference":
+            raise ConfigurationError(f"{link.where}: {link.kind}.{link.path} is no reference")
+    return CompiledStructure(structure, steps)
+
+
+def _compile_step(step: Step, sections: Mapping[str, Section], library: Library) -> CompiledStep:
+    section = sections.get(f"{step.segment}[{step.kind}]")
+    if section is None or section.kind != "segment":
+        raise ConfigurationError(f"{step.where}: there is no map {step.segment}[{step.kind}]")
+    if step.kind != _EVENT and step.kind not in CONTENT_FIELDS:
+        raise ConfigurationError(f"{step.where}: {step.kind} is no resource")
+    for anchor in step.anchors:
+        library.segment(anchor, step.where)
+    run: Callable[..., None] = library.namespace[library.function_name(section)]
+    return CompiledStep(
+        step,
+        run,
+        _predicate(step.unless, step.where, library),
+        _predicate(step.alike, step.where, library),
+        _predicate(step.condition, step.where, library),
+    )
+
+
+def _predicate(condition: Condition | None, where: str, library: Library) -> Predicate | None:
+    if condition is None:
+        return None
+
+    def text(place: Place) -> str:
+        return f"x.peek({place.unit!r}, {', '.join(map(str, place.numbers))})"
+
+    def valued(place: Place) -> str:
+        if len(place.numbers) > 1:
+            return text(place)
+        return f"x.valued({place.unit!r}, {place.numbers[0]})"
+
+    def refuse(_: object) -> str:
+        raise ConfigurationError(f"{where}: COUNT and SET have no meaning in a structure")
+
+    for node in condition.walk():
+        if node.place is not None and not node.place.is_field:
+            raise ConfigurationError(f"{where}: {node.place} is no place in a segment")
+    expression = condition.python(text, valued, refuse, refuse)
+    predicate: Any = eval(f"lambda x: {expression}", library.namespace)  # noqa: S307 - made above
+    return predicate  # type: ignore[no-any-return]

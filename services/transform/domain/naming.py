@@ -1,0 +1,142 @@
+"""Keys and references of the resources of one message. How keys are made is told in `keys`."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from plexus.api.canonical.v1.datatypes_pb2 import Identifier
+from plexus.api.canonical.v1.resources_pb2 import Resource
+from plexus.codecs.hl7v2 import Segment
+from services.transform.domain.draft import Draft
+from services.transform.domain.keys import (
+    code_part,
+    identifier_parts,
+    join,
+    name_parts,
+    observation_part,
+)
+from services.transform.domain.structures import Structure
+
+__all__ = ["Group", "Made", "name_resources"]
+
+
+@dataclass(slots=True)
+class Made:
+    """A resource made by a segment. `is_shared` where more segments than one wrote to it."""
+
+    kind: str
+    resource: Resource
+    content: Any
+    segment: Segment
+    is_shared: bool = False
+
+
+@dataclass(slots=True)
+class Group:
+    """The segments that belong together and the resources they made; number 0 is the message."""
+
+    number: int
+    near: dict[str, Segment]
+    made: list[Made] = field(default_factory=list)
+
+    def latest(self, kind: str) -> Made | None:
+        """The resource of that type made last."""
+        return next((made for made in reversed(self.made) if made.kind == kind), None)
+
+
+def name_resources(draft: Draft, groups: list[Group], structure: Structure) -> None:
+    """Give every resource its key and every link its reference; drop resources that say nothing."""
+    event = draft.event
+    source, message_id = draft.context.source, draft.context.message_id
+    subject = (
+        join(*identifier_parts(event.subject[0])) if event.subject else join(source, message_id)
+    )
+    used: dict[str, int] = {}
+    for group in groups:
+        for made in [made for made in group.made if not made.content.ListFields()]:
+            event.resources.remove(made.resource)
+            group.made.remove(made)
+        namer = _Namer(source, message_id, subject, group)
+        # An observation is named within its report, so reports come first.
+        for made in sorted(group.made, key=lambda made: made.kind == "Observation"):
+            key = namer.key(made)
+            count = used[key] = used.get(key, 0) + 1
+            made.resource.key = key if count == 1 else join(key, str(count))
+            if made.kind == "DiagnosticReport":
+                namer.report = made.resource.key
+    for link in structure.links:
+        top = [made for made in groups[0].made if made.kind == link.of]
+        for group in groups:
+            targets = [made for made in group.made if made.kind == link.of] or top
+            if not targets:
+                continue
+            for made in group.made:
+                if made.kind == link.kind:
+                    _link(made.content, link.path, link.of, targets)
+
+
+def _link(content: Any, path: str, kind: str, targets: list[Made]) -> None:
+    if content.DESCRIPTOR.fields_by_name[path].is_repeated:
+        references = getattr(content, path)
+        for target in targets:
+            reference = references.add()
+            reference.type, reference.key = kind, target.resource.key
+    elif len(targets) == 1:
+        reference = getattr(content, path)
+        reference.type, reference.key = kind, targets[0].resource.key
+
+
+@dataclass(slots=True)
+class _Namer:
+    source: str
+    message_id: str
+    subject: str
+    group: Group
+    report: str = ""
+
+    def key(self, made: Made) -> str:
+        kind, content = made.kind, made.content
+        if kind == "Person":
+            return f"Person|{self.subject}"
+        if kind in {"DiagnosticReport", "ServiceRequest"}:
+            return self._order_key(kind, content)
+        if kind == "Observation":
+            code, sub_id = observation_part(content)
+            if self.report:
+                return join(kind, self.report, code, sub_id)
+            return join(kind, self.subject, content.effective_time, code, sub_id)
+        if kind == "Coverage":
+            own = [part for i in content.identifiers for part in identifier_parts(i)]
+            return join(
+                kind, self.subject, *own, content.subscriber_id, content.group, content.plan
+            )
+        if kind == "RelatedPerson":
+            relation = code_part(content.relationships[0]) if content.relationships else ""
+            identifier = _valued(content.identifiers)
+            own = identifier_parts(identifier) if identifier else name_parts(content.names)
+            return join(kind, self.subject, relation, *own)
+        if kind in {"Allergy", "Condition"}:
+            since = content.recorded or content.onset if kind == "Condition" else ""
+            return join(kind, self.subject, code_part(content.code), since[:10])
+        identifier = _valued(content.identifiers)
+        if identifier is not None:
+            return join(kind, *identifier_parts(identifier))
+        if kind == "Encounter":
+            start = content.period.start
+            return join(kind, self.source, self.subject, start or self.message_id)
+        if kind == "Procedure":
+            return join(kind, self.subject, code_part(content.code), content.performed.start)
+        return join(kind, self.report or join(self.subject, self.message_id))
+
+    def _order_key(self, kind: str, content: Any) -> str:
+        """Reports by the number of who fills the order, orders by that of who placed it."""
+        wanted = ("FILL", "PLAC") if kind == "DiagnosticReport" else ("PLAC", "FILL")
+        for type_code in wanted:
+            for identifier in content.identifiers:
+                if identifier.type_code == type_code and identifier.value:
+                    return join(kind, *identifier_parts(identifier), code_part(content.code))
+        return join(kind, self.source, self.message_id, str(self.group.number))
+
+
+def _valued(identifiers: Any) -> Identifier | None:
+    found: Identifier | None = next((i for i in identifiers if i.value), None)
+    return found
