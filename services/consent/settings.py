@@ -17,8 +17,10 @@ class ConsentSettings(ServiceSettings):
 
 
 class PolicySection(Section):
-    """One rule of the default policy, as the mesh document's `policies` lists it. Without any rule
-    nothing is permitted."""
+    """One rule of the default policy, as `policies` of the mesh document lists it.
+
+    Without any rule nothing is permitted.
+    """
 
     name: str = pydantic.Field(default="", pattern=r"^([a-zA-Z][a-zA-Z0-9-]{0,39})?$")
     """Name that decisions give as their rule. Empty: the rule's place in the list, from 0."""

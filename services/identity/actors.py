@@ -6,24 +6,62 @@ Neighbours: `domain.matching` decides, `flow` loads and saves.
 
 import collections
 from collections.abc import Callable
+from typing import NamedTuple
+
+from google.protobuf.message import DecodeError
 
 from plexus.actors import Turn
 from plexus.api.audit.v1.audit_pb2 import Outcome
 from plexus.api.canonical.v1.event_pb2 import EventKind
-from plexus.api.envelope.v1.envelope_pb2 import PayloadKind
+from plexus.api.envelope.v1.envelope_pb2 import Envelope, PayloadKind
 from plexus.api.identity.v1.identity_pb2 import MatchKind, ResolvedEvent
 from plexus.errors import InvalidMessage, Reason
 from plexus.ids import IdSource
 from services.identity.domain import Index, PersonIdentifier, decide, identifying
 from services.identity.domain.index import Telling
 
-__all__ = ["MasterIndex"]
+__all__ = ["Arrival", "MasterIndex"]
 
 _RESULTS = {
     MatchKind.MATCH_KIND_NEW_PERSON: "new_person",
     MatchKind.MATCH_KIND_IDENTIFIER: "identifier",
     MatchKind.MATCH_KIND_MERGE: "merge",
 }
+
+
+class Arrival(NamedTuple):
+    """An event that has arrived.
+
+    Attributes:
+        resolved: the message that will carry it on; its event is set.
+        subject: the identifiers of the event's subject that name a person.
+        prior: those that go under.
+    """
+
+    resolved: ResolvedEvent
+    subject: list[PersonIdentifier]
+    prior: list[PersonIdentifier]
+
+    @classmethod
+    def read(cls, envelope: Envelope) -> "Arrival":
+        """Read the payload of a message of the canonical stream. Raises InvalidMessage."""
+        if envelope.kind != PayloadKind.PAYLOAD_KIND_CANONICAL:
+            raise InvalidMessage(
+                "the canonical stream carries canonical events only", reason=Reason.REASON_INTERNAL
+            )
+        resolved = ResolvedEvent()
+        event = resolved.event
+        try:
+            event.MergeFromString(envelope.payload)
+        except DecodeError as exc:
+            raise InvalidMessage(
+                "the payload is no canonical event", reason=Reason.REASON_INTERNAL
+            ) from exc
+        return cls(
+            resolved,
+            identifying(envelope.tenant, event.subject),
+            identifying(envelope.tenant, event.prior),
+        )
 
 
 class MasterIndex:
@@ -40,30 +78,30 @@ class MasterIndex:
         self._person_key = person_key
         self.results: collections.Counter[str] = collections.Counter()
 
-    def receive(self, message: ResolvedEvent, turn: Turn) -> None:
-        """Complete `message`, of which only the event is set, and hand it on.
+    def receive(self, message: Arrival, turn: Turn) -> None:
+        """Say who the event is about, and hand it on. May be repeated on another index.
 
         Raises:
             InvalidMessage: it is no event, or no identifier of it names a person.
         """
-        event = message.event
-        envelope = turn.envelope
+        resolved, envelope = message.resolved, turn.envelope
+        kind = resolved.event.kind
         told = Telling(envelope.tenant, envelope.message_id, envelope.source, turn.now)
-        if event.kind == EventKind.EVENT_KIND_UNSPECIFIED:
+        if kind == EventKind.EVENT_KIND_UNSPECIFIED:
             raise InvalidMessage("the event has no kind", reason=Reason.REASON_MAPPING_FAILED)
-        subject = self._usable(identifying(told.tenant, event.subject), "PID-3")
-        if event.kind == EventKind.EVENT_KIND_MERGE:
-            prior = self._usable(identifying(told.tenant, event.prior), "MRG-1")
-            self._merge(message, subject, prior, told, turn)
+        subject = self._usable(message.subject, "PID-3")
+        resolved.merged_into = ""
+        if kind == EventKind.EVENT_KIND_MERGE:
+            self._merge(resolved, subject, self._usable(message.prior, "MRG-1"), told, turn)
         else:
-            self._resolve(message, subject, told, turn)
+            self._resolve(resolved, subject, told, turn)
         turn.emit(
             "resolved",
             PayloadKind.PAYLOAD_KIND_RESOLVED,
-            self._person_key(told.tenant, message.person_id),
-            message.SerializeToString(),
+            self._person_key(told.tenant, resolved.person_id),
+            resolved.SerializeToString(),
         )
-        result = _RESULTS[message.match]
+        result = _RESULTS[resolved.match]
         turn.fact("match", result)
         self.results[result] += 1
 
@@ -85,7 +123,7 @@ class MasterIndex:
 
     def _resolve(
         self,
-        message: ResolvedEvent,
+        resolved: ResolvedEvent,
         subject: list[PersonIdentifier],
         told: Telling,
         turn: Turn,
@@ -94,22 +132,22 @@ class MasterIndex:
         before = len(index.events), len(index.changed)
         candidates = index.candidates(subject)
         decision = decide(candidates)
-        message.person_id = decision.person_id or self._add_person(told)
-        message.match = (
+        resolved.person_id = decision.person_id or self._add_person(told)
+        resolved.match = (
             MatchKind.MATCH_KIND_IDENTIFIER
             if decision.person_id
             else MatchKind.MATCH_KIND_NEW_PERSON
         )
-        index.enlist(subject, message.person_id, told)
+        index.enlist(subject, resolved.person_id, told)
         if decision.conflicts:
-            index.dispute(message.person_id, decision.conflicts, told)
+            index.dispute(resolved.person_id, decision.conflicts, told)
             self._report_conflict(len(decision.conflicts), turn)
         if (len(index.events), len(index.changed)) != before:
             self._contest(subject, [each.person_id for each in candidates], told)
 
     def _merge(
         self,
-        message: ResolvedEvent,
+        resolved: ResolvedEvent,
         subject: list[PersonIdentifier],
         prior: list[PersonIdentifier],
         told: Telling,
@@ -122,16 +160,16 @@ class MasterIndex:
         under = decide([each for each in going if each.person_id != survivor]).person_id
         if survivor and under:
             index.merge(under, survivor, told)
-            message.person_id, message.merged_into = under, survivor
-            message.match = MatchKind.MATCH_KIND_MERGE
+            resolved.person_id, resolved.merged_into = under, survivor
+            resolved.match = MatchKind.MATCH_KIND_MERGE
         elif survivor or under:
             # Only one side is known, or both are the same person already: no second person is made.
-            message.person_id = survivor or under
-            message.match = MatchKind.MATCH_KIND_IDENTIFIER
+            resolved.person_id = survivor or under
+            resolved.match = MatchKind.MATCH_KIND_IDENTIFIER
         else:
-            message.person_id = self._add_person(told)
-            message.match = MatchKind.MATCH_KIND_NEW_PERSON
-        stays = message.merged_into or message.person_id
+            resolved.person_id = self._add_person(told)
+            resolved.match = MatchKind.MATCH_KIND_NEW_PERSON
+        stays = resolved.merged_into or resolved.person_id
         index.enlist([*subject, *prior], stays, told)
         conflicts = [each for each in [*surviving, *going] if each.person_id not in {stays, under}]
         if conflicts:

@@ -8,17 +8,13 @@ messages of one patient, on two shards or replicas, make one person.
 
 from collections.abc import Callable, Sequence
 
-from google.protobuf.message import DecodeError
-
 from plexus.actors import Turn, TurnFailed, run_turns
-from plexus.api.envelope.v1.envelope_pb2 import PayloadKind
-from plexus.api.identity.v1.identity_pb2 import ResolvedEvent
-from plexus.errors import InvalidMessage, Reason, Unavailable
+from plexus.errors import InvalidMessage, Unavailable
 from plexus.ids import IdSource, KeyDigest
 from plexus.store import Transaction
 from plexus.telemetry.metrics import IDENTITY_MATCHES
-from services.identity.actors import MasterIndex
-from services.identity.domain import Index, Name, identifying
+from services.identity.actors import Arrival, MasterIndex
+from services.identity.domain import Index, Name
 from services.identity.store import IndexStore
 
 __all__ = ["IdentityStage"]
@@ -53,10 +49,10 @@ class IdentityStage:
         for result, count in actor.results.items():
             IDENTITY_MATCHES.labels(result=result).inc(count)
 
-    def _run(self, read: Sequence[tuple[Turn, ResolvedEvent]], index: Index) -> MasterIndex:
+    def _run(self, read: Sequence[tuple[Turn, Arrival]], index: Index) -> MasterIndex:
         actor = MasterIndex(index, self._ids, self._person_key)
 
-        def receiving(message: ResolvedEvent) -> Callable[[Turn], None]:
+        def receiving(message: Arrival) -> Callable[[Turn], None]:
             return lambda turn: actor.receive(message, turn)
 
         run_turns((turn, receiving(message)) for turn, message in read)
@@ -66,26 +62,19 @@ class IdentityStage:
         return self._digest.key(tenant, "person", person_id)
 
 
-def _read(turn: Turn) -> ResolvedEvent:
-    """The event of a turn, in the message that will carry it on."""
-    message = ResolvedEvent()
+def _read(turn: Turn) -> Arrival:
     try:
-        if turn.envelope.kind != PayloadKind.PAYLOAD_KIND_CANONICAL:
-            raise InvalidMessage(
-                "the canonical stream carries canonical events only",
-                reason=Reason.REASON_INTERNAL,
-            )
-        message.event.MergeFromString(turn.envelope.payload)
-    except (InvalidMessage, DecodeError) as exc:
+        return Arrival.read(turn.envelope)
+    except InvalidMessage as exc:
         raise TurnFailed(turn, exc) from exc
-    return message
 
 
-def _names(read: Sequence[tuple[Turn, ResolvedEvent]]) -> list[Name]:
+def _names(read: Sequence[tuple[Turn, Arrival]]) -> list[Name]:
     """All names in the batch, each once."""
-    found: dict[Name, None] = {}
-    for turn, message in read:
-        for identifiers in (message.event.subject, message.event.prior):
-            for identifier in identifying(turn.envelope.tenant, identifiers):
-                found.update(dict.fromkeys(identifier.names))
-    return list(found)
+    return list({
+        name: None
+        for _, message in read
+        for identifiers in (message.subject, message.prior)
+        for identifier in identifiers
+        for name in identifier.names
+    })  # fmt: skip

@@ -88,10 +88,11 @@ class Policy:
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         """Raises ConfigurationError where two rules have one name."""
-        names = [rule.name for rule in rules]
-        for name in names:
-            if names.count(name) > 1:
-                raise ConfigurationError(f"two policies are named {name}")
+        names: set[str] = set()
+        for rule in rules:
+            if rule.name in names:
+                raise ConfigurationError(f"two policies are named {rule.name}")
+            names.add(rule.name)
         self._rules = tuple(rules)
         self.version = _digest(rules)
         # A mesh asks the same few questions about many persons.

@@ -117,14 +117,14 @@ class _Parser:
     def __init__(self, text: str, where: str) -> None:
         self._where = where
         self._text = text
-        self._tokens: list[str] = []
+        self._words: list[str] = []
         at = 0
         text = text.rstrip()
         while at < len(text):
             found = _TOKEN.match(text, at)
             if found is None:
                 raise self.error(f"cannot read {text[at:].strip()!r}")
-            self._tokens.append(found[0].strip())
+            self._words.append(found[0].strip())
             at = found.end()
         self._at = 0
 
@@ -132,18 +132,18 @@ class _Parser:
         return ConfigurationError(f"{self._where}: condition {self._text.strip()!r}: {what}")
 
     def peek(self) -> str:
-        return self._tokens[self._at] if self._at < len(self._tokens) else ""
+        return self._words[self._at] if self._at < len(self._words) else ""
 
     def take(self) -> str:
-        token = self.peek()
+        word = self.peek()
         self._at += 1
-        return token
+        return word
 
     def expect(self, *wanted: str) -> str:
-        token = self.take()
-        if token not in wanted:
-            raise self.error(f"expected {' or '.join(wanted)}, found {token or 'the end'!r}")
-        return token
+        word = self.take()
+        if word not in wanted:
+            raise self.error(f"expected {' or '.join(wanted)}, found {word or 'the end'!r}")
+        return word
 
     def any_of(self) -> Condition:
         parts = [self.all_of()]
@@ -160,17 +160,17 @@ class _Parser:
         return parts[0] if len(parts) == 1 else Condition("AND", parts=tuple(parts))
 
     def term(self) -> Condition:
-        token = self.take()
-        if token == "(":
+        word = self.take()
+        if word == "(":
             inside = self.any_of()
             self.expect(")")
             return inside
-        negated = token == "NOT"
-        if negated or token == "SET":
+        negated = word == "NOT"
+        if negated or word == "SET":
             if negated:
                 self.expect("SET")
             return Condition("SET", operands=(self.take(),), negated=negated)
-        place = None if token == "TRIGGER" else parse_place(token, self._where)
+        place = None if word == "TRIGGER" else parse_place(word, self._where)
         negated = self.peek() == "NOT"
         if negated:
             self.take()
@@ -194,7 +194,7 @@ class _Parser:
         return Condition(operator, place, (), negated)
 
     def string(self) -> str:
-        token = self.take()
-        if not token.startswith('"'):
-            raise self.error(f"expected a quoted string, found {token or 'the end'!r}")
-        return token[1:-1]
+        word = self.take()
+        if not word.startswith('"'):
+            raise self.error(f"expected a quoted string, found {word or 'the end'!r}")
+        return word[1:-1]

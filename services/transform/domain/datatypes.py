@@ -28,6 +28,7 @@ _WHOLE_NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 
 _TRIPLETS = ((1, 2, 3, 7), (4, 5, 6, 8), (10, 11, 12, 13))
 _TEXT = 9
+_XTN_PARTS = 12
 
 
 def decimal(text: str) -> str:
@@ -157,7 +158,9 @@ class TelecomReader:
 
     def __call__(self, value: Value, telecom: Telecom, draft: "Draft") -> int:
         """Fill the contact point; the message function of XTN."""
-        parts = [""] + ["" if (t := value.get(n)) == NULL else t for n in range(1, 13)]
+        count = min(value.component_count(), _XTN_PARTS)
+        parts = [""] + ["" if (t := value.get(n)) == NULL else t for n in range(1, count + 1)]
+        parts += [""] * (_XTN_PARTS - count)
         mask = MAPPED
         equipment = parts[3]
         system = self.equipment.codes.get(equipment, "")

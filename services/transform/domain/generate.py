@@ -72,6 +72,7 @@ class _Writer:
             head.append("    count = len(fields)")
         else:
             head.append("    k = 0")
+            head.append("    count = v.component_count()")
             if self._section.requires is not None:
                 place = self._section.requires
                 self._own(place, self._section.where)
@@ -117,7 +118,7 @@ class _Writer:
             value: str | Code = source[1:-1]
         elif isinstance(source, str):
             name = source[1:]
-            if name not in {"authority"}:
+            if name != "authority":
                 raise ConfigurationError(f"{rule.where}: unknown name ${name} of the context")
             self._emit(depth, f"if not {target.parent}.{target.last.name}:")
             self._emit(depth + 1, f"{target.parent}.{target.last.name} = x.{name}")
@@ -163,6 +164,8 @@ class _Writer:
             claim = f"taken[{at}] |= {'-1' if is_whole else first(component)}"
         else:
             segment = ""
+            self._emit(depth, f"if count >= {component}:")
+            depth += 1
             read = f"v.component({component})" if is_whole else f"v.get({component})"
             claim = f"k |= {whole(component) if is_whole else first(component)}"
         self._emit(depth, f"t = {read}")
@@ -233,6 +236,8 @@ class _Writer:
             source = f"v.component({component})" if is_component else "v"
         else:
             segment, at, source = "", "k", f"v.component({component})"
+            self._emit(depth, f"if count >= {component}:")
+            depth += 1
         self._emit(depth, f"p = {source}")
         self._emit(depth, "if p.text not in EMPTY:")
         depth += 1
@@ -251,6 +256,10 @@ class _Writer:
             self._emit(depth, f"if not {target.parent}.HasField({last.name!r}):")
             self._emit(depth + 1, f"e = {where}")
             undo = [f"{target.parent}.ClearField({last.name!r})", *target.undo]
+            if len(steps) > 1 and not any(step.is_repeated or step.slot for step in steps):
+                # Clearing a field makes the messages around it present, though they say nothing.
+                top = steps[0].name
+                undo += [f"if not m.{top}.ListFields():", f"    m.ClearField({top!r})"]
             self._fill(rule, call, claim, undo, steps, target, depth + 1)
             self._emit(depth, "else:")
             self._emit(depth + 1, f"e = type({where})()")
@@ -408,7 +417,9 @@ class _Writer:
 
     def _text(self, place: Place) -> str:
         if not self._is_segment:
-            return self._hoist(f"v.get({_args(place)})", filtered=True)
+            return self._hoist(
+                f"text_of(v.get({_args(place)})) if count >= {place.numbers[0]} else ''"
+            )
         if place.unit != self._section.name:
             return f"x.peek({place.unit!r}, {_args(place)})"
         return self._hoist(f"s.get({_args(place)})", filtered=True)
@@ -417,7 +428,9 @@ class _Writer:
         if not self._is_segment:
             if len(place.numbers) > 1:
                 return self._text(place)
-            return f"{self._hoist(f'v.component({place.numbers[0]}).text')} not in EMPTY"
+            number = place.numbers[0]
+            part = self._hoist(f"v.component({number}).text if count >= {number} else ''")
+            return f"{part} not in EMPTY"
         if len(place.numbers) > 1:
             return self._text(place)
         if place.unit != self._section.name:

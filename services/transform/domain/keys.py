@@ -16,8 +16,8 @@ from plexus.api.canonical.v1.resources_pb2 import Observation, Resource
 __all__ = [
     "CONTENT_FIELDS",
     "cited_key",
-    "content_of",
     "code_part",
+    "content_of",
     "display_of",
     "identifier_parts",
     "join",
@@ -28,6 +28,7 @@ __all__ = [
 CONTENT_FIELDS: dict[str, str] = {
     field.message_type.name: field.name
     for field in Resource.DESCRIPTOR.oneofs_by_name["content"].fields
+    if field.message_type is not None
 }
 """Field of Resource by canonical type."""
 
@@ -40,7 +41,7 @@ def content_of(resource: Resource, kind: str) -> Any:
 
 
 def join(*parts: str) -> str:
-    """Join parts into a key; `|` and `\\` within them are escaped."""
+    """Join parts into a key; bars and backslashes within them are escaped."""
     return "|".join(
         part.replace("\\", "\\\\").replace("|", "\\|") if "|" in part or "\\" in part else part
         for part in parts

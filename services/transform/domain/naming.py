@@ -47,10 +47,9 @@ def name_resources(draft: Draft, groups: list[Group], structure: Structure) -> N
     """Give every resource its key and every link its reference; drop resources that say nothing."""
     event = draft.event
     source, message_id = draft.context.source, draft.context.message_id
-    subject = (
-        join(*identifier_parts(event.subject[0])) if event.subject else join(source, message_id)
-    )
-    used: dict[str, int] = {}
+    subject = identifier_parts(event.subject[0]) if event.subject else (source, message_id)
+    used: set[str] = set()
+    counts: dict[str, int] = {}
     for group in groups:
         for made in [made for made in group.made if not made.content.ListFields()]:
             event.resources.remove(made.resource)
@@ -58,9 +57,7 @@ def name_resources(draft: Draft, groups: list[Group], structure: Structure) -> N
         namer = _Namer(source, message_id, subject, group)
         # An observation is named within its report, so reports come first.
         for made in sorted(group.made, key=lambda made: made.kind == "Observation"):
-            key = namer.key(made)
-            count = used[key] = used.get(key, 0) + 1
-            made.resource.key = key if count == 1 else join(key, str(count))
+            made.resource.key = _unused(namer.key(made), used, counts)
             if made.kind == "DiagnosticReport":
                 namer.report = made.resource.key
     for link in structure.links:
@@ -72,6 +69,16 @@ def name_resources(draft: Draft, groups: list[Group], structure: Structure) -> N
             for made in group.made:
                 if made.kind == link.kind:
                     _link(made.content, link.path, link.of, targets)
+
+
+def _unused(key: str, used: set[str], counts: dict[str, int]) -> str:
+    """The key, with its ordinal among the same of the message from the second on."""
+    candidate = key
+    while candidate in used:
+        counts[key] = counts.get(key, 1) + 1
+        candidate = f"{key}|{counts[key]}"
+    used.add(candidate)
+    return candidate
 
 
 def _link(content: Any, path: str, kind: str, targets: list[Made]) -> None:
@@ -89,43 +96,43 @@ def _link(content: Any, path: str, kind: str, targets: list[Made]) -> None:
 class _Namer:
     source: str
     message_id: str
-    subject: str
+    subject: tuple[str, str]
     group: Group
     report: str = ""
 
     def key(self, made: Made) -> str:
         kind, content = made.kind, made.content
         if kind == "Person":
-            return f"Person|{self.subject}"
+            return join(kind, *self.subject)
         if kind in {"DiagnosticReport", "ServiceRequest"}:
             return self._order_key(kind, content)
         if kind == "Observation":
             code, sub_id = observation_part(content)
             if self.report:
                 return join(kind, self.report, code, sub_id)
-            return join(kind, self.subject, content.effective_time, code, sub_id)
+            return join(kind, *self.subject, content.effective_time, code, sub_id)
         if kind == "Coverage":
-            own = [part for i in content.identifiers for part in identifier_parts(i)]
+            numbers = [part for i in content.identifiers for part in identifier_parts(i)]
             return join(
-                kind, self.subject, *own, content.subscriber_id, content.group, content.plan
+                kind, *self.subject, *numbers, content.subscriber_id, content.group, content.plan
             )
         if kind == "RelatedPerson":
             relation = code_part(content.relationships[0]) if content.relationships else ""
             identifier = _valued(content.identifiers)
-            own = identifier_parts(identifier) if identifier else name_parts(content.names)
-            return join(kind, self.subject, relation, *own)
+            named = identifier_parts(identifier) if identifier else name_parts(content.names)
+            return join(kind, *self.subject, relation, *named)
         if kind in {"Allergy", "Condition"}:
             since = content.recorded or content.onset if kind == "Condition" else ""
-            return join(kind, self.subject, code_part(content.code), since[:10])
+            return join(kind, *self.subject, code_part(content.code), since[:10])
         identifier = _valued(content.identifiers)
         if identifier is not None:
             return join(kind, *identifier_parts(identifier))
         if kind == "Encounter":
             start = content.period.start
-            return join(kind, self.source, self.subject, start or self.message_id)
+            return join(kind, self.source, *self.subject, start or self.message_id)
         if kind == "Procedure":
-            return join(kind, self.subject, code_part(content.code), content.performed.start)
-        return join(kind, self.report or join(self.subject, self.message_id))
+            return join(kind, *self.subject, code_part(content.code), content.performed.start)
+        return join(kind, self.report or join(*self.subject, self.message_id))
 
     def _order_key(self, kind: str, content: Any) -> str:
         """Reports by the number of who fills the order, orders by that of who placed it."""

@@ -1,0 +1,1 @@
+"""Audit: evidence. The custody ledger, the audit log, and the conservation report."""

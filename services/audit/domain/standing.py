@@ -1,0 +1,249 @@
+"""How a message stands, told by its custody entries in any order and any number of times.
+
+Every field of a `Standing` only ever rises to the greater of what it knows and what it is told, so
+telling is commutative and idempotent: stages may report late, twice, or before the stage on their
+left, and the same set of entries always ends in the same standing.
+
+A passage is one attempt at a message. What stages say about the message counts for the latest
+passage only; what is said about a destination counts until a later passage says otherwise, for what
+is parked there stays parked whatever else is tried.
+"""
+
+import dataclasses
+import datetime
+import enum
+from collections.abc import Iterable
+from typing import Final
+
+from plexus.api.audit.v1.audit_pb2 import Custody, Disposition, Outcome
+from plexus.api.audit.v1.audit_pb2 import Stage as StageName
+from plexus.errors import Reason
+
+__all__ = ["Leg", "LegState", "Standing", "deciding"]
+
+_Placed = tuple[int, int]
+"""Stage and reason; greater is the stage further on. (0, 0) is nowhere."""
+_NOWHERE: Final[_Placed] = (0, 0)
+
+
+class LegState(enum.IntEnum):
+    """How a message stands towards one destination. Within a passage the greater one wins.
+
+    So a leg that a person released may go on from HELD or PARKED, nothing undoes what the destination
+    has confirmed, and a delivery outranks a refusal of consent that came before it.
+    """
+
+    PENDING = 1
+    HELD = 2
+    PARKED = 3
+    WITHHELD = 4
+    DELIVERED = 5
+
+
+_LEG_STATES: Final = {
+    Outcome.OUTCOME_DELIVERED: LegState.DELIVERED,
+    Outcome.OUTCOME_WITHHELD: LegState.WITHHELD,
+    Outcome.OUTCOME_PARKED: LegState.PARKED,
+    Outcome.OUTCOME_HELD: LegState.HELD,
+}
+# A stage that said one of these is done with the message.
+_DONE: Final = frozenset({
+    Outcome.OUTCOME_PASSED,
+    Outcome.OUTCOME_ROUTED,
+    Outcome.OUTCOME_DELIVERED,
+    Outcome.OUTCOME_WITHHELD,
+})  # fmt: skip
+# The outcomes that can put a message into a state.
+_DECIDING: Final = {
+    Disposition.DISPOSITION_DELIVERED: {Outcome.OUTCOME_DELIVERED},
+    Disposition.DISPOSITION_REJECTED: {Outcome.OUTCOME_REJECTED},
+    Disposition.DISPOSITION_WITHHELD: {Outcome.OUTCOME_WITHHELD, Outcome.OUTCOME_ROUTED},
+    Disposition.DISPOSITION_HELD: {Outcome.OUTCOME_HELD},
+    Disposition.DISPOSITION_PARKED: {Outcome.OUTCOME_PARKED},
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, order=True)
+class Leg:
+    """A message on its way to one destination. The later passage is greater, then the state."""
+
+    attempt: int
+    state: LegState
+    reason: int = 0
+
+
+@dataclasses.dataclass(slots=True)
+class Standing:
+    """How one message stands.
+
+    Attributes:
+        tenant, feed, message_type: of the message; empty while nobody has said.
+        origin: its receipt number.
+        received_at: when its receipt was reported; None while it was not.
+        is_accepted, is_rejected, is_duplicate: what ingest said.
+        rejected_reason: why it was rejected.
+        attempt: the latest passage that anybody spoke of; 0 while only a duplicate was reported.
+        last_stage: furthest stage that spoke of the latest passage.
+        done_stage: furthest stage that is done with the latest passage.
+        is_routed: delivery has named the destinations of the latest passage.
+        parked, held, withheld: furthest stage that parked, held or withheld the whole message in the
+            latest passage, and the reason.
+        legs: by destination.
+    """
+
+    tenant: str = ""
+    feed: str = ""
+    message_type: str = ""
+    origin: int = 0
+    received_at: datetime.datetime | None = None
+    is_accepted: bool = False
+    is_rejected: bool = False
+    is_duplicate: bool = False
+    rejected_reason: int = 0
+    attempt: int = 0
+    last_stage: int = 0
+    done_stage: int = 0
+    is_routed: bool = False
+    parked: _Placed = _NOWHERE
+    held: _Placed = _NOWHERE
+    withheld: _Placed = _NOWHERE
+    legs: dict[str, Leg] = dataclasses.field(default_factory=dict)
+
+    def tell(self, entry: Custody) -> None:
+        """Take in one custody entry."""
+        self.tenant = max(self.tenant, entry.tenant)
+        self.feed = max(self.feed, entry.feed)
+        self.message_type = max(self.message_type, entry.message_type)
+        self.origin = max(self.origin, entry.origin)
+        outcome = entry.outcome
+        if outcome == Outcome.OUTCOME_DUPLICATE:
+            self.is_duplicate = True
+            self._receive(entry)
+            return
+        if outcome == Outcome.OUTCOME_RECEIVED:
+            self.is_accepted = True
+            self._receive(entry)
+        elif outcome == Outcome.OUTCOME_REJECTED:
+            self.is_rejected = True
+            self.rejected_reason = max(self.rejected_reason, entry.reason)
+            self._receive(entry)
+        attempt = max(1, entry.attempt)
+        if attempt > self.attempt:
+            self._begin(attempt)
+        if attempt == self.attempt:
+            self._tell_of_passage(entry)
+        if entry.destination:
+            state = _LEG_STATES.get(outcome, LegState.PENDING)
+            self._tell_of_leg(entry.destination, Leg(attempt, state, entry.reason))
+        elif outcome == Outcome.OUTCOME_ROUTED:
+            for destination in entry.destinations:
+                self._tell_of_leg(destination, Leg(attempt, LegState.PENDING))
+
+    @property
+    def disposition(self) -> Disposition.ValueType:
+        """The one state that the conservation law counts this message under.
+
+        Unspecified for a duplicate, which the law does not count as received. What needs a person
+        shows before what is under way.
+        """
+        if not self.attempt:
+            return Disposition.DISPOSITION_UNSPECIFIED
+        if self.is_rejected and not self.is_accepted:
+            return Disposition.DISPOSITION_REJECTED
+        if self.parked != _NOWHERE:
+            return Disposition.DISPOSITION_PARKED
+        if self.held[0] > self.done_stage:
+            return Disposition.DISPOSITION_HELD
+        if not self.is_routed:
+            if self.withheld != _NOWHERE:
+                return Disposition.DISPOSITION_WITHHELD
+            return Disposition.DISPOSITION_IN_FLIGHT
+        return self._disposition_of_legs()
+
+    @property
+    def reason(self) -> Reason.ValueType:
+        """Why it is parked, held, withheld or rejected; unspecified in the other states."""
+        match self.disposition:
+            case Disposition.DISPOSITION_REJECTED:
+                return _reason(self.rejected_reason)
+            case Disposition.DISPOSITION_PARKED:
+                return _reason(self.parked[1] or self._leg_reason(LegState.PARKED))
+            case Disposition.DISPOSITION_HELD:
+                is_open = self.held[0] > self.done_stage
+                return _reason(self.held[1] if is_open else self._leg_reason(LegState.HELD))
+            case Disposition.DISPOSITION_WITHHELD:
+                if self.legs:
+                    return _reason(self._leg_reason(LegState.WITHHELD))
+                return _reason(self.withheld[1] or Reason.REASON_NO_SUBSCRIPTION)
+            case _:
+                return Reason.REASON_UNSPECIFIED
+
+    def _receive(self, entry: Custody) -> None:
+        at = entry.at.ToDatetime(datetime.UTC)
+        self.received_at = at if self.received_at is None else min(self.received_at, at)
+
+    def _begin(self, attempt: int) -> None:
+        self.attempt = attempt
+        self.last_stage = self.done_stage = 0
+        self.is_routed = False
+        self.parked = self.held = self.withheld = _NOWHERE
+
+    def _tell_of_passage(self, entry: Custody) -> None:
+        self.last_stage = max(self.last_stage, entry.stage)
+        if entry.outcome in _DONE:
+            self.done_stage = max(self.done_stage, entry.stage)
+        if entry.destination:
+            return
+        placed = (int(entry.stage), int(entry.reason))
+        match entry.outcome:
+            case Outcome.OUTCOME_PARKED:
+                self.parked = max(self.parked, placed)
+            case Outcome.OUTCOME_HELD:
+                self.held = max(self.held, placed)
+            case Outcome.OUTCOME_WITHHELD:
+                self.withheld = max(self.withheld, placed)
+            case Outcome.OUTCOME_ROUTED:
+                self.is_routed = True
+            case _:
+                pass
+
+    def _tell_of_leg(self, destination: str, leg: Leg) -> None:
+        known = self.legs.get(destination)
+        if known is None or leg > known:
+            self.legs[destination] = leg
+
+    def _disposition_of_legs(self) -> Disposition.ValueType:
+        states = {leg.state for leg in self.legs.values()}
+        if LegState.PARKED in states:
+            return Disposition.DISPOSITION_PARKED
+        if LegState.HELD in states:
+            return Disposition.DISPOSITION_HELD
+        if LegState.PENDING in states:
+            return Disposition.DISPOSITION_IN_FLIGHT
+        if LegState.DELIVERED in states:
+            return Disposition.DISPOSITION_DELIVERED
+        return Disposition.DISPOSITION_WITHHELD
+
+    def _leg_reason(self, state: LegState) -> int:
+        return max((leg.reason for leg in self.legs.values() if leg.state == state), default=0)
+
+
+def deciding(entries: Iterable[Custody], disposition: Disposition.ValueType) -> Custody | None:
+    """The entry that put a message into the state it is in: the last that could have; else the last.
+
+    Args:
+        entries: of one message, in any order.
+        disposition: the state it is in.
+    """
+    outcomes = _DECIDING.get(disposition, frozenset())
+
+    def rank(entry: Custody) -> tuple[bool, int, int, int, int, str]:
+        at = entry.at
+        could = entry.outcome in outcomes
+        return could, entry.attempt, at.seconds, at.nanos, entry.stage, entry.destination
+
+    return max(entries, key=rank, default=None)
+
+
+def _reason(number: int) -> Reason.ValueType:
+    return Reason.ValueType(number)

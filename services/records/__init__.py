@@ -1,0 +1,1 @@
+"""Records: the record. One actor per person, and the rule of which value wins."""

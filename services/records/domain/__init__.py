@@ -1,0 +1,12 @@
+"""Rules of the record, pure.
+
+`times` puts FHIR times of any precision in one order, `versions` says which version of a resource
+wins, `golden` makes one person of what several sources tell, `record` keeps one person's record.
+"""
+
+from services.records.domain.golden import golden_person
+from services.records.domain.record import Estate, Past, Record
+from services.records.domain.times import age
+from services.records.domain.versions import Slot, Version, slot_of
+
+__all__ = ["Estate", "Past", "Record", "Slot", "Version", "age", "golden_person", "slot_of"]

@@ -1,0 +1,192 @@
+"""One person's record: what it holds, and what a batch changes in it.
+
+Holds only the part that a batch needs: the resources it touches, and all accounts of the person
+where it touches one. Neighbours: `versions` decides who wins, `services.records.store` loads and saves.
+"""
+
+import dataclasses
+from collections.abc import Iterator
+
+from plexus.api.canonical.v1.event_pb2 import EventKind
+from plexus.api.canonical.v1.resources_pb2 import Resource
+from plexus.api.records.v1.records_pb2 import Disposition, RecordedResource
+from services.records.domain.golden import golden_person, origin_of
+from services.records.domain.versions import PERSON, Slot, Version, slot_of
+
+__all__ = ["Estate", "Past", "Record"]
+
+Estate = dict[Slot, Version]
+"""All resources of a record that has gone under."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Past:
+    """An entry of the history: a version that was told, and what became of it."""
+
+    slot: Slot
+    version: Version
+    number: int
+    disposition: Disposition.ValueType
+
+
+class Record:
+    """The record of one person.
+
+    Attributes:
+        merged_into: the record that this one went under; empty while it stands.
+        golden: the person as the record shows it; None where nobody described the person.
+        golden_version: from 1; 0 without golden.
+        held: the winning versions, as far as they are loaded.
+        estates: by person: what records that this one takes over have left; set before the turns.
+        absorbed: persons that this record has taken over, as far as the batch asks.
+        newly_absorbed: those that this batch added, with the message.
+        history: what this batch adds to the history, in order.
+        touched: slots that this batch has changed.
+        is_changed: the person's own row has changed.
+    """
+
+    __slots__ = (
+        "_person_touched",
+        "absorbed",
+        "estates",
+        "golden",
+        "golden_version",
+        "held",
+        "history",
+        "is_changed",
+        "merged_into",
+        "newly_absorbed",
+        "person_id",
+        "tenant",
+        "touched",
+    )
+
+    def __init__(self, tenant: str, person_id: str) -> None:
+        self.tenant = tenant
+        self.person_id = person_id
+        self.merged_into = ""
+        self.golden: Resource | None = None
+        self.golden_version = 0
+        self.held: dict[Slot, Version] = {}
+        self.estates: dict[str, Estate] = {}
+        self.absorbed: set[str] = set()
+        self.newly_absorbed: dict[str, str] = {}
+        self.history: list[Past] = []
+        self.touched: set[Slot] = set()
+        self.is_changed = False
+        self._person_touched = False
+
+    def go_under(self, survivor: str) -> None:
+        """Hand over to another record. Nothing may be put into this one any more."""
+        self.merged_into = survivor
+        self.is_changed = True
+
+    def put(
+        self,
+        resource: Resource,
+        kind: EventKind.ValueType,
+        told: Version,
+        into: RecordedResource,
+    ) -> None:
+        """Take in a resource of an event, and tell in `into` what the record holds now.
+
+        Args:
+            resource: the event's; loses its origin.
+            kind: of the event.
+            told: the message; content, source and time are taken from `resource`.
+            into: empty.
+
+        Raises:
+            InvalidMessage: the resource has no content or no key.
+        """
+        source, time = resource.origin.source or told.source, resource.origin.time
+        slot = slot_of(resource, source, kind)
+        resource.ClearField("origin")
+        version = Version(
+            resource.SerializeToString(deterministic=True),
+            source,
+            time,
+            told.message_id,
+            told.receipt,
+            told.attempt,
+        )
+        disposition = self._put(slot, version)
+        self.tell(slot, disposition, into)
+
+    def absorb(self, from_person: str, message_id: str) -> list[tuple[Slot, Disposition.ValueType]]:
+        """Take over what another record has left; once. Returns what became of each resource."""
+        if from_person in self.absorbed:
+            return []
+        self.absorbed.add(from_person)
+        self.newly_absorbed[from_person] = message_id
+        estate = self.estates.get(from_person, {})
+        return [(slot, self._adopt(slot, estate[slot])) for slot in sorted(estate)]
+
+    def tell(self, slot: Slot, disposition: Disposition.ValueType, into: RecordedResource) -> None:
+        """Write the winning version of a slot into an empty message."""
+        held = self.held[slot]
+        into.resource.MergeFromString(held.content)
+        into.resource.origin.CopyFrom(origin_of(held))
+        into.version = held.number
+        into.disposition = disposition
+
+    def settle_person(self) -> bool:
+        """Make the golden person anew where an account has changed. True where it has changed."""
+        if not self._person_touched:
+            return False
+        self._person_touched = False
+        before = self.golden
+        self.golden = golden_person(self._accounts())
+        self.is_changed = True
+        if before is not None and self.golden is not None:
+            is_same = (
+                before.key == self.golden.key
+                and before.deleted == self.golden.deleted
+                and before.person == self.golden.person
+            )
+            if is_same:
+                return False
+        self.golden_version += 1
+        return True
+
+    def _accounts(self) -> Iterator[tuple[str, Version]]:
+        return ((slot.told_by, held) for slot, held in self.held.items() if slot.type == PERSON)
+
+    def _put(self, slot: Slot, version: Version) -> Disposition.ValueType:
+        held = self.held.get(slot)
+        if held is None:
+            disposition = Disposition.DISPOSITION_CREATED
+            version.number = 1
+        elif held.content == version.content:
+            # It says the same: nothing for the history, but a later word counts as later.
+            if version.rank > held.rank:
+                version.number = held.number
+                self._hold(slot, version)
+            return Disposition.DISPOSITION_UNCHANGED
+        elif version.rank >= held.rank:
+            disposition = Disposition.DISPOSITION_UPDATED
+            version.number = held.number + 1
+        else:
+            self.history.append(
+                Past(slot, version, held.number, Disposition.DISPOSITION_SUPERSEDED)
+            )
+            return Disposition.DISPOSITION_SUPERSEDED
+        self._hold(slot, version)
+        self.history.append(Past(slot, version, version.number, disposition))
+        return disposition
+
+    def _adopt(self, slot: Slot, left: Version) -> Disposition.ValueType:
+        held = self.held.get(slot)
+        if held is None:
+            # The same version, told before: its history stands, and its number goes on.
+            self._hold(slot, dataclasses.replace(left))
+            return Disposition.DISPOSITION_CREATED
+        if held.content != left.content and left.rank < held.rank:
+            return Disposition.DISPOSITION_SUPERSEDED
+        return self._put(slot, dataclasses.replace(left))
+
+    def _hold(self, slot: Slot, version: Version) -> None:
+        self.held[slot] = version
+        self.touched.add(slot)
+        if slot.type == PERSON:
+            self._person_touched = True

@@ -1,0 +1,84 @@
+"""Versions of a resource, and which of two wins."""
+
+import dataclasses
+from typing import Final, NamedTuple
+
+from plexus.api.canonical.v1.event_pb2 import EventKind
+from plexus.api.canonical.v1.resources_pb2 import Resource
+from plexus.errors import InvalidMessage, Reason
+from services.records.domain.times import age
+
+__all__ = ["MERGE_ACCOUNT", "PERSON", "Slot", "Version", "slot_of"]
+
+PERSON: Final = "Person"
+MERGE_ACCOUNT: Final = "/merge"
+"""Ends `told_by` of what a merge says of the person: just enough to tell who it is."""
+
+_TYPES: Final = {
+    field.name: field.message_type.name
+    for field in Resource.DESCRIPTOR.oneofs_by_name["content"].fields
+}
+
+
+class Slot(NamedTuple):
+    """The place of a resource within a record. Holds patient data.
+
+    Attributes:
+        type: canonical type, for example Observation.
+        key: of the resource.
+        told_by: for a Person, whose account it is, since each source keeps its own; else empty.
+    """
+
+    type: str
+    key: str
+    told_by: str
+
+
+@dataclasses.dataclass(slots=True)
+class Version:
+    """One version of a resource.
+
+    Attributes:
+        content: canonical Resource without origin, in deterministic serialisation.
+        source: that said so.
+        time: when it was true at the source, FHIR dateTime text.
+        message_id: that carried it.
+        receipt: receipt number of that message.
+        attempt: passage of that message, from 1.
+        number: of the versions that have won, from 1; 0 before it has.
+    """
+
+    content: bytes
+    source: str
+    time: str
+    message_id: str
+    receipt: int
+    attempt: int
+    number: int = 0
+
+    @property
+    def rank(self) -> tuple[int, int, str, int]:
+        """The later of two wins, and no two messages have the same rank.
+
+        What was true last at the source counts, not what arrived last; then the order of receipt.
+        A replay of the same message, perhaps by other maps, wins over its earlier passage.
+        """
+        return age(self.time), self.receipt, self.message_id, self.attempt
+
+
+def slot_of(resource: Resource, source: str, kind: EventKind.ValueType) -> Slot:
+    """The slot of a resource that a source tells in an event of that kind.
+
+    Raises:
+        InvalidMessage: the resource has no content or no key.
+    """
+    field = resource.WhichOneof("content")
+    if field is None or not resource.key:
+        raise InvalidMessage(
+            "a resource of the event has no content or no key",
+            reason=Reason.REASON_MAPPING_FAILED,
+        )
+    if field != "person":
+        return Slot(_TYPES[field], resource.key, "")
+    is_merge = kind == EventKind.EVENT_KIND_MERGE
+    return Slot(PERSON, resource.key, source + MERGE_ACCOUNT if is_merge else source)
