@@ -9,8 +9,6 @@ from services.consent.domain import ACTIONS, ANY, PURPOSES
 
 __all__ = ["ConsentSettings", "PolicySection"]
 
-_NAME = r"^(\*|[a-z0-9-]{1,40})$"
-
 
 class ConsentSettings(ServiceSettings):
     """Consent needs nothing beyond what all services need."""
@@ -25,15 +23,15 @@ class PolicySection(Section):
     name: str = pydantic.Field(default="", pattern=r"^([a-zA-Z][a-zA-Z0-9-]{0,39})?$")
     """Name that decisions give as their rule. Empty: the rule's place in the list, from 0."""
 
-    tenant: str = pydantic.Field(pattern=_NAME)
+    tenant: str = pydantic.Field(pattern=r"^(\*|[a-z0-9-]{1,40})$")
     """The tenant whose data it is about, or `*` for all."""
 
     purpose: str
     """Purpose of use: a PurposeOfUse code of HL7 v3-ActReason, which also covers the codes below it
     (TREAT covers ETREAT), or `*` for all. BTG is permitted only by a rule that names it."""
 
-    recipient: str = pydantic.Field(pattern=_NAME)
-    """The destination that would receive, or `*` for all."""
+    recipient: str = pydantic.Field(default=ANY, min_length=1, max_length=200)
+    """Who would receive, as destinations name their recipient, or `*` for all."""
 
     resource_types: tuple[str, ...] = pydantic.Field(default=(ANY,), min_length=1)
     """FHIR types it is about, for example [Observation, DiagnosticReport], or `["*"]` for all."""

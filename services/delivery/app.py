@@ -13,10 +13,10 @@ from plexus.errors import ConfigurationError, Transient
 from plexus.service import Runtime, open_stage
 from plexus.settings import load_document
 from plexus.store import Done, PostgresJournal
-from services.delivery.actors import DestinationActor, Gate
+from services.delivery.actors import DestinationActor, Gate, Wire
 from services.delivery.actors.destination import OUTCOME_KIND
 from services.delivery.domain import Route, Router
-from services.delivery.edge import FhirWire, FolderWire, Wire
+from services.delivery.edge import FhirWire, FolderWire
 from services.delivery.flow import RoutingStage
 from services.delivery.service import DeliveryServicer
 from services.delivery.settings import DeliverySettings, Destination

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from typing import Final
 
 from plexus.actors import Turn
-from plexus.api.canonical.v1.event_pb2 import CanonicalEvent
+from plexus.api.canonical.v1.event_pb2 import CanonicalEvent, EventKind
 from plexus.api.envelope.v1.envelope_pb2 import PayloadKind
 from plexus.api.identity.v1.identity_pb2 import ResolvedEvent
 from plexus.api.records.v1.records_pb2 import Adoption, ChangedEvent, Disposition
-from services.records.domain import Record, Slot, Version
+from services.records.domain import PERSON, Record, Slot, Version
 
 __all__ = ["Message", "PersonRecord"]
 
@@ -22,7 +22,6 @@ Message = ResolvedEvent | Adoption
 
 # A message of the bus may have 8 MB; this leaves room for the event itself and the envelope.
 _MOST_ADOPTED_BYTES: Final = 4 * 1024 * 1024
-_NOBODY: Final = frozenset[Slot]()
 
 
 class PersonRecord:
@@ -72,21 +71,25 @@ class PersonRecord:
             kind=event.kind,
             event_time=event.event_time,
         )
-        adopted = record.absorb(from_person, envelope.message_id) if from_person else []
-        if envelope.message_id in record.newly_absorbed.values():
+        adopted = record.absorb(from_person, envelope.message_id) if from_person else None
+        # Told again when the merge is replayed; a late message of the absorbed record is no merge.
+        if adopted is not None or (from_person and event.kind == EventKind.EVENT_KIND_MERGE):
             changed.absorbed_person_ids.append(from_person)
         told = Version(
             b"", envelope.source, "", envelope.message_id, envelope.origin, envelope.attempt
         )
         person = Disposition.DISPOSITION_UNCHANGED
+        said: set[Slot] = set()
         for resource in event.resources:
-            is_person = resource.HasField("person")
             recorded = changed.resources.add()
-            record.put(resource, event.kind, told, recorded)
-            if is_person:
+            slot = record.put(resource, event.kind, told, recorded)
+            said.add(slot)
+            if slot.type == PERSON:
                 person = recorded.disposition
-        if adopted:
-            self._tell_adopted(adopted, changed, turn)
+        if adopted is not None:
+            self._tell_adopted(
+                {slot: each for slot, each in adopted.items() if slot not in said}, changed, turn
+            )
         self._tell_person(person, changed)
         turn.emit(
             "changed", PayloadKind.PAYLOAD_KIND_CHANGED, envelope.key, changed.SerializeToString()
@@ -111,27 +114,18 @@ class PersonRecord:
         changed.person.disposition = disposition
 
     def _tell_adopted(
-        self,
-        adopted: list[tuple[Slot, Disposition.ValueType]],
-        changed: ChangedEvent,
-        turn: Turn,
+        self, adopted: dict[Slot, Disposition.ValueType], changed: ChangedEvent, turn: Turn
     ) -> None:
-        """Tell what was taken over beside what the event itself touched, as far as there is room."""
+        """Tell what was taken over beside what the event touched, as far as there is room."""
         record = self._record
-        said = {
-            (each.resource.WhichOneof("content"), each.resource.key) for each in changed.resources
-        }
         room = _MOST_ADOPTED_BYTES
         left_out = 0
-        for slot, disposition in adopted:
+        for slot, disposition in adopted.items():
             room -= len(record.held[slot].content)
             if room < 0:
                 left_out += 1
                 continue
-            recorded = changed.resources.add()
-            record.tell(slot, disposition, recorded)
-            if (recorded.resource.WhichOneof("content"), slot.key) in said:
-                del changed.resources[-1]
+            record.tell(slot, disposition, changed.resources.add())
         turn.fact("adopted_resources", str(len(adopted)))
         if left_out:
             turn.fact("adopted_resources_not_told", str(left_out))

@@ -6,6 +6,7 @@ publish while the next batch is worked off. On a crash after the commit only pub
 Poison is parked and the batch run again without it; weather holds the place and is tried again.
 """
 
+import dataclasses
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -81,7 +82,8 @@ class Flow:
         Args:
             stage: takes the turns.
             name: of the service, for custody, logs and metrics.
-            stage_name: of the stage in the ledger.
+            stage_name: of the stage in the ledger; STAGE_UNSPECIFIED for the ledger's own stage, which
+                reports no custody: every report would lead to another one.
             stream: what is worked off.
             bus: carries the streams.
             journal: keeps marks, outbox and fences.
@@ -258,7 +260,7 @@ class Flow:
                 [turn for turn in fresh.values() if turn.done not in poison], transaction
             )
             spent = int((time.perf_counter() - began) * 1e6 / max(1, len(turns)))
-            made = {done: turn.entry(self._stage_name, spent) for done, turn in fresh.items()}
+            made = {done: self._entry(turn, spent) for done, turn in fresh.items()}
             marks = {
                 unit: Mark(mark.incarnation, last, max(mark.published, self._outbox.published))
                 for unit, mark in self._marks.items()
@@ -273,6 +275,12 @@ class Flow:
         for turn in turns:
             entries[turn.done] = made.get(turn.done) or seen[turn.done]
         return list(entries.values())
+
+    def _entry(self, turn: Turn, duration_us: int) -> Entry:
+        entry = turn.entry(self._stage_name, duration_us)
+        if self._stage_name == StageName.STAGE_UNSPECIFIED:
+            return dataclasses.replace(entry, custody=b"")
+        return entry
 
     async def _judge(
         self, failed: TurnFailed, poison: dict[Done, PlexusError], restarted: set[Done]

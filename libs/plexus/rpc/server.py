@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import grpc
 import grpc.aio
@@ -16,6 +16,9 @@ from plexus.rpc.status import DETAILS_KEY, code_of, details_of
 from plexus.telemetry.logs import get_log
 from plexus.telemetry.metrics import RPC_HANDLED, RPC_SECONDS
 from plexus.telemetry.tracing import SpanKind, Started, Tracing
+
+if TYPE_CHECKING:  # the class cannot be subscripted when the code runs
+    _Handler: TypeAlias = grpc.RpcMethodHandler[Any, Any]
 
 __all__ = ["RpcServer"]
 
@@ -88,11 +91,9 @@ class _Boundary(grpc.aio.ServerInterceptor):
 
     async def intercept_service(
         self,
-        continuation: Callable[
-            [grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]
-        ],
+        continuation: "Callable[[grpc.HandlerCallDetails], Awaitable[_Handler | None]]",
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler[Any, Any] | None:
+    ) -> "_Handler | None":
         handler = await continuation(handler_call_details)
         method = handler_call_details.method
         if handler is None or method.startswith("/grpc."):

@@ -16,7 +16,6 @@ from collections.abc import Iterable
 from typing import Final
 
 from plexus.api.audit.v1.audit_pb2 import Custody, Disposition, Outcome
-from plexus.api.audit.v1.audit_pb2 import Stage as StageName
 from plexus.errors import Reason
 
 __all__ = ["Leg", "LegState", "Standing", "deciding"]
@@ -54,7 +53,7 @@ _DONE: Final = frozenset({
     Outcome.OUTCOME_WITHHELD,
 })  # fmt: skip
 # The outcomes that can put a message into a state.
-_DECIDING: Final = {
+_DECIDING: Final[dict[int, set[Outcome.ValueType]]] = {
     Disposition.DISPOSITION_DELIVERED: {Outcome.OUTCOME_DELIVERED},
     Disposition.DISPOSITION_REJECTED: {Outcome.OUTCOME_REJECTED},
     Disposition.DISPOSITION_WITHHELD: {Outcome.OUTCOME_WITHHELD, Outcome.OUTCOME_ROUTED},
@@ -172,7 +171,7 @@ class Standing:
                 is_open = self.held[0] > self.done_stage
                 return _reason(self.held[1] if is_open else self._leg_reason(LegState.HELD))
             case Disposition.DISPOSITION_WITHHELD:
-                if self.legs:
+                if self.is_routed and self.legs:
                     return _reason(self._leg_reason(LegState.WITHHELD))
                 return _reason(self.withheld[1] or Reason.REASON_NO_SUBSCRIPTION)
             case _:
@@ -235,7 +234,7 @@ def deciding(entries: Iterable[Custody], disposition: Disposition.ValueType) -> 
         entries: of one message, in any order.
         disposition: the state it is in.
     """
-    outcomes = _DECIDING.get(disposition, frozenset())
+    outcomes = _DECIDING.get(disposition, set())
 
     def rank(entry: Custody) -> tuple[bool, int, int, int, int, str]:
         at = entry.at

@@ -10,7 +10,7 @@ import uuid
 from typing import Final, Protocol
 
 from plexus.api.consent.v1 import consent_pb2
-from services.consent.domain.policy import Effect, Policy, Verdict
+from services.consent.domain.policy import INVALID, Effect, Policy, Verdict
 
 __all__ = ["Decider", "DefaultDecider"]
 
@@ -36,13 +36,15 @@ class DefaultDecider:
 
     def decide(self, request: consent_pb2.DisclosureRequest) -> consent_pb2.Decision:
         """Decide one request."""
-        verdict = self._policy.judge(
-            request.tenant,
-            request.purpose,
-            request.recipient,
-            request.action,
-            request.resource_types,
-        )
+        verdict = INVALID
+        if request.person_id:
+            verdict = self._policy.judge(
+                request.tenant,
+                request.purpose,
+                request.recipient,
+                request.action,
+                request.resource_types,
+            )
         return _decision(request, verdict, self._policy.version, epoch=0)
 
 

@@ -16,7 +16,7 @@ from typing import Final
 from plexus.errors import ConfigurationError, Reason
 from services.consent.domain.purposes import ACTIONS, BREAK_GLASS, PURPOSES, covers
 
-__all__ = ["ANY", "Effect", "Policy", "Rule", "Verdict"]
+__all__ = ["ANY", "INVALID", "Effect", "Policy", "Rule", "Verdict"]
 
 ANY: Final = "*"
 _REMEMBERED = 4096
@@ -75,7 +75,9 @@ class Verdict:
     rule: str
 
 
-_INVALID: Final = Verdict(Effect.DENY, Reason.REASON_INVALID_ARGUMENT, "")
+INVALID: Final = Verdict(Effect.DENY, Reason.REASON_INVALID_ARGUMENT, "")
+"""The verdict on what cannot be judged: it is denied, whatever the rules say."""
+
 _NO_POLICY: Final = Verdict(Effect.DENY, Reason.REASON_NO_POLICY, "")
 
 
@@ -111,9 +113,9 @@ class Policy:
         self, tenant: str, purpose: str, recipient: str, action: str, types: frozenset[str]
     ) -> Verdict:
         if not tenant or not recipient or purpose not in PURPOSES or action not in ACTIONS:
-            return _INVALID
+            return INVALID
         if not all(types) or ANY in types:
-            return _INVALID
+            return INVALID
         matching = [
             rule for rule in self._rules if rule.applies(tenant, purpose, recipient, action)
         ]

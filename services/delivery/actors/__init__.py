@@ -2,5 +2,6 @@
 
 from services.delivery.actors.destination import DestinationActor
 from services.delivery.actors.gate import Gate, Passed
+from services.delivery.actors.wire import Parcel, Wire
 
-__all__ = ["DestinationActor", "Gate", "Passed"]
+__all__ = ["DestinationActor", "Gate", "Parcel", "Passed", "Wire"]

@@ -38,7 +38,7 @@ from plexus.telemetry.logs import get_log
 from plexus.telemetry.metrics import DELIVERY_SECONDS, DESTINATION_PENDING
 from plexus.telemetry.tracing import SpanKind, Tracing, trace_id_of
 from services.delivery.actors.gate import Gate, Passed
-from services.delivery.edge import Parcel, Wire
+from services.delivery.actors.wire import Parcel, Wire
 from services.delivery.settings import DeliverySettings, Destination
 from services.delivery.store import Item, ItemStore, Outcome
 

@@ -7,8 +7,8 @@ import orjson
 
 from plexus.codecs.fhir import bundle_bytes
 from plexus.errors import ConfigurationError, DeadlineExceeded, Unavailable
+from services.delivery.actors.wire import Parcel, Wire
 from services.delivery.domain import judge_answer
-from services.delivery.edge.wire import Parcel, Wire
 
 __all__ = ["FhirWire"]
 

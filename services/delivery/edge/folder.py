@@ -10,7 +10,7 @@ import pathlib
 
 from plexus.codecs.fhir import resource_lines
 from plexus.errors import Unavailable
-from services.delivery.edge.wire import Parcel, Wire
+from services.delivery.actors.wire import Parcel, Wire
 
 __all__ = ["FolderWire"]
 

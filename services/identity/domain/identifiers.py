@@ -59,6 +59,7 @@ _PLACEHOLDERS: Final = frozenset({
     "NOTAPPLICABLE", "NOTAVAILABLE", "NOTKNOWN", "NOTPROVIDED", "NULL", "PENDING", "TBD", "UNASSIGNED",
     "UNK", "UNKNOWN",
 })  # fmt: skip
+_MOST_CHARACTERS: Final = 255
 _NO_LETTER_OR_DIGIT: Final = re.compile(r"[\W_]+")
 
 
@@ -80,6 +81,11 @@ def is_placeholder(value: str) -> bool:
     return len(set(bare)) == 1 and (bare[0] == "0" or len(bare) > 2)
 
 
+def _is_sound(text: str) -> bool:
+    """False for what no registry assigns and no index of PostgreSQL holds."""
+    return len(text) <= _MOST_CHARACTERS and "\0" not in text
+
+
 def identifying(tenant: str, identifiers: Iterable[Identifier]) -> list[PersonIdentifier]:
     """Those of `identifiers` that name a person, each once, in their order."""
     found: dict[PersonIdentifier, None] = {}
@@ -91,6 +97,8 @@ def identifying(tenant: str, identifiers: Iterable[Identifier]) -> list[PersonId
         universal_id = authority_name(authority.universal_id)
         namespace = authority_name(authority.namespace)
         if not universal_id and not namespace:
+            continue
+        if not all(map(_is_sound, (value, universal_id, namespace))):
             continue
         found[
             PersonIdentifier(

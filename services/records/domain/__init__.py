@@ -4,9 +4,22 @@
 wins, `golden` makes one person of what several sources tell, `record` keeps one person's record.
 """
 
-from services.records.domain.golden import golden_person
+from services.records.domain.golden import golden_person, origin_of
 from services.records.domain.record import Estate, Past, Record
 from services.records.domain.times import age
-from services.records.domain.versions import Slot, Version, slot_of
+from services.records.domain.versions import PERSON, Slot, Version, place_of, slot_of, type_of
 
-__all__ = ["Estate", "Past", "Record", "Slot", "Version", "age", "golden_person", "slot_of"]
+__all__ = [
+    "PERSON",
+    "Estate",
+    "Past",
+    "Record",
+    "Slot",
+    "Version",
+    "age",
+    "golden_person",
+    "origin_of",
+    "place_of",
+    "slot_of",
+    "type_of",
+]

@@ -87,7 +87,7 @@ class Record:
         kind: EventKind.ValueType,
         told: Version,
         into: RecordedResource,
-    ) -> None:
+    ) -> Slot:
         """Take in a resource of an event, and tell in `into` what the record holds now.
 
         Args:
@@ -95,6 +95,9 @@ class Record:
             kind: of the event.
             told: the message; content, source and time are taken from `resource`.
             into: empty.
+
+        Returns:
+            The slot that the resource belongs to.
 
         Raises:
             InvalidMessage: the resource has no content or no key.
@@ -112,15 +115,20 @@ class Record:
         )
         disposition = self._put(slot, version)
         self.tell(slot, disposition, into)
+        return slot
 
-    def absorb(self, from_person: str, message_id: str) -> list[tuple[Slot, Disposition.ValueType]]:
-        """Take over what another record has left; once. Returns what became of each resource."""
+    def absorb(self, from_person: str, message_id: str) -> dict[Slot, Disposition.ValueType] | None:
+        """Take over what another record has left.
+
+        Returns:
+            What became of each resource; None where it was taken over before.
+        """
         if from_person in self.absorbed:
-            return []
+            return None
         self.absorbed.add(from_person)
         self.newly_absorbed[from_person] = message_id
         estate = self.estates.get(from_person, {})
-        return [(slot, self._adopt(slot, estate[slot])) for slot in sorted(estate)]
+        return {slot: self._adopt(slot, estate[slot]) for slot in sorted(estate)}
 
     def tell(self, slot: Slot, disposition: Disposition.ValueType, into: RecordedResource) -> None:
         """Write the winning version of a slot into an empty message."""

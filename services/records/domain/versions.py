@@ -1,6 +1,7 @@
-"""Versions of a resource, and which of two wins."""
+"""Versions of a resource, where they are kept, and which of two wins."""
 
 import dataclasses
+import hashlib
 from typing import Final, NamedTuple
 
 from plexus.api.canonical.v1.event_pb2 import EventKind
@@ -8,15 +9,18 @@ from plexus.api.canonical.v1.resources_pb2 import Resource
 from plexus.errors import InvalidMessage, Reason
 from services.records.domain.times import age
 
-__all__ = ["MERGE_ACCOUNT", "PERSON", "Slot", "Version", "slot_of"]
+__all__ = ["MERGE_ACCOUNT", "PERSON", "Slot", "Version", "place_of", "slot_of", "type_of"]
 
 PERSON: Final = "Person"
 MERGE_ACCOUNT: Final = "/merge"
 """Ends `told_by` of what a merge says of the person: just enough to tell who it is."""
 
+_MOST_KEY_CHARACTERS: Final = 500
+
 _TYPES: Final = {
     field.name: field.message_type.name
     for field in Resource.DESCRIPTOR.oneofs_by_name["content"].fields
+    if field.message_type is not None
 }
 
 
@@ -25,7 +29,7 @@ class Slot(NamedTuple):
 
     Attributes:
         type: canonical type, for example Observation.
-        key: of the resource.
+        key: of the resource, as `place_of` gives it.
         told_by: for a Person, whose account it is, since each source keeps its own; else empty.
     """
 
@@ -66,19 +70,37 @@ class Version:
         return age(self.time), self.receipt, self.message_id, self.attempt
 
 
+def type_of(resource: Resource) -> str:
+    """Canonical type of a resource. Raises InvalidMessage where it has no content."""
+    field = resource.WhichOneof("content")
+    if field is None:
+        raise InvalidMessage(
+            "a resource of the event has no content", reason=Reason.REASON_MAPPING_FAILED
+        )
+    return _TYPES[field]
+
+
+def place_of(key: str) -> str:
+    """The key itself, or a digest with its beginning where it is too long for an index."""
+    if len(key) <= _MOST_KEY_CHARACTERS:
+        return key
+    return f"{key[:64]}#{hashlib.blake2b(key.encode(), digest_size=32).hexdigest()}"
+
+
 def slot_of(resource: Resource, source: str, kind: EventKind.ValueType) -> Slot:
     """The slot of a resource that a source tells in an event of that kind.
 
     Raises:
-        InvalidMessage: the resource has no content or no key.
+        InvalidMessage: the resource has no content, or no key that can be kept.
     """
-    field = resource.WhichOneof("content")
-    if field is None or not resource.key:
+    name, key = type_of(resource), resource.key
+    # PostgreSQL keeps every character but this one.
+    if not key or "\0" in key or "\0" in resource.origin.time:
         raise InvalidMessage(
-            "a resource of the event has no content or no key",
+            "a resource of the event has no key, or one with a NUL",
             reason=Reason.REASON_MAPPING_FAILED,
         )
-    if field != "person":
-        return Slot(_TYPES[field], resource.key, "")
+    if name != PERSON:
+        return Slot(name, place_of(key), "")
     is_merge = kind == EventKind.EVENT_KIND_MERGE
-    return Slot(PERSON, resource.key, source + MERGE_ACCOUNT if is_merge else source)
+    return Slot(PERSON, place_of(key), source + MERGE_ACCOUNT if is_merge else source)

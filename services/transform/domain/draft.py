@@ -37,6 +37,7 @@ class Draft:
     """One conversion. Not reusable."""
 
     __slots__ = (
+        "_blamed",
         "_cited",
         "_lines",
         "_refs",
@@ -68,6 +69,7 @@ class Draft:
         self._times: dict[str, str] = {}
         self._refs: dict[tuple[str, str, str], tuple[int, str, str]] = {}
         self._lines: dict[tuple[int, str], tuple[Any, list[str]]] = {}
+        self._blamed: set[tuple[str, int]] = set()
         self._cited: dict[str, Resource] = {}
 
     # -- what generated maps call ---------------------------------------------------------------
@@ -120,15 +122,18 @@ class Draft:
         return known
 
     def blame(self, segment: Segment, field: int, reason: Reason.ValueType) -> None:
-        """Note that a value could not be mapped. The value itself never enters the text."""
+        """Note once for each field that a value could not be mapped. The value itself never enters the text."""
         self.pending = 0
-        if len(self.event.issues) < _MAX_ISSUES:
-            self.event.issues.add(
-                severity=SEVERITY_WARNING,
-                reason=reason,
-                location=f"{segment.name}[{segment.index}]-{field}",
-                detail=_DETAILS[reason],
-            )
+        location = f"{segment.name}[{segment.index}]-{field}"
+        if (location, reason) in self._blamed or len(self._blamed) >= _MAX_ISSUES:
+            return
+        self._blamed.add((location, reason))
+        self.event.issues.add(
+            severity=SEVERITY_WARNING,
+            reason=reason,
+            location=location,
+            detail=_DETAILS[reason],
+        )
 
     def refer(self, kind: str, datatype: str, fill: MessageMap, value: Value, to: Reference) -> int:
         """Make the resource that a value describes, once per message, and refer to it.

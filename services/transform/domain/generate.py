@@ -17,6 +17,7 @@ from services.transform.domain.claims import FIELD_SHIFT, POSITION_SHIFT, first,
 from services.transform.domain.conditions import Place
 from services.transform.domain.library import Library
 from services.transform.domain.notation import Assignment, Code, Rule, Section
+from services.transform.domain.reading import Reads, arguments_of
 from services.transform.domain.targets import Step, resolve
 
 __all__ = ["generate"]
@@ -54,7 +55,7 @@ class _Writer:
         self._start: Descriptor = library.message_type(section.target, section.where)
         self._lines: list[str] = []
         self._slots: dict[str, str] = {}
-        self._hoisted: dict[str, str] = {}
+        self._reads = Reads(section, library, self._start)
 
     def write(self) -> str:
         """Give the whole function."""
@@ -75,10 +76,10 @@ class _Writer:
             head.append("    count = v.component_count()")
             if self._section.requires is not None:
                 place = self._section.requires
-                self._own(place, self._section.where)
-                head.append(f"    if v.get({_args(place)}) in EMPTY:")
+                self._reads.check(place, self._section.where)
+                head.append(f"    if v.get({arguments_of(place)}) in EMPTY:")
                 head.append("        return 0")
-        head += [f"    {name} = {read}" for read, name in self._hoisted.items()]
+        head += [f"    {name} = {read}" for read, name in self._reads.hoisted.items()]
         head += [f"    {name} = None" for name in self._slots.values()]
         for slot, name in self._slots.items():
             body.append(f"    if {name} is not None and not {name}.ListFields():")
@@ -93,13 +94,7 @@ class _Writer:
         steps = resolve(self._start, rule.path, rule.where)
         depth = 1
         if rule.condition is not None:
-            for node in rule.condition.walk():
-                if node.place is not None:
-                    self._known(node.place, rule.where)
-            expression = rule.condition.python(
-                self._text, self._valued, self._count, lambda path: self._is_set(path, rule.where)
-            )
-            self._emit(depth, f"if {expression}:")
+            self._emit(depth, f"if {self._reads.condition(rule.condition, rule.where)}:")
             depth += 1
         if isinstance(rule.source, Place):
             self._read(rule, rule.source, steps, depth)
@@ -128,7 +123,7 @@ class _Writer:
         self._assign(target.parent, target.last, value, only_if_unset=True, depth=depth, rule=rule)
 
     def _read(self, rule: Rule, place: Place, steps: list[Step], depth: int) -> None:
-        self._known(place, rule.where)
+        self._reads.check(place, rule.where)
         numbers = place.numbers
         if len(numbers) > (2 if self._is_segment else 1):
             raise ConfigurationError(f"{rule.where}: read the component {place} by its datatype")
@@ -290,8 +285,6 @@ class _Writer:
             for line in undo:
                 self._emit(depth + 1, line)
 
-    # -- constants beside a value ---------------------------------------------------------------
-
     def _with(
         self, rule: Rule, target: _Target, steps: list[Step], constant: Assignment, depth: int
     ) -> None:
@@ -356,8 +349,6 @@ class _Writer:
             depth += 1
         self._emit(depth, f"{place} = {literal!r}")
 
-    # -- places and targets ---------------------------------------------------------------------
-
     def _target(self, steps: list[Step]) -> _Target:
         parent = "m"
         reach: list[str] = []
@@ -402,65 +393,5 @@ class _Writer:
             return 0, place.numbers[0]
         return place.numbers[0], place.numbers[1] if len(place.numbers) > 1 else 1
 
-    def _known(self, place: Place, where: str) -> None:
-        if self._is_segment:
-            if not place.is_field or place.unit not in self._library.segments:
-                raise ConfigurationError(f"{where}: unknown segment in {place}")
-        else:
-            self._own(place, where)
-
-    def _own(self, place: Place, where: str) -> None:
-        if place.is_field or place.unit != self._section.name:
-            raise ConfigurationError(
-                f"{where}: {place} is no component of the datatype {self._section.name}"
-            )
-
-    def _text(self, place: Place) -> str:
-        if not self._is_segment:
-            return self._hoist(
-                f"text_of(v.get({_args(place)})) if count >= {place.numbers[0]} else ''"
-            )
-        if place.unit != self._section.name:
-            return f"x.peek({place.unit!r}, {_args(place)})"
-        return self._hoist(f"s.get({_args(place)})", filtered=True)
-
-    def _valued(self, place: Place) -> str:
-        if not self._is_segment:
-            if len(place.numbers) > 1:
-                return self._text(place)
-            number = place.numbers[0]
-            part = self._hoist(f"v.component({number}).text if count >= {number} else ''")
-            return f"{part} not in EMPTY"
-        if len(place.numbers) > 1:
-            return self._text(place)
-        if place.unit != self._section.name:
-            return f"x.valued({place.unit!r}, {place.numbers[0]})"
-        return f"{self._hoist(f's.raw({place.numbers[0]})')} not in EMPTY"
-
-    def _count(self, place: Place) -> str:
-        if not self._is_segment or place.unit != self._section.name:
-            return "1"
-        return f"len(s.repetitions({place.numbers[0]}))"
-
-    def _is_set(self, path: str, where: str) -> str:
-        steps = resolve(self._start, path, where)
-        parent = ".".join(["m", *(step.name for step in steps[:-1])])
-        last = steps[-1]
-        if last.field.has_presence:
-            return f"{parent}.HasField({last.name!r})"
-        return f"{parent}.{last.name}"
-
-    def _hoist(self, read: str, *, filtered: bool = False) -> str:
-        if filtered:
-            read = f"text_of({read})"
-        name = self._hoisted.get(read)
-        if name is None:
-            name = self._hoisted[read] = f"h{len(self._hoisted)}"
-        return name
-
     def _emit(self, depth: int, line: str) -> None:
         self._lines.append("    " * depth + line)
-
-
-def _args(place: Place) -> str:
-    return ", ".join(map(str, place.numbers))

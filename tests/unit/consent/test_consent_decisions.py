@@ -51,6 +51,12 @@ def test_an_empty_request_is_denied() -> None:
     assert not decision.rule
 
 
+def test_nothing_is_permitted_about_nobody() -> None:
+    decision = DefaultDecider(Policy(RULES)).decide(request(person_id=""))
+    assert decision.effect == consent_pb2.EFFECT_DENY
+    assert decision.reason == Reason.REASON_INVALID_ARGUMENT
+
+
 def test_the_same_inputs_give_the_same_bytes_in_every_process() -> None:
     one = DefaultDecider(Policy(RULES)).decide(request())
     other = DefaultDecider(Policy(list(RULES))).decide(request())

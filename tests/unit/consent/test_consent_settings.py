@@ -8,7 +8,7 @@ from plexus.errors import ConfigurationError
 from plexus.settings import load_document
 from services.consent.settings import PolicySection
 
-HEAD = "policies:\n  - tenant: north\n    recipient: app\n    effect: permit\n"
+HEAD = "policies:\n  - tenant: north\n    name: treatment\n    effect: permit\n"
 
 
 def sections(folder: pathlib.Path, text: str) -> list[PolicySection]:
@@ -21,7 +21,7 @@ def test_what_is_left_out_is_filled_in(tmp_path: pathlib.Path) -> None:
     (section,) = sections(tmp_path, HEAD + "    purpose: TREAT\n")
     assert section.resource_types == ("*",)
     assert section.action == "disclose"
-    assert section.name == ""
+    assert section.recipient == "*"
 
 
 def test_a_document_without_policies_has_none(tmp_path: pathlib.Path) -> None:
@@ -39,8 +39,7 @@ def test_a_document_without_policies_has_none(tmp_path: pathlib.Path) -> None:
         ),
         ("    purpose: TREAT\n    resource_types: []\n", "6: policies.0.resource_types"),
         ("    purpose: TREAT\n    resource_types: [Pat-ient]\n", "6: policies.0.resource_types"),
-        ("    purpose: TREAT\n    name: 7\n", "6: policies.0.name"),
-        ("    purpose: TREAT\n    name: '7'\n", "6: policies.0.name"),
+        ("    purpose: TREAT\n    recipient: ''\n", "6: policies.0.recipient"),
         ("    purpose: TREAT\n    persons: all\n", "6: policies.0.persons"),
     ],
 )
@@ -51,11 +50,18 @@ def test_a_wrong_rule_is_refused_with_its_place(
         sections(tmp_path, HEAD + lines)
 
 
-@pytest.mark.parametrize("missing", ["tenant", "recipient", "effect", "purpose"])
-def test_nothing_that_restricts_a_rule_may_be_left_out(
+@pytest.mark.parametrize("name", ["7", "'7'", "treat/ment"])
+def test_a_name_cannot_be_taken_for_a_place_in_the_list(tmp_path: pathlib.Path, name: str) -> None:
+    text = HEAD.replace("treatment", name) + "    purpose: TREAT\n"
+    with pytest.raises(ConfigurationError, match="plexus.yaml:3: policies.0.name"):
+        sections(tmp_path, text)
+
+
+@pytest.mark.parametrize("missing", ["tenant", "effect", "purpose"])
+def test_whose_data_for_what_and_the_effect_must_be_said(
     tmp_path: pathlib.Path, missing: str
 ) -> None:
-    rule = {"tenant": "north", "recipient": "app", "effect": "permit", "purpose": "TREAT"}
+    rule = {"tenant": "north", "effect": "permit", "purpose": "TREAT"}
     del rule[missing]
     body = "\n".join(f"    {name}: {value}" for name, value in rule.items())
     with pytest.raises(ConfigurationError, match=f"policies.0.{missing}"):

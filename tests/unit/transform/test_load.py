@@ -40,6 +40,7 @@ def load(text: str, name: str = SEGMENT, **others: str) -> None:
         (HEAD + "PID-1 -> gender if PID-2 IN () # x", 2, "quoted string"),
         (HEAD + "PID-1 -> gender if PID-2 VALUED PID-3 # x", 2, "unexpected"),
         (HEAD + "PID-1 -> gender if PID-2 LENGTH GREATER THAN x # x", 2, "number"),
+        (HEAD + "PID-1 -> gender if SET names.use # x", 2, "SET cannot"),
         (HEAD + "PID-1 -> gender if SET nothing # x", 2, "no field nothing"),
         (HEAD + "PID-1 -> names[1].given[2] # x", 2, "slot"),
         (HEAD + 'PID-1 -> gender with use = "x" # x', 2, "'with' needs"),

@@ -221,3 +221,10 @@ def test_unexpected_order_loses_nothing_after_it(maps: Maps, order: list[str]) -
     event = converted(maps, "ORU^R01", PID, *order)
     (observation,) = contents(event, "observation")
     assert observation.value.quantity.value == "1"
+
+
+def test_trouble_with_a_field_is_told_once_though_many_read_it(maps: Maps) -> None:
+    order = OBR.replace("202403110800", "someday")
+    event = converted(maps, "ORU^R01", PID, order, obx("NM", "1"), obx("NM", "2"))
+    assert [issue.location for issue in event.issues] == ["OBR[1]-7"]
+    assert residue(event)["OBR[1]-7[1].1.1"] == "someday"

@@ -1,4 +1,4 @@
-"""What a kind of destination must be able to do. Neighbours: one module per kind."""
+"""What a kind of destination must be able to do. Kept by `edge`, one module per kind."""
 
 import dataclasses
 import datetime

@@ -1,0 +1,100 @@
+"""How generated maps read places in conditions: each place once, at the head of the function.
+
+`generate` writes the rules; this writes what they ask before they act.
+"""
+
+from google.protobuf.descriptor import Descriptor
+
+from plexus.errors import ConfigurationError
+from services.transform.domain.conditions import Condition, Place
+from services.transform.domain.library import Library
+from services.transform.domain.notation import Section
+from services.transform.domain.targets import resolve
+
+__all__ = ["Reads", "arguments_of"]
+
+
+def arguments_of(place: Place) -> str:
+    """Arguments for `get`."""
+    return ", ".join(map(str, place.numbers))
+
+
+class Reads:
+    """Expressions for the places of one map. `hoisted` gives a variable name by expression."""
+
+    def __init__(self, section: Section, library: Library, start: Descriptor) -> None:
+        """Read for that map, whose target is `start`."""
+        self._section = section
+        self._library = library
+        self._start = start
+        self._is_segment = section.kind == "segment"
+        self.hoisted: dict[str, str] = {}
+
+    def condition(self, condition: Condition, where: str) -> str:
+        """Python of a condition.
+
+        Raises:
+            ConfigurationError: it asks for a place or target that there is not.
+        """
+        for node in condition.walk():
+            if node.place is not None:
+                self.check(node.place, where)
+        return condition.python(
+            self._text,
+            self._valued,
+            lambda place: self._count(place, where),
+            lambda path: self._is_set(path, where),
+        )
+
+    def check(self, place: Place, where: str) -> None:
+        """See that the map can read the place.
+
+        Raises:
+            ConfigurationError: the segment is unknown, or the component is of another datatype.
+        """
+        if self._is_segment:
+            if not place.is_field or place.unit not in self._library.segments:
+                raise ConfigurationError(f"{where}: unknown segment in {place}")
+        elif place.is_field or place.unit != self._section.name:
+            raise ConfigurationError(
+                f"{where}: {place} is no component of the datatype {self._section.name}"
+            )
+
+    def _text(self, place: Place) -> str:
+        arguments = arguments_of(place)
+        if not self._is_segment:
+            return self._hoist(
+                f"text_of(v.get({arguments})) if count >= {place.numbers[0]} else ''"
+            )
+        if place.unit != self._section.name:
+            return f"x.peek({place.unit!r}, {arguments})"
+        return self._hoist(f"text_of(s.get({arguments}))")
+
+    def _valued(self, place: Place) -> str:
+        if len(place.numbers) > 1:
+            return self._text(place)
+        number = place.numbers[0]
+        if not self._is_segment:
+            part = self._hoist(f"v.component({number}).text if count >= {number} else ''")
+            return f"{part} not in EMPTY"
+        if place.unit != self._section.name:
+            return f"x.valued({place.unit!r}, {number})"
+        return f"{self._hoist(f's.raw({number})')} not in EMPTY"
+
+    def _count(self, place: Place, where: str) -> str:
+        if not self._is_segment or place.unit != self._section.name:
+            raise ConfigurationError(f"{where}: COUNT is for fields of {self._section.name}")
+        return f"len(s.repetitions({place.numbers[0]}))"
+
+    def _is_set(self, path: str, where: str) -> str:
+        steps = resolve(self._start, path, where)
+        if any(step.field.is_repeated for step in steps[:-1]):
+            raise ConfigurationError(f"{where}: SET cannot look into the repeated {path}")
+        parent = ".".join(["m", *(step.name for step in steps[:-1])])
+        last = steps[-1]
+        if last.field.has_presence:
+            return f"{parent}.HasField({last.name!r})"
+        return f"{parent}.{last.name}"
+
+    def _hoist(self, read: str) -> str:
+        return self.hoisted.setdefault(read, f"h{len(self.hoisted)}")
