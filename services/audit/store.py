@@ -1,8 +1,8 @@
 """The ledger in PostgreSQL: custody, how messages stand, and the audit log.
 
 Entries are taken in set by set: the standings that a set touches are locked in the order of their ids,
-told in memory by the rules of `domain`, and written back. So replicas that work side by side neither
-lose what the other told nor wait for each other in a circle.
+told in memory by the rules of `domain`, and written back. So replicas that work side by side lose
+nothing that the other told.
 """
 
 import asyncio
@@ -20,6 +20,8 @@ from services.audit.domain import Leg, LegState, LegTally, Standing, Tally, deci
 __all__ = ["Ledger"]
 
 _YIELD_EVERY: Final = 500
+# Entries of one statement: far within the time that a statement may take.
+_MOST_AT_ONCE: Final = 8192
 _MOST_ENTRIES: Final = 10_000
 
 # Columns of `message` past its id, with their types, in the order of `_row`.
@@ -77,21 +79,10 @@ class Ledger:
 
         What is already kept changes nothing.
         """
-        if custody:
-            told: dict[uuid.UUID, list[Custody]] = {}
-            for entry in custody:
-                told.setdefault(uuid.UUID(entry.message_id), []).append(entry)
-            touched = await _lock(connection, told)
-            for place, (message_id, entries) in enumerate(told.items(), 1):
-                for entry in entries:
-                    touched[message_id].standing.tell(entry)
-                if not place % _YIELD_EVERY:
-                    await asyncio.sleep(0)
-            await _write_custody(connection, told)
-            await _write_standings(connection, touched)
-            await _write_legs(connection, touched)
-        if events:
-            await _write_events(connection, events)
+        for start in range(0, len(custody), _MOST_AT_ONCE):
+            await _tell(connection, custody[start : start + _MOST_AT_ONCE])
+        for start in range(0, len(events), _MOST_AT_ONCE):
+            await _write_events(connection, events[start : start + _MOST_AT_ONCE])
 
     async def append(self, events: Sequence[AuditEvent]) -> int:
         """Commit events that were checked; returns how many were new."""
@@ -223,6 +214,21 @@ class _Conditions:
 
     def __str__(self) -> str:
         return f" WHERE {' AND '.join(self._texts)}" if self._texts else ""
+
+
+async def _tell(connection: Connection, custody: Sequence[Custody]) -> None:
+    told: dict[uuid.UUID, list[Custody]] = {}
+    for entry in custody:
+        told.setdefault(uuid.UUID(entry.message_id), []).append(entry)
+    touched = await _lock(connection, told)
+    for place, (message_id, entries) in enumerate(told.items(), 1):
+        for entry in entries:
+            touched[message_id].standing.tell(entry)
+        if not place % _YIELD_EVERY:
+            await asyncio.sleep(0)
+    await _write_custody(connection, told)
+    await _write_standings(connection, touched)
+    await _write_legs(connection, touched)
 
 
 async def _lock(

@@ -87,32 +87,29 @@ class ItemStore:
 
     @staticmethod
     async def add(connection: Connection, items: Sequence[NewItem]) -> None:
-        """Route messages, within a turn batch. A replay reopens what was not delivered."""
-        await connection.executemany(
+        """Route messages, within a turn batch. A replay brings them once more."""
+        await connection.execute(
             "INSERT INTO item (destination, message_id, attempt, tenant, feed, key, origin,"
-            " message_type, received_at, traceparent, state, event)"
-            f" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, {_PENDING}, $11)"
+            " message_type, received_at, traceparent, event, state)"
+            f" SELECT *, {_PENDING} FROM unnest($1::text[], $2::uuid[], $3::integer[],"
+            " $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::timestamptz[],"
+            " $10::text[], $11::bytea[])"
             " ON CONFLICT (destination, message_id) DO UPDATE SET attempt = excluded.attempt,"
             " traceparent = excluded.traceparent, routed_at = now(), tries = 0,"
             " next_try_at = NULL, state = excluded.state, reason = 0, detail = '',"
             " event = excluded.event"
-            f" WHERE item.state <> {ItemState.ITEM_STATE_DELIVERED}",
-            [
-                (
-                    item.destination,
-                    uuid.UUID(item.message_id),
-                    item.attempt,
-                    item.tenant,
-                    item.feed,
-                    item.key,
-                    item.origin,
-                    item.message_type,
-                    item.received_at,
-                    item.traceparent,
-                    item.event,
-                )
-                for item in items
-            ],
+            " WHERE excluded.attempt > item.attempt",
+            [item.destination for item in items],
+            [uuid.UUID(item.message_id) for item in items],
+            [item.attempt for item in items],
+            [item.tenant for item in items],
+            [item.feed for item in items],
+            [item.key for item in items],
+            [item.origin for item in items],
+            [item.message_type for item in items],
+            [item.received_at for item in items],
+            [item.traceparent for item in items],
+            [item.event for item in items],
         )
 
     async def pending(self, destination: str, after: int, limit: int) -> list[Item]:

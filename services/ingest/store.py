@@ -36,6 +36,7 @@ class Draft:
     control_id: str
     message_type: str
     fingerprint: bytes
+    control: bytes
     outcome: ReceiptOutcome.ValueType
     ack_code: str
     key: str
@@ -251,47 +252,45 @@ async def _save_writer(connection: Connection, writer: Writer) -> None:
 
 async def _insert(connection: Connection, drafts: Sequence[Draft], writer: str) -> list[Stored]:
     found = await connection.fetch(
-        "SELECT (SELECT message_id FROM receipt r WHERE r.tenant = n.tenant"
-        "  AND r.source = n.source AND r.fingerprint = n.fingerprint AND r.outcome = 1) AS first_id,"
-        " EXISTS (SELECT 1 FROM receipt r WHERE r.tenant = n.tenant AND r.source = n.source"
-        "  AND r.control_id = n.control_id AND r.outcome = 1) AS known"
-        " FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[]) WITH ORDINALITY"
-        "  AS n (tenant, source, control_id, fingerprint, place) ORDER BY n.place",
-        [draft.tenant for draft in drafts],
-        [draft.source for draft in drafts],
-        [draft.control_id for draft in drafts],
+        "SELECT (SELECT message_id FROM receipt r"
+        "  WHERE r.fingerprint = n.fingerprint AND r.outcome = 1) AS first_id,"
+        # Not EXISTS: its plan may read every accepted receipt to hash them.
+        " (SELECT true FROM receipt r WHERE r.control = n.control AND r.outcome = 1 LIMIT 1)"
+        "  IS NOT NULL AS known"
+        " FROM unnest($1::bytea[], $2::bytea[]) WITH ORDINALITY"
+        "  AS n (fingerprint, control, place) ORDER BY n.place",
         [draft.fingerprint for draft in drafts],
+        [draft.control for draft in drafts],
     )
-    firsts: dict[tuple[str, str, bytes], str] = {}
-    controls: set[tuple[str, str, str]] = set()
+    firsts: dict[bytes, str] = {}
+    controls: set[bytes] = set()
     rows = []
     for draft, before in zip(drafts, found, strict=True):
         outcome, first_id, conflict, content = draft.outcome, "", False, draft.content
         if outcome == _ACCEPTED:
-            name = (draft.tenant, draft.source, draft.fingerprint)
-            control = (draft.tenant, draft.source, draft.control_id)
-            first_id = str(before["first_id"] or "") or firsts.get(name, "")
+            first_id = str(before["first_id"] or "") or firsts.get(draft.fingerprint, "")
             if first_id:
                 # The bytes are those of the first receipt; they need not be kept twice.
                 outcome, content = _DUPLICATE, b""
             else:
-                conflict = before["known"] or control in controls
-                firsts[name] = draft.message_id
-                controls.add(control)
+                conflict = before["known"] or draft.control in controls
+                firsts[draft.fingerprint] = draft.message_id
+                controls.add(draft.control)
         rows.append((draft, outcome, first_id, conflict, content))
     origins = await connection.fetch(
         "INSERT INTO receipt (message_id, first_id, writer, tenant, feed, source, control_id,"
-        " message_type, fingerprint, outcome, ack_code, conflict, key, charset, received_at,"
-        " traceparent, issues, content)"
+        " message_type, fingerprint, control, outcome, ack_code, conflict, key, charset,"
+        " received_at, traceparent, issues, content)"
         " SELECT message_id, nullif(first_id, '')::uuid, $1, tenant, feed, source, control_id,"
-        " message_type, fingerprint, outcome, ack_code, conflict, key, charset, received_at,"
-        " traceparent, '{}', content"
+        " message_type, fingerprint, control, outcome, ack_code, conflict, key, charset,"
+        " received_at, traceparent, '{}', content"
         " FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],"
         " $8::text[], $9::bytea[], $10::smallint[], $11::text[], $12::boolean[], $13::text[],"
-        " $14::text[], $15::timestamptz[], $16::text[], $17::bytea[]) WITH ORDINALITY"
+        " $14::text[], $15::timestamptz[], $16::text[], $17::bytea[], $18::bytea[])"
+        " WITH ORDINALITY"
         " AS n (message_id, first_id, tenant, feed, source, control_id, message_type,"
         " fingerprint, outcome, ack_code, conflict, key, charset, received_at, traceparent,"
-        " content, place) ORDER BY place RETURNING origin, message_id",
+        " content, control, place) ORDER BY place RETURNING origin, message_id",
         writer,
         [uuid.UUID(draft.message_id) for draft, *_ in rows],
         [first_id for _, _, first_id, _, _ in rows],
@@ -309,6 +308,7 @@ async def _insert(connection: Connection, drafts: Sequence[Draft], writer: str) 
         [draft.received_at for draft, *_ in rows],
         [draft.traceparent for draft, *_ in rows],
         [content for *_, content in rows],
+        [draft.control for draft, *_ in rows],
     )
     # Arrays of arrays cannot be unnested row by row, and few messages have issues.
     with_issues = [draft for draft, *_ in rows if draft.issues]

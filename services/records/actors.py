@@ -6,22 +6,60 @@ stays in its rows, where it no longer changes and the survivor reads it. So a re
 taken over, and no actor writes another's rows.
 """
 
+import re
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
+
+from google.protobuf.message import DecodeError
 
 from plexus.actors import Turn
 from plexus.api.canonical.v1.event_pb2 import CanonicalEvent, EventKind
-from plexus.api.envelope.v1.envelope_pb2 import PayloadKind
+from plexus.api.envelope.v1.envelope_pb2 import Envelope, PayloadKind
 from plexus.api.identity.v1.identity_pb2 import ResolvedEvent
-from plexus.api.records.v1.records_pb2 import Adoption, ChangedEvent, Disposition
-from services.records.domain import PERSON, Record, Slot, Version
+from plexus.api.records.v1.records_pb2 import (
+    DISPOSITION_CREATED,
+    DISPOSITION_SUPERSEDED,
+    DISPOSITION_UNCHANGED,
+    DISPOSITION_UPDATED,
+    Adoption,
+    ChangedEvent,
+    Disposition,
+)
+from plexus.errors import InvalidMessage, Reason
+from services.records.domain import PERSON, Record, Slot, Version, slot_of
 
-__all__ = ["Message", "PersonRecord"]
-
-Message = ResolvedEvent | Adoption
+__all__ = ["Arrival", "PersonRecord"]
 
 # A message of the bus may have 8 MB; this leaves room for the event itself and the envelope.
 _MOST_ADOPTED_BYTES: Final = 4 * 1024 * 1024
+_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+class Arrival(NamedTuple):
+    """A message that has arrived.
+
+    Attributes:
+        message: itself.
+        slots: for each resource of its event, where it belongs.
+    """
+
+    message: ResolvedEvent | Adoption
+    slots: list[Slot]
+
+    @classmethod
+    def read(cls, envelope: Envelope) -> "Arrival":
+        """Read the payload of a message of the resolved stream.
+
+        Raises:
+            InvalidMessage: it is of another kind, names no person, or a resource of it has no content
+                or no key.
+        """
+        message = _parsed(envelope)
+        event, source = message.event, envelope.source
+        return cls(
+            message,
+            [slot_of(each, each.origin.source or source, event.kind) for each in event.resources],
+        )
 
 
 class PersonRecord:
@@ -32,25 +70,22 @@ class PersonRecord:
         self._record = record
         self._person_key = person_key
 
-    def receive(self, message: Message, turn: Turn) -> None:
-        """Bring the record up to date, and tell what it holds now.
-
-        Raises:
-            InvalidMessage: a resource of the event has no content or no key.
-        """
-        record = self._record
-        if isinstance(message, Adoption):
+    def receive(self, message: Arrival, turn: Turn) -> None:
+        """Bring the record up to date, and tell what it holds now."""
+        record, (content, slots) = self._record, message
+        event = content.event
+        if isinstance(content, Adoption):
             if record.merged_into:
-                self._hand_on(message.from_person_id, message.event, turn)
+                self._hand_on(content.from_person_id, event, turn)
             else:
-                self._apply(message.event, turn, message.from_person_id)
+                self._apply(event, slots, turn, content.from_person_id)
         elif record.merged_into:
-            self._hand_on(record.person_id, message.event, turn)
-        elif message.merged_into and message.merged_into != record.person_id:
-            record.go_under(message.merged_into)
-            self._hand_on(record.person_id, message.event, turn)
+            self._hand_on(record.person_id, event, turn)
+        elif content.merged_into and content.merged_into != record.person_id:
+            record.go_under(content.merged_into)
+            self._hand_on(record.person_id, event, turn)
         else:
-            self._apply(message.event, turn)
+            self._apply(event, slots, turn)
 
     def _hand_on(self, from_person: str, event: CanonicalEvent, turn: Turn) -> None:
         survivor = self._record.merged_into
@@ -63,7 +98,9 @@ class PersonRecord:
         )
         turn.fact("record", "handed_over")
 
-    def _apply(self, event: CanonicalEvent, turn: Turn, from_person: str = "") -> None:
+    def _apply(
+        self, event: CanonicalEvent, slots: list[Slot], turn: Turn, from_person: str = ""
+    ) -> None:
         record, envelope = self._record, turn.envelope
         changed = ChangedEvent(
             person_id=record.person_id,
@@ -78,18 +115,15 @@ class PersonRecord:
         told = Version(
             b"", envelope.source, "", envelope.message_id, envelope.origin, envelope.attempt
         )
-        person = Disposition.DISPOSITION_UNCHANGED
-        said: set[Slot] = set()
-        for resource in event.resources:
-            recorded = changed.resources.add()
-            slot = record.put(resource, event.kind, told, recorded)
-            said.add(slot)
+        person: Disposition.ValueType = DISPOSITION_UNCHANGED
+        for resource, slot in zip(event.resources, slots, strict=True):
+            disposition = record.put(resource, slot, told, changed.resources.add())
             if slot.type == PERSON:
-                person = recorded.disposition
+                person = disposition
         if adopted is not None:
-            self._tell_adopted(
-                {slot: each for slot, each in adopted.items() if slot not in said}, changed, turn
-            )
+            for slot in slots:
+                adopted.pop(slot, None)
+            self._tell_adopted(adopted, changed, turn)
         self._tell_person(person, changed)
         turn.emit(
             "changed", PayloadKind.PAYLOAD_KIND_CHANGED, envelope.key, changed.SerializeToString()
@@ -104,13 +138,11 @@ class PersonRecord:
         changed.person.resource.CopyFrom(record.golden)
         changed.person.version = record.golden_version
         if has_changed:
-            disposition = (
-                Disposition.DISPOSITION_CREATED if is_new else Disposition.DISPOSITION_UPDATED
-            )
-        elif told == Disposition.DISPOSITION_SUPERSEDED:
+            disposition = DISPOSITION_CREATED if is_new else DISPOSITION_UPDATED
+        elif told == DISPOSITION_SUPERSEDED:
             disposition = told
         else:
-            disposition = Disposition.DISPOSITION_UNCHANGED
+            disposition = DISPOSITION_UNCHANGED
         changed.person.disposition = disposition
 
     def _tell_adopted(
@@ -129,3 +161,28 @@ class PersonRecord:
         turn.fact("adopted_resources", str(len(adopted)))
         if left_out:
             turn.fact("adopted_resources_not_told", str(left_out))
+
+
+def _parsed(envelope: Envelope) -> ResolvedEvent | Adoption:
+    try:
+        if envelope.kind == PayloadKind.PAYLOAD_KIND_RESOLVED:
+            resolved = ResolvedEvent.FromString(envelope.payload)
+            _check_persons(resolved.person_id, resolved.merged_into or resolved.person_id)
+            return resolved
+        if envelope.kind == PayloadKind.PAYLOAD_KIND_ADOPTION:
+            adoption = Adoption.FromString(envelope.payload)
+            _check_persons(adoption.person_id, adoption.from_person_id)
+            return adoption
+    except DecodeError as exc:
+        raise InvalidMessage(
+            "the payload is not of the kind that the envelope says", reason=Reason.REASON_INTERNAL
+        ) from exc
+    raise InvalidMessage(
+        "the resolved stream carries resolved events and adoptions only",
+        reason=Reason.REASON_INTERNAL,
+    )
+
+
+def _check_persons(*person_ids: str) -> None:
+    if not all(map(_UUID.fullmatch, person_ids)):
+        raise InvalidMessage("a person id is no UUID", reason=Reason.REASON_INTERNAL)

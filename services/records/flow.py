@@ -5,20 +5,15 @@ order of the stream, and writes the result. Neighbours: `actors` decides, `store
 """
 
 import asyncio
-import uuid
 from collections.abc import Callable, Sequence
 
-from google.protobuf.message import DecodeError
-
 from plexus.actors import Turn, TurnFailed, run_turns
-from plexus.api.envelope.v1.envelope_pb2 import PayloadKind
-from plexus.api.identity.v1.identity_pb2 import ResolvedEvent
 from plexus.api.records.v1.records_pb2 import Adoption
-from plexus.errors import InvalidMessage, Reason
+from plexus.errors import InvalidMessage
 from plexus.ids import KeyDigest
 from plexus.store import Transaction
-from services.records.actors import Message, PersonRecord
-from services.records.domain import PERSON, slot_of
+from services.records.actors import Arrival, PersonRecord
+from services.records.domain import PERSON
 from services.records.store import Need, RecordKey, RecordStore
 
 __all__ = ["RecordsStage"]
@@ -53,60 +48,29 @@ class RecordsStage:
         return self._digest.key(tenant, "person", person_id)
 
 
-def _receiving(actor: PersonRecord, message: Message) -> Callable[[Turn], None]:
+def _receiving(actor: PersonRecord, message: Arrival) -> Callable[[Turn], None]:
     return lambda turn: actor.receive(message, turn)
 
 
-def _read(turn: Turn, needs: dict[RecordKey, Need]) -> tuple[RecordKey, Message]:
+def _read(turn: Turn, needs: dict[RecordKey, Need]) -> tuple[RecordKey, Arrival]:
     """The record and the message of a turn; adds to `needs` what it takes.
 
     Raises:
         TurnFailed: it is no message of this stream.
     """
     try:
-        message = _parse(turn)
-        key = (turn.envelope.tenant, message.person_id)
-        need = needs.get(key)
-        if need is None:
-            need = needs[key] = Need()
-        kind, source = message.event.kind, turn.envelope.source
-        for resource in message.event.resources:
-            slot = slot_of(resource, resource.origin.source or source, kind)
-            if slot.type == PERSON:
-                need.accounts = True
-            else:
-                need.slots.add(slot)
-        if isinstance(message, Adoption):
-            need.estates.add(message.from_person_id)
+        arrival = Arrival.read(turn.envelope)
     except InvalidMessage as exc:
         raise TurnFailed(turn, exc) from exc
-    return key, message
-
-
-def _parse(turn: Turn) -> Message:
-    kind, payload = turn.envelope.kind, turn.envelope.payload
-    try:
-        if kind == PayloadKind.PAYLOAD_KIND_RESOLVED:
-            resolved = ResolvedEvent.FromString(payload)
-            _check_persons(resolved.person_id, resolved.merged_into or resolved.person_id)
-            return resolved
-        if kind == PayloadKind.PAYLOAD_KIND_ADOPTION:
-            adoption = Adoption.FromString(payload)
-            _check_persons(adoption.person_id, adoption.from_person_id)
-            return adoption
-    except (DecodeError, ValueError) as exc:
-        raise InvalidMessage(
-            "the payload is not of the kind that the envelope says, or names no person",
-            reason=Reason.REASON_INTERNAL,
-        ) from exc
-    raise InvalidMessage(
-        "the resolved stream carries resolved events and adoptions only",
-        reason=Reason.REASON_INTERNAL,
-    )
-
-
-def _check_persons(*person_ids: str) -> None:
-    """Raises ValueError where one is no UUID in its canonical form."""
-    for person_id in person_ids:
-        if str(uuid.UUID(person_id)) != person_id:
-            raise ValueError("not the canonical form of a UUID")
+    key = (turn.envelope.tenant, arrival.message.person_id)
+    need = needs.get(key)
+    if need is None:
+        need = needs[key] = Need()
+    for slot in arrival.slots:
+        if slot.type == PERSON:
+            need.accounts = True
+        else:
+            need.slots.add(slot)
+    if isinstance(arrival.message, Adoption):
+        need.estates.add(arrival.message.from_person_id)
+    return key, arrival

@@ -7,7 +7,7 @@ three writes. A record is loaded only as far as the batch touches it.
 import dataclasses
 import datetime
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from plexus.api.canonical.v1.resources_pb2 import Resource
@@ -35,7 +35,7 @@ class Need:
     """What a batch needs of one record.
 
     Attributes:
-        slots: resources that events touch.
+        slots: resources that events touch, those of the person aside.
         accounts: True where the person is touched: then all accounts of it are needed.
         estates: records that may have to be taken over.
     """
@@ -45,23 +45,28 @@ class Need:
     estates: set[str] = dataclasses.field(default_factory=set)
 
 
-class _Written(NamedTuple):
-    """A row for resource, history or both."""
+class _Told(NamedTuple):
+    """What all rows that one message writes to one record share."""
 
     tenant: str
     person_id: str
+    source: str
+    time: str
+    message_id: str
+    receipt: int
+    attempt: int
+
+
+class _Written(NamedTuple):
+    """A row for resource, history or both."""
+
+    told: int  # place of its _Told, from 1
     type: str
     key: str
     told_by: str
     number: int
-    version: int
-    source: str
-    source_time: str
-    message_id: str
-    receipt: int
-    attempt: int
     content: bytes
-    disposition: int
+    disposition: int  # 0 for what is no news to the history
     is_held: bool
 
 
@@ -85,20 +90,22 @@ class RecordStore:
             record.merged_into = str(merged_into) if merged_into else ""
             record.golden = None if golden is None else Resource.FromString(golden)
             record.golden_version = version
+            record.is_changed = False
         wanted = [
-            (*key, slot.type, slot.key)
-            for key, need in needs.items()
+            (place, slot.type, slot.key)
+            for place, need in enumerate(needs.values(), 1)
             for slot in need.slots
-            if slot.type != PERSON
         ]
         with_accounts = [key for key, need in needs.items() if need.accounts or need.estates]
         rows = await self._connection.fetch(
-            f"SELECT {_COLUMNS} FROM unnest($1::text[], $2::uuid[], $3::text[], $4::text[])"
-            " n (tenant, person_id, type, key)"
+            f"SELECT {_COLUMNS} FROM unnest($3::integer[], $4::text[], $5::text[])"
+            " s (place, type, key) JOIN unnest($1::text[], $2::uuid[]) WITH ORDINALITY"
+            " n (tenant, person_id, place) USING (place)"
             " JOIN resource r USING (tenant, person_id, type, key)"
-            f" UNION ALL SELECT {_COLUMNS} FROM unnest($5::text[], $6::uuid[]) n (tenant, person_id)"
+            f" UNION ALL SELECT {_COLUMNS} FROM unnest($6::text[], $7::uuid[]) n (tenant, person_id)"
             f" JOIN resource r USING (tenant, person_id) WHERE r.type = '{PERSON}'",
-            *_columns(wanted, 4),
+            *_columns(needs, 2),
+            *_columns(wanted, 3),
             *_columns(with_accounts, 2),
         )
         for row in rows:
@@ -149,29 +156,35 @@ class RecordStore:
     async def save(self, records: Iterable[Record], at: datetime.datetime) -> None:
         """Write what a batch has changed."""
         changed = list(records)
-        rows = [row for record in changed for row in _written(record)]
+        told: dict[_Told, int] = {}
+        rows = [row for record in changed for row in _written(record, told)]
         if rows:
+            # What the rows of a message share goes over once, and the content of a version too.
             await self._connection.execute(
-                "WITH n AS MATERIALIZED (SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[],"
-                " $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::text[], $9::text[],"
-                " $10::uuid[], $11::bigint[], $12::integer[], $13::bytea[], $14::smallint[],"
-                " $15::boolean[]) WITH ORDINALITY AS t (tenant, person_id, type, key, told_by,"
-                " number, version, source, source_time, message_id, receipt, attempt, content,"
-                " disposition, is_held, place)), past AS (INSERT INTO history (tenant, person_id,"
-                " type, key, told_by, version, disposition, source, source_time, message_id,"
-                " receipt, attempt, content, at) SELECT tenant, person_id, type, key, told_by,"
-                " version, disposition, source, source_time, message_id, receipt, attempt, content,"
-                " $16::timestamptz FROM n WHERE disposition <> 0 ORDER BY place)"
+                "WITH told AS MATERIALIZED (SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[],"
+                " $4::text[], $5::uuid[], $6::bigint[], $7::integer[]) WITH ORDINALITY AS t"
+                " (tenant, person_id, source, source_time, message_id, receipt, attempt, told)),"
+                " n AS MATERIALIZED (SELECT * FROM unnest($8::integer[], $9::text[], $10::text[],"
+                " $11::text[], $12::bigint[], $13::bytea[], $14::smallint[], $15::boolean[])"
+                " WITH ORDINALITY AS r"
+                " (told, type, key, told_by, version, content, disposition, is_held, place)"
+                " JOIN told USING (told)),"
+                " past AS (INSERT INTO history (tenant, person_id, type, key, told_by, version,"
+                " disposition, source, source_time, message_id, receipt, attempt, content, at)"
+                " SELECT tenant, person_id, type, key, told_by, version, disposition, source,"
+                " source_time, message_id, receipt, attempt, content, $16::timestamptz"
+                " FROM n WHERE disposition <> 0 ORDER BY place)"
                 " INSERT INTO resource (tenant, person_id, type, key, told_by, version, source,"
                 " source_time, message_id, receipt, attempt, content, updated_at)"
-                " SELECT tenant, person_id, type, key, told_by, number, source, source_time,"
+                " SELECT tenant, person_id, type, key, told_by, version, source, source_time,"
                 " message_id, receipt, attempt, content, $16 FROM n WHERE is_held"
                 " ON CONFLICT (tenant, person_id, type, key, told_by) DO UPDATE SET"
                 " version = excluded.version, source = excluded.source,"
                 " source_time = excluded.source_time, message_id = excluded.message_id,"
                 " receipt = excluded.receipt, attempt = excluded.attempt,"
                 " content = excluded.content, updated_at = excluded.updated_at",
-                *_columns(rows, 15),
+                *_columns(told, 7),
+                *_columns(rows, 8),
                 at,
             )
         people = [record for record in changed if record.is_changed]
@@ -270,37 +283,33 @@ def _version(row: Row) -> tuple[Slot, Version]:
     )
 
 
-def _written(record: Record) -> Iterable[_Written]:
+def _written(record: Record, told: dict[_Told, int]) -> Iterator[_Written]:
     """One row for each new version; a version that is in the history and holds needs only one."""
     pending = set(record.touched)
     for past in record.history:
         is_held = record.held[past.slot] is past.version
         if is_held:
             pending.discard(past.slot)
-        yield _row(record, past.slot, past.version, past.number, past.disposition, is_held)
+        place = _place(record, past.version, told)
+        yield _Written(
+            place, *past.slot, past.number, past.version.content, past.disposition, is_held
+        )
     for slot in sorted(pending):
         held = record.held[slot]
-        yield _row(record, slot, held, held.number, 0, True)
+        yield _Written(_place(record, held, told), *slot, held.number, held.content, 0, True)
 
 
-def _row(
-    record: Record, slot: Slot, version: Version, number: int, disposition: int, is_held: bool
-) -> _Written:
-    return _Written(
+def _place(record: Record, version: Version, told: dict[_Told, int]) -> int:
+    shared = _Told(
         record.tenant,
         record.person_id,
-        *slot,
-        version.number,
-        number,
         version.source,
         version.time,
         version.message_id,
         version.receipt,
         version.attempt,
-        version.content,
-        disposition,
-        is_held,
     )
+    return told.setdefault(shared, len(told) + 1)
 
 
 def _recorded(rows: Sequence[Row], limit: int) -> tuple[list[RecordedResource], bool]:

@@ -9,6 +9,7 @@ Poison is parked and the batch run again without it; weather holds the place and
 import dataclasses
 import random
 import time
+import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
@@ -338,6 +339,7 @@ class Flow:
 def _opened(incoming: Incoming) -> Envelope | None:
     try:
         envelope = Envelope.FromString(incoming.data)
-    except DecodeError:
+        uuid.UUID(envelope.message_id)
+    except (DecodeError, ValueError):
         return None
-    return envelope if envelope.message_id else None
+    return envelope

@@ -169,7 +169,8 @@ async def connect_bus(
         BUS_ERRORS.labels(kind=type(exc).__name__).inc()
 
     async def disconnected() -> None:
-        _log.warning("bus disconnected")
+        if not client.is_closed:
+            _log.warning("bus disconnected")
 
     async def reconnected() -> None:
         _log.info("bus reconnected")

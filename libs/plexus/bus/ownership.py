@@ -20,6 +20,8 @@ __all__ = ["Ownership"]
 
 _log = get_log(__name__)
 
+_LOOK_EVERY = 5
+
 
 class Ownership:
     """Keeps one replica's units.
@@ -47,6 +49,8 @@ class Ownership:
         self._clock = clock
         self._mine_since_start: set[str] = set()
         self._last_heartbeat = float("-inf")
+        self._alive: set[str] = set()
+        self._rounds = 0
         self.owned: frozenset[str] = frozenset()
         self.changed = asyncio.Event()
 
@@ -71,14 +75,19 @@ class Ownership:
         await self._leases.heartbeat(self._stage, self._instance)
         self._last_heartbeat = self._clock.monotonic()
         alive = await self._leases.alive(self._stage) | {self._instance}
+        looks = alive != self._alive or self._rounds % _LOOK_EVERY == 0
+        self._alive = alive
+        self._rounds += 1
         owned: set[str] = set()
         for unit in self._units:
             wished = max(alive, key=lambda member: _weight(member, unit)) == self._instance
-            if unit in self.owned and wished and unit in self._mine_since_start:
-                owner, _ = await self._leases.owner(self._stage, unit)
-                if owner == self._instance:
-                    owned.add(unit)
-                    continue
+            keeps = unit in self.owned and wished and unit in self._mine_since_start
+            # Nobody takes what a living member wishes for, so asking now and then is enough.
+            if keeps and (
+                not looks or (await self._leases.owner(self._stage, unit))[0] == self._instance
+            ):
+                owned.add(unit)
+                continue
             if wished and await self._take(unit, alive):
                 owned.add(unit)
             elif not wished and unit in self.owned:

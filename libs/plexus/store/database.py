@@ -109,8 +109,10 @@ async def open_database(url: str, *, schema: str, size: int) -> Database:
             server_settings={
                 "application_name": f"plexus-{schema}",
                 "search_path": schema,
-                # Plans for arrays of a batch: a generic one is right, and saves planning.
-                "plan_cache_mode": "force_generic_plan",
+                # A plan that was kept from when the tables were empty reads whole tables ever
+                # after. Statements work on batches, so planning each time costs little.
+                "plan_cache_mode": "force_custom_plan",
+                "jit": "off",
             },
         )
     except (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError) as exc:

@@ -6,6 +6,7 @@ import uuid
 import zlib
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
+from plexus.api.envelope.v1.envelope_pb2 import Outputs
 from plexus.errors import Fenced
 from plexus.store.database import Connection, Database, Record
 from plexus.store.journal import Done, Entry, Journal, Mark, Transaction
@@ -86,29 +87,23 @@ class _PostgresTransaction(Transaction):
 
     async def commit(self, entries: Sequence[Entry], marks: Mapping[str, Mark]) -> None:
         if entries:
-            await self._connection.executemany(
+            await self._connection.execute(
                 "INSERT INTO journal"
-                " (message_id, kind, key, attempt, unit, era, sequence, streams, outputs, custody)"
-                " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+                " (message_id, kind, key, attempt, unit, era, sequence, outputs, custody)"
+                " SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::integer[],"
+                " $5::text[], $6::integer[], $7::bigint[], $8::bytea[], $9::bytea[])"
                 " ON CONFLICT (message_id, kind, key) DO UPDATE SET attempt = excluded.attempt,"
-                " unit = excluded.unit, era = excluded.era, sequence = excluded.sequence, at = now(),"
-                " streams = excluded.streams, outputs = excluded.outputs,"
-                " custody = excluded.custody",
-                [
-                    (
-                        uuid.UUID(entry.done.message_id),
-                        entry.done.kind,
-                        entry.done.key,
-                        entry.attempt,
-                        entry.unit,
-                        _era(marks[entry.unit].incarnation),
-                        entry.sequence,
-                        [stream for stream, _ in entry.outputs],
-                        [data for _, data in entry.outputs],
-                        entry.custody,
-                    )
-                    for entry in entries
-                ],
+                " unit = excluded.unit, era = excluded.era, sequence = excluded.sequence,"
+                " at = now(), outputs = excluded.outputs, custody = excluded.custody",
+                [uuid.UUID(entry.done.message_id) for entry in entries],
+                [entry.done.kind for entry in entries],
+                [entry.done.key for entry in entries],
+                [entry.attempt for entry in entries],
+                [entry.unit for entry in entries],
+                [_era(marks[entry.unit].incarnation) for entry in entries],
+                [entry.sequence for entry in entries],
+                [_packed(entry.outputs) for entry in entries],
+                [entry.custody for entry in entries],
             )
         units = sorted(self._epochs)
         # Sorted, so that two owners who fight over units cannot deadlock; a higher epoch in any
@@ -135,7 +130,15 @@ def _era(incarnation: str) -> int:
     return zlib.crc32(incarnation.encode()) >> 1
 
 
+def _packed(outputs: Sequence[tuple[str, bytes]]) -> bytes:
+    packed = Outputs()
+    for stream, envelope in outputs:
+        packed.outputs.add(stream=stream, envelope=envelope)
+    return packed.SerializeToString()
+
+
 def _entry(row: Record) -> Entry:
     done = Done(str(row["message_id"]), row["kind"], row["key"])
-    outputs = tuple(zip(row["streams"], row["outputs"], strict=True))
+    packed = Outputs.FromString(row["outputs"])
+    outputs = tuple((output.stream, output.envelope) for output in packed.outputs)
     return Entry(done, row["attempt"], row["unit"], row["sequence"], outputs, row["custody"])

@@ -95,9 +95,7 @@ class Tracing:
         """Begin a new trace with a root span; decides if it is sampled."""
         if self._tracer is None or not self.sample():
             return Started(None, new_traceparent(sampled=False))
-        span = self._tracer.start_span(
-            name, context=Context(), kind=kind, attributes=attributes
-        )
+        span = self._tracer.start_span(name, context=Context(), kind=kind, attributes=attributes)
         made = span.get_span_context()
         return Started(span, f"00-{made.trace_id:032x}-{made.span_id:016x}-01")
 

@@ -39,6 +39,15 @@ class LegState(enum.IntEnum):
     DELIVERED = 5
 
 
+# By name once: looking a protobuf enum's value up costs more than what is done with it here.
+_DUPLICATE: Final = Outcome.OUTCOME_DUPLICATE
+_RECEIVED: Final = Outcome.OUTCOME_RECEIVED
+_REJECTED: Final = Outcome.OUTCOME_REJECTED
+_ROUTED: Final = Outcome.OUTCOME_ROUTED
+_WITHHELD: Final = Outcome.OUTCOME_WITHHELD
+_HELD: Final = Outcome.OUTCOME_HELD
+_PARKED: Final = Outcome.OUTCOME_PARKED
+
 _LEG_STATES: Final = {
     Outcome.OUTCOME_DELIVERED: LegState.DELIVERED,
     Outcome.OUTCOME_WITHHELD: LegState.WITHHELD,
@@ -115,14 +124,14 @@ class Standing:
         self.message_type = max(self.message_type, entry.message_type)
         self.origin = max(self.origin, entry.origin)
         outcome = entry.outcome
-        if outcome == Outcome.OUTCOME_DUPLICATE:
+        if outcome == _DUPLICATE:
             self.is_duplicate = True
             self._receive(entry)
             return
-        if outcome == Outcome.OUTCOME_RECEIVED:
+        if outcome == _RECEIVED:
             self.is_accepted = True
             self._receive(entry)
-        elif outcome == Outcome.OUTCOME_REJECTED:
+        elif outcome == _REJECTED:
             self.is_rejected = True
             self.rejected_reason = max(self.rejected_reason, entry.reason)
             self._receive(entry)
@@ -134,7 +143,7 @@ class Standing:
         if entry.destination:
             state = _LEG_STATES.get(outcome, LegState.PENDING)
             self._tell_of_leg(entry.destination, Leg(attempt, state, entry.reason))
-        elif outcome == Outcome.OUTCOME_ROUTED:
+        elif outcome == _ROUTED:
             for destination in entry.destinations:
                 self._tell_of_leg(destination, Leg(attempt, LegState.PENDING))
 
@@ -188,23 +197,21 @@ class Standing:
         self.parked = self.held = self.withheld = _NOWHERE
 
     def _tell_of_passage(self, entry: Custody) -> None:
-        self.last_stage = max(self.last_stage, entry.stage)
-        if entry.outcome in _DONE:
-            self.done_stage = max(self.done_stage, entry.stage)
+        stage, outcome = entry.stage, entry.outcome
+        self.last_stage = max(self.last_stage, stage)
+        if outcome in _DONE:
+            self.done_stage = max(self.done_stage, stage)
         if entry.destination:
             return
-        placed = (int(entry.stage), int(entry.reason))
-        match entry.outcome:
-            case Outcome.OUTCOME_PARKED:
-                self.parked = max(self.parked, placed)
-            case Outcome.OUTCOME_HELD:
-                self.held = max(self.held, placed)
-            case Outcome.OUTCOME_WITHHELD:
-                self.withheld = max(self.withheld, placed)
-            case Outcome.OUTCOME_ROUTED:
-                self.is_routed = True
-            case _:
-                pass
+        placed = (int(stage), int(entry.reason))
+        if outcome == _ROUTED:
+            self.is_routed = True
+        elif outcome == _PARKED:
+            self.parked = max(self.parked, placed)
+        elif outcome == _HELD:
+            self.held = max(self.held, placed)
+        elif outcome == _WITHHELD:
+            self.withheld = max(self.withheld, placed)
 
     def _tell_of_leg(self, destination: str, leg: Leg) -> None:
         known = self.legs.get(destination)

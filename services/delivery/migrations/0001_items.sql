@@ -21,6 +21,8 @@ CREATE TABLE item (
     event       bytea, -- ChangedEvent; gone once nothing more will be sent
     PRIMARY KEY (destination, message_id)
 );
+ALTER TABLE item ALTER event SET STORAGE EXTERNAL;
+ALTER TABLE item SET (toast_tuple_target = 8160, fillfactor = 80);
 -- What waits, in order. Small: an item leaves it when it is done.
 CREATE INDEX item_pending ON item (destination, place) WHERE state = 1;
 CREATE INDEX item_message ON item (message_id);

@@ -118,6 +118,7 @@ class FeedActor:
             control_id=assessment.control_id[:200],
             message_type=assessment.message_type[:40],
             fingerprint=assessment.fingerprint,
+            control=assessment.control,
             outcome=(
                 ReceiptOutcome.RECEIPT_OUTCOME_ACCEPTED
                 if assessment.accepted

@@ -34,7 +34,8 @@ class Assessment:
         answer: acknowledgement code (HL7 table 0008), or None where the sender wants no answer.
         issues: why it may not; empty for an accepted one.
         key: what orders it, 16 hexadecimal digits.
-        fingerprint: the same for the same bytes under the same control id.
+        fingerprint: the same for the same bytes under the same control id of the same source.
+        control: the same for the same control id of the same source.
     """
 
     message: Message | None
@@ -46,6 +47,7 @@ class Assessment:
     charset: str
     key: str
     fingerprint: bytes
+    control: bytes
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ def _assessed(
 ) -> Assessment:
     accepted = not issues
     control_id = message.control_id if message is not None else ""
-    fingerprint = hashlib.sha256(control_id.encode() + b"\x1f" + content).digest()[:16]
+    control = hashlib.sha256(f"{tenant}\x1f{source}\x1f{control_id}".encode()).digest()[:16]
     return Assessment(
         message=message,
         accepted=accepted,
@@ -112,7 +114,8 @@ def _assessed(
         message_type=message.type if message is not None else "",
         charset=message.charset if message is not None else "",
         key=_key(message, tenant, source, digest),
-        fingerprint=fingerprint,
+        fingerprint=hashlib.sha256(control + content).digest()[:16],
+        control=control,
     )
 
 

@@ -19,7 +19,8 @@ CREATE TABLE receipt (
     source       text NOT NULL,
     control_id   text NOT NULL,
     message_type text NOT NULL,
-    fingerprint  bytea NOT NULL,
+    fingerprint  bytea NOT NULL, -- digest of tenant, source, control id and content
+    control      bytea NOT NULL, -- digest of tenant, source and control id
     outcome      smallint NOT NULL, -- plexus.api.ingest.v1.ReceiptOutcome
     ack_code     text NOT NULL,
     conflict     boolean NOT NULL,
@@ -30,9 +31,11 @@ CREATE TABLE receipt (
     issues       bytea[] NOT NULL,
     content      bytea NOT NULL
 );
+ALTER TABLE receipt ALTER content SET STORAGE EXTERNAL;
+ALTER TABLE receipt SET (toast_tuple_target = 8160);
 -- One accepted message per content: what is found here came before.
-CREATE UNIQUE INDEX receipt_fingerprint ON receipt (tenant, source, fingerprint) WHERE outcome = 1;
-CREATE INDEX receipt_control_id ON receipt (tenant, source, control_id) WHERE outcome = 1;
+CREATE UNIQUE INDEX receipt_fingerprint ON receipt (fingerprint) WHERE outcome = 1;
+CREATE INDEX receipt_control ON receipt (control) WHERE outcome = 1;
 CREATE INDEX receipt_writer ON receipt (writer, origin);
 
 -- Counts per feed, kept in the transaction of the receipts themselves.

@@ -7,11 +7,17 @@ where it touches one. Neighbours: `versions` decides who wins, `services.records
 import dataclasses
 from collections.abc import Iterator
 
-from plexus.api.canonical.v1.event_pb2 import EventKind
 from plexus.api.canonical.v1.resources_pb2 import Resource
-from plexus.api.records.v1.records_pb2 import Disposition, RecordedResource
-from services.records.domain.golden import golden_person, origin_of
-from services.records.domain.versions import PERSON, Slot, Version, slot_of
+from plexus.api.records.v1.records_pb2 import (
+    DISPOSITION_CREATED,
+    DISPOSITION_SUPERSEDED,
+    DISPOSITION_UNCHANGED,
+    DISPOSITION_UPDATED,
+    Disposition,
+    RecordedResource,
+)
+from services.records.domain.golden import golden_person
+from services.records.domain.versions import PERSON, Slot, Version
 
 __all__ = ["Estate", "Past", "Record"]
 
@@ -42,7 +48,7 @@ class Record:
         newly_absorbed: those that this batch added, with the message.
         history: what this batch adds to the history, in order.
         touched: slots that this batch has changed.
-        is_changed: the person's own row has changed.
+        is_changed: what is above `held` has changed, or the record is new.
     """
 
     __slots__ = (
@@ -73,7 +79,7 @@ class Record:
         self.newly_absorbed: dict[str, str] = {}
         self.history: list[Past] = []
         self.touched: set[Slot] = set()
-        self.is_changed = False
+        self.is_changed = True
         self._person_touched = False
 
     def go_under(self, survivor: str) -> None:
@@ -82,40 +88,35 @@ class Record:
         self.is_changed = True
 
     def put(
-        self,
-        resource: Resource,
-        kind: EventKind.ValueType,
-        told: Version,
-        into: RecordedResource,
-    ) -> Slot:
+        self, resource: Resource, slot: Slot, told: Version, into: RecordedResource
+    ) -> Disposition.ValueType:
         """Take in a resource of an event, and tell in `into` what the record holds now.
 
         Args:
             resource: the event's; loses its origin.
-            kind: of the event.
+            slot: where it belongs, see `slot_of`.
             told: the message; content, source and time are taken from `resource`.
             into: empty.
 
         Returns:
-            The slot that the resource belongs to.
-
-        Raises:
-            InvalidMessage: the resource has no content or no key.
+            What became of it.
         """
-        source, time = resource.origin.source or told.source, resource.origin.time
-        slot = slot_of(resource, source, kind)
+        origin = resource.origin
+        source, time = origin.source or told.source, origin.time
         resource.ClearField("origin")
-        version = Version(
-            resource.SerializeToString(deterministic=True),
-            source,
-            time,
-            told.message_id,
-            told.receipt,
-            told.attempt,
+        disposition = self._put(
+            slot,
+            Version(
+                resource.SerializeToString(deterministic=True),
+                source,
+                time,
+                told.message_id,
+                told.receipt,
+                told.attempt,
+            ),
         )
-        disposition = self._put(slot, version)
         self.tell(slot, disposition, into)
-        return slot
+        return disposition
 
     def absorb(self, from_person: str, message_id: str) -> dict[Slot, Disposition.ValueType] | None:
         """Take over what another record has left.
@@ -134,7 +135,8 @@ class Record:
         """Write the winning version of a slot into an empty message."""
         held = self.held[slot]
         into.resource.MergeFromString(held.content)
-        into.resource.origin.CopyFrom(origin_of(held))
+        origin = into.resource.origin
+        origin.source, origin.time, origin.message_id = held.source, held.time, held.message_id
         into.version = held.number
         into.disposition = disposition
 
@@ -163,22 +165,20 @@ class Record:
     def _put(self, slot: Slot, version: Version) -> Disposition.ValueType:
         held = self.held.get(slot)
         if held is None:
-            disposition = Disposition.DISPOSITION_CREATED
+            disposition: Disposition.ValueType = DISPOSITION_CREATED
             version.number = 1
         elif held.content == version.content:
             # It says the same: nothing for the history, but a later word counts as later.
             if version.rank > held.rank:
                 version.number = held.number
                 self._hold(slot, version)
-            return Disposition.DISPOSITION_UNCHANGED
+            return DISPOSITION_UNCHANGED
         elif version.rank >= held.rank:
-            disposition = Disposition.DISPOSITION_UPDATED
+            disposition = DISPOSITION_UPDATED
             version.number = held.number + 1
         else:
-            self.history.append(
-                Past(slot, version, held.number, Disposition.DISPOSITION_SUPERSEDED)
-            )
-            return Disposition.DISPOSITION_SUPERSEDED
+            self.history.append(Past(slot, version, held.number, DISPOSITION_SUPERSEDED))
+            return DISPOSITION_SUPERSEDED
         self._hold(slot, version)
         self.history.append(Past(slot, version, version.number, disposition))
         return disposition
@@ -188,9 +188,9 @@ class Record:
         if held is None:
             # The same version, told before: its history stands, and its number goes on.
             self._hold(slot, dataclasses.replace(left))
-            return Disposition.DISPOSITION_CREATED
+            return DISPOSITION_CREATED
         if held.content != left.content and left.rank < held.rank:
-            return Disposition.DISPOSITION_SUPERSEDED
+            return DISPOSITION_SUPERSEDED
         return self._put(slot, dataclasses.replace(left))
 
     def _hold(self, slot: Slot, version: Version) -> None:

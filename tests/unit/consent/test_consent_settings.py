@@ -53,7 +53,7 @@ def test_a_wrong_rule_is_refused_with_its_place(
 @pytest.mark.parametrize("name", ["7", "'7'", "treat/ment"])
 def test_a_name_cannot_be_taken_for_a_place_in_the_list(tmp_path: pathlib.Path, name: str) -> None:
     text = HEAD.replace("treatment", name) + "    purpose: TREAT\n"
-    with pytest.raises(ConfigurationError, match="plexus.yaml:3: policies.0.name"):
+    with pytest.raises(ConfigurationError, match=r"plexus\.yaml:3: policies\.0\.name"):
         sections(tmp_path, text)
 
 

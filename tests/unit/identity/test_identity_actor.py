@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plexus.api.audit.v1.audit_pb2 import Outcome
+from plexus.api.canonical.v1.datatypes_pb2 import Identifier
 from plexus.api.canonical.v1.event_pb2 import CanonicalEvent
 from plexus.api.envelope.v1.envelope_pb2 import PayloadKind
 from plexus.api.identity.v1.identity_pb2 import MatchKind
@@ -88,9 +89,9 @@ def test_identifiers_of_two_persons_merge_nobody_and_the_first_decides() -> None
 
 
 @pytest.mark.parametrize("subject", [[], [number("0000")], [number("4711", type_code="SS")]])
-def test_an_event_that_names_nobody_is_refused(subject: list[object]) -> None:
+def test_an_event_that_names_nobody_is_refused(subject: list[Identifier]) -> None:
     with pytest.raises(InvalidMessage) as caught:
-        Desk().take(envelope_of(subject))  # type: ignore[arg-type]  # parametrize knows no types
+        Desk().take(envelope_of(subject))
     assert caught.value.reason == Reason.REASON_NO_IDENTIFIER
 
 
@@ -197,7 +198,7 @@ def test_no_number_ever_leads_to_a_person_that_was_merged(
 
 
 @given(st.lists(st.tuples(_numbers, st.one_of(st.just([]), _numbers)), max_size=8))
-def test_hearing_the_same_messages_again_changes_no_link(
+def test_hearing_the_same_messages_again_makes_no_new_person(
     messages: list[tuple[list[str], list[str]]],
 ) -> None:
     desk = Desk()

@@ -18,10 +18,13 @@ CREATE TABLE journal (
     era        integer NOT NULL,
     sequence   bigint NOT NULL,
     at         timestamptz NOT NULL DEFAULT now(),
-    streams    text[] NOT NULL,
-    outputs    bytea[] NOT NULL,
+    outputs    bytea NOT NULL, -- plexus.api.envelope.v1.Outputs
     custody    bytea NOT NULL,
     PRIMARY KEY (message_id, kind, key)
 );
+-- Written once and read seldom: compressing costs more than the space is worth, and what fits into a
+-- page stays there.
+ALTER TABLE journal ALTER outputs SET STORAGE EXTERNAL, ALTER custody SET STORAGE EXTERNAL;
+ALTER TABLE journal SET (toast_tuple_target = 8160);
 CREATE INDEX journal_unit ON journal (unit, era, sequence);
 CREATE INDEX journal_at ON journal USING brin (at);

@@ -1,0 +1,387 @@
+"""`plexus config`: print what can be set and what is in force; verify it before it is used.
+
+Settings come from the environment and say how a service runs; the mesh document says what the mesh
+does. Both are described from the classes that read them, so this cannot lag behind. `verify` finds
+every problem at once, with its line; notes are what is allowed and probably not meant.
+"""
+
+import codecs
+import collections
+import dataclasses
+import pathlib
+import typing
+import zoneinfo
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
+
+import click
+import pydantic
+import pydantic_core
+import yaml
+
+from plexus.errors import ConfigurationError
+from plexus.settings import Document, Section, ServiceSettings, describe, load_document, printable
+from services.cli.telling import echo_json, json_option, paint
+from services.consent.domain import ANY, PURPOSES, covers
+from services.consent.settings import PolicySection
+from services.delivery.settings import Destination
+from services.ingest.settings import Feed
+from services.registry import SERVICES, load_service, sections_of
+from services.transform.settings import Source
+
+__all__ = ["SECTION_MODELS", "Findings", "command", "verify_document"]
+
+SECTION_MODELS: Final[dict[str, type[Section]]] = {
+    "sources": Source,
+    "feeds": Feed,
+    "destinations": Destination,
+    "policies": PolicySection,
+}
+"""What an entry of each section of the mesh document is."""
+
+
+@dataclasses.dataclass(slots=True)
+class Findings:
+    """What was verified.
+
+    Attributes:
+        passed: what is right.
+        problems: what is wrong; a service would refuse to start, or would not do what is written.
+        notes: what is allowed and probably not meant.
+    """
+
+    passed: list[str] = dataclasses.field(default_factory=list)
+    problems: list[str] = dataclasses.field(default_factory=list)
+    notes: list[str] = dataclasses.field(default_factory=list)
+
+
+@click.group()
+def command() -> None:
+    """Print or verify settings and the mesh document."""
+
+
+@command.command("print")
+@click.argument("service", required=False, type=click.Choice(list(SERVICES)))
+@click.option("--document", "of_document", is_flag=True, help="Describe the mesh document instead.")
+@json_option
+def _print(service: str | None, of_document: bool, as_json: bool) -> None:
+    """Print each setting with its value in force here, its default and its meaning.
+
+    Without SERVICE: what all services share, then what each adds. Secrets are hidden.
+    """
+    if of_document:
+        _print_document(as_json)
+        return
+    rows = list(_setting_rows([service] if service else list(SERVICES), share=service is None))
+    if as_json:
+        echo_json([dataclasses.asdict(row) for row in rows])
+        return
+    owner = ""
+    for row in rows:
+        if row.service != owner:
+            owner = row.service
+            click.echo(paint(f"# {owner}", "", bold=True) + "\n")
+        default = "" if row.value == row.default else f"  (default: {row.default or 'empty'})"
+        click.echo(f"{row.variable}={row.value}{default}")
+        click.echo(click.wrap_text(row.meaning, 78, "    ", "    ") + "\n")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Row:
+    service: str
+    variable: str
+    value: str
+    default: str
+    meaning: str
+
+
+def _setting_rows(services: Sequence[str], *, share: bool) -> Iterator[_Row]:
+    shared = {row.variable: row for row in describe(ServiceSettings)} if share else {}
+    for name in ["all services", *services] if share else services:
+        kind = load_service(name).settings if name in SERVICES else ServiceSettings
+        values = printable(_read_settings(name, kind))
+        for row in describe(kind):
+            if name in SERVICES and shared.get(row.variable) == row:
+                continue
+            # Whoever hides the value must not tell by the default whether it was changed.
+            value = values[row.variable]
+            default = value if row.default == "(secret)" else row.default
+            yield _Row(name, row.variable, value, default, row.meaning)
+
+
+def _read_settings(name: str, kind: type[ServiceSettings]) -> ServiceSettings:
+    try:
+        return kind()
+    except pydantic.ValidationError as exc:
+        problems = [
+            f"PLEXUS_{'_'.join(str(part) for part in error['loc']).upper()}: {error['msg']}"
+            for error in exc.errors(include_input=False, include_url=False)
+        ]
+        raise ConfigurationError(
+            "\n".join(f"settings of {name}: {problem}" for problem in problems)
+        ) from exc
+
+
+def _print_document(as_json: bool) -> None:
+    fields = {name: list(_fields(model)) for name, model in SECTION_MODELS.items()}
+    if as_json:
+        echo_json(fields)
+        return
+    click.echo("# The mesh document is YAML. Every section is a list; all may be left out.")
+    for name, model in SECTION_MODELS.items():
+        click.echo(f"\n{name}:")
+        intro = (model.__doc__ or "").split("\n\n")
+        for paragraph in intro:
+            click.echo(click.wrap_text(" ".join(paragraph.split()), 78, "  # ", "  # "))
+        lead = "  - "
+        for field in fields[name]:
+            click.echo()
+            note = f"{field['meaning']} [{field['type']}]"
+            click.echo(click.wrap_text(note, 78, "    # ", "    # "))
+            depth = "  " * str(field["name"]).count(".")
+            leaf = str(field["name"]).rpartition(".")[2]
+            click.echo(f"{depth}{lead}{leaf}: {field['default']}".rstrip())
+            lead = "    "
+
+
+def _fields(model: type[pydantic.BaseModel], prefix: str = "") -> Iterator[dict[str, str]]:
+    for name, field in model.model_fields.items():
+        inner = field.annotation
+        is_section = isinstance(inner, type) and issubclass(inner, Section)
+        limits = ", ".join(str(one) for one in field.metadata)
+        yield {
+            "name": prefix + name,
+            "type": ", ".join(part for part in (_type_text(inner), limits) if part),
+            "default": "" if is_section else _default_text(field),
+            "meaning": " ".join((field.description or "").split()),
+        }
+        if isinstance(inner, type) and issubclass(inner, Section):
+            yield from _fields(inner, f"{prefix}{name}.")
+
+
+def _type_text(kind: Any) -> str:
+    arguments = typing.get_args(kind)
+    if typing.get_origin(kind) is typing.Literal:
+        return "one of " + ", ".join(str(one) for one in arguments)
+    if typing.get_origin(kind) is tuple:
+        return f"list of {_type_text(arguments[0])}"
+    if arguments:
+        return " or ".join(_type_text(one) for one in arguments if one is not type(None))
+    names = {str: "text", int: "whole number", float: "number", bool: "true or false"}
+    if isinstance(kind, type) and issubclass(kind, Section):
+        return "section"
+    return names.get(kind, "path" if kind is pathlib.Path else str(kind))
+
+
+def _default_text(field: pydantic.fields.FieldInfo) -> str:
+    if field.is_required():
+        return "…  # needed"
+    value = field.get_default(call_default_factory=True)
+    if value is None:
+        return '""' if field.annotation is str else "null"
+    text = yaml.safe_dump(pydantic_core.to_jsonable_python(value), default_flow_style=True)
+    return text.removesuffix("...\n").strip()
+
+
+@command.command("verify")
+@click.option(
+    "--config",
+    type=click.Path(dir_okay=False, path_type=pathlib.Path),
+    help="The mesh document.  [default: PLEXUS_CONFIG, or plexus.yaml]",
+)
+@json_option
+@click.pass_context
+def _verify(ctx: click.Context, config: pathlib.Path | None, as_json: bool) -> None:
+    """Verify the settings of all services, and the whole mesh document.
+
+    Names every problem, with its line. Exit code 1 where there is one. Nothing is started and nobody
+    is asked, so it can run before a change is rolled out.
+    """
+    findings = Findings()
+    path = config
+    for name in SERVICES:
+        try:
+            settings = _read_settings(name, load_service(name).settings)
+            path = path or settings.config
+            if settings.key_secret_file or settings.key_secret.get_secret_value():
+                settings.secret()
+            findings.passed.append(f"settings of {name}")
+        except ConfigurationError as exc:
+            findings.problems.extend(exc.detail.split("\n"))
+    verify_document(path or pathlib.Path("plexus.yaml"), findings)
+    # Settings that all services share are wrong once, not once for each.
+    findings.problems = list(dict.fromkeys(findings.problems))
+    if as_json:
+        echo_json({"ok": not findings.problems, **dataclasses.asdict(findings)})
+    else:
+        for text in findings.passed:
+            click.echo(f"{paint('OK', 'green')}       {text}")
+        for text in findings.notes:
+            click.echo(f"{paint('note', 'yellow')}     {text}")
+        for text in findings.problems:
+            click.echo(f"{paint('problem', 'red')}  {text}")
+    if findings.problems:
+        ctx.exit(1)
+
+
+def verify_document(path: pathlib.Path, findings: Findings) -> None:
+    """Verify a mesh document and add what is found to `findings`. Raises nothing."""
+    try:
+        document = load_document(path)
+        _check_names(path, findings)
+    except ConfigurationError as exc:
+        findings.problems.append(exc.detail)
+        return
+    read: dict[str, list[Any]] = {}
+    for name, model in SECTION_MODELS.items():
+        try:
+            read[name] = document.sections(name, model)
+        except ConfigurationError as exc:
+            findings.problems.extend(exc.detail.split("\n"))
+        else:
+            findings.passed.append(f"{path}: {name}: {len(read[name])}")
+    if len(read) == len(SECTION_MODELS) and not findings.problems:
+        _Cross(document, findings, **read).check()
+
+
+def _check_names(path: pathlib.Path, findings: Findings) -> None:
+    """Top-level names that nobody reads, and keys that stand twice, of which YAML drops the first."""
+    known = {section for name in SERVICES for section in sections_of(name)}
+    root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    waiting: list[yaml.Node | None] = [root]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, yaml.SequenceNode):
+            waiting.extend(node.value)
+        if not isinstance(node, yaml.MappingNode):
+            continue
+        seen: dict[str, int] = {}
+        for key, value in node.value:
+            name, line = str(key.value), key.start_mark.line + 1
+            if name in seen:
+                findings.problems.append(
+                    f"{path}:{line}: {name} stands twice; the first is on line {seen[name]}"
+                )
+            elif node is root and name not in known:
+                wanted = ", ".join(sorted(known))
+                findings.problems.append(
+                    f"{path}:{line}: nothing is called {name}; there is: {wanted}"
+                )
+            seen[name] = line
+            waiting.append(value)
+
+
+@dataclasses.dataclass(slots=True)
+class _Cross:
+    """Checks between entries, which no single entry can fail."""
+
+    document: Document
+    findings: Findings
+    sources: list[Source]
+    feeds: list[Feed]
+    destinations: list[Destination]
+    policies: list[PolicySection]
+
+    def check(self) -> None:
+        before = len(self.findings.problems)
+        self._twice("sources", self.sources, lambda one: f"{one.tenant}/{one.name}", "name")
+        self._twice("feeds", self.feeds, lambda one: one.name, "name")
+        self._twice("destinations", self.destinations, lambda one: one.name, "name")
+        self._twice("destinations", self.destinations, lambda one: str(one.path or ""), "path")
+        self._check_listeners()
+        self._check_values()
+        self._check_references()
+        self._check_policies()
+        if len(self.findings.problems) == before:
+            self.findings.passed.append(f"{self.document.path}: names, addresses and references")
+
+    def _twice(
+        self, section: str, entries: Sequence[Any], name_of: Callable[[Any], str], field: str
+    ) -> None:
+        first: dict[str, int] = {}
+        for index, entry in enumerate(entries):
+            name = name_of(entry)
+            if name and name in first:
+                line = self.document.line(section, first[name], field)
+                self._problem(section, index, field, f"{name} is already used on line {line}")
+            first.setdefault(name, index)
+
+    def _check_listeners(self) -> None:
+        ports: dict[int, list[tuple[str, int]]] = collections.defaultdict(list)
+        for index, feed in enumerate(self.feeds):
+            if not feed.listen:
+                continue
+            host, _, port = feed.listen.rpartition(":")
+            if not host or not port.isdecimal() or int(port) > 65535:
+                self._problem("feeds", index, "listen", "must be host:port, as 0.0.0.0:2575")
+                continue
+            for other, first in ports[int(port)]:
+                # A wildcard takes the port on every address.
+                if int(port) and (other == host or {other, host} & {"0.0.0.0", "[::]", "::"}):  # noqa: S104
+                    line = self.document.line("feeds", first, "listen")
+                    text = f"port {port} is already used on line {line}"
+                    self._problem("feeds", index, "listen", text)
+                    break
+            ports[int(port)].append((host, index))
+
+    def _check_values(self) -> None:
+        zones = zoneinfo.available_timezones()
+        for index, source in enumerate(self.sources):
+            if source.time_zone and source.time_zone not in zones:
+                self._problem("sources", index, "time_zone", "is no IANA time zone")
+        for index, feed in enumerate(self.feeds):
+            try:
+                codecs.lookup(feed.default_charset or "utf-8")
+            except LookupError:
+                self._problem("feeds", index, "default_charset", "is no codec of Python")
+        for index, one in enumerate(self.destinations):
+            if one.purpose not in PURPOSES:
+                text = "is no PurposeOfUse code of v3-ActReason, so nothing would be permitted"
+                self._problem("destinations", index, "purpose", text)
+            if one.token_file is not None:
+                try:
+                    if not one.token_file.read_text(encoding="utf-8").strip():
+                        self._problem("destinations", index, "token_file", "is empty")
+                except (OSError, UnicodeDecodeError):
+                    self._problem("destinations", index, "token_file", "cannot be read")
+
+    def _check_references(self) -> None:
+        listed = {(source.tenant, source.name) for source in self.sources}
+        used = {(feed.tenant, feed.source_name) for feed in self.feeds}
+        for index, feed in enumerate(self.feeds):
+            if (feed.tenant, feed.source_name) not in listed:
+                text = f"source {feed.source_name} of {feed.tenant} is not listed: it gets defaults"
+                self._note("feeds", index, "source", text)
+        for index, source in enumerate(self.sources):
+            if (source.tenant, source.name) not in used:
+                self._note("sources", index, "name", f"no feed of {source.tenant} is of it")
+
+    def _check_policies(self) -> None:
+        for index, one in enumerate(self.destinations):
+            if not any(self._permits(policy, one) for policy in self.policies):
+                text = f"no policy permits {one.purpose} to {one.recipient_name}: all is withheld"
+                self._note("destinations", index, "purpose", text)
+        recipients = {one.recipient_name for one in self.destinations} | {ANY}
+        for index, policy in enumerate(self.policies):
+            if policy.recipient not in recipients:
+                self._note("policies", index, "recipient", "no destination is this recipient")
+
+    @staticmethod
+    def _permits(policy: PolicySection, destination: Destination) -> bool:
+        return (
+            policy.effect == "permit"
+            and policy.tenant in {ANY, destination.tenant}
+            and policy.recipient in {ANY, destination.recipient_name}
+            and policy.action in {ANY, "disclose"}
+            and (policy.purpose == ANY or covers(policy.purpose, destination.purpose))
+        )
+
+    def _place(self, section: str, index: int, field: str) -> str:
+        line = self.document.line(section, index, field)
+        return f"{self.document.path}:{line}: {section}.{index}.{field}"
+
+    def _problem(self, section: str, index: int, field: str, text: str) -> None:
+        self.findings.problems.append(f"{self._place(section, index, field)}: {text}")
+
+    def _note(self, section: str, index: int, field: str, text: str) -> None:
+        self.findings.notes.append(f"{self._place(section, index, field)}: {text}")

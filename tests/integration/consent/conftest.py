@@ -1,0 +1,67 @@
+"""Consent as it runs, with a policy of its own.
+
+It starts outside the watch for blocking calls: a service may read its files while it starts.
+"""
+
+import contextlib
+import pathlib
+from collections.abc import AsyncIterator
+
+import grpc.aio
+import pytest
+import pytest_asyncio
+
+from plexus.service import Runtime
+from services.consent.app import wire
+from services.consent.settings import ConsentSettings
+
+POLICIES = """
+policies:
+  - name: treatment
+    tenant: north
+    purpose: TREAT
+    recipient: ehr
+    effect: permit
+  - tenant: "*"
+    purpose: HMARKT
+    effect: deny
+"""
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def grpc_library() -> AsyncIterator[None]:
+    """Keeps gRPC's poller until the session ends.
+
+    Else it ends when the last server or channel is collected, which may be within another test, and
+    waits for its thread there.
+    """
+    grpc.aio.init_grpc_aio()
+    yield
+    grpc.aio.shutdown_grpc_aio()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def consent(
+    grpc_library: None, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Runtime]:
+    """Consent under `POLICIES`."""
+    async with _running(tmp_path_factory.mktemp("consent"), POLICIES) as runtime:
+        yield runtime
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def consent_without_policies(
+    grpc_library: None, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Runtime]:
+    """Consent of a mesh document that says nothing of policies."""
+    async with _running(tmp_path_factory.mktemp("consent"), "feeds: []\n") as runtime:
+        yield runtime
+
+
+@contextlib.asynccontextmanager
+async def _running(folder: pathlib.Path, document: str) -> AsyncIterator[Runtime]:
+    path = folder / "plexus.yaml"
+    path.write_text(document)
+    settings = ConsentSettings.model_validate({"config": path})
+    async with Runtime("consent", settings).started(wire) as runtime:
+        yield runtime

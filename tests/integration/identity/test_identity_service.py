@@ -1,0 +1,136 @@
+"""The RPCs of identity on a real PostgreSQL, over a real gRPC connection."""
+
+import uuid
+from collections.abc import AsyncIterator
+from typing import TypeAlias
+
+import pytest
+import pytest_asyncio
+
+from plexus.api.identity.v1 import identity_pb2 as pb
+from plexus.api.identity.v1 import identity_pb2_grpc
+from plexus.errors import InvalidRequest, NotFound
+from plexus.rpc import Peer, RpcServer
+from plexus.store import Database
+from plexus.telemetry.tracing import Tracing
+from services.identity.service import IdentityServicer
+from tests.integration.identity.identity_stage import Replica
+from tests.unit.identity.identity_material import NORTH, TENANT, WEST, envelope_of, number
+
+Asked: TypeAlias = "tuple[Peer, identity_pb2_grpc.IdentityServiceAsyncStub]"
+
+
+@pytest_asyncio.fixture
+async def asked(identity_db: Database) -> AsyncIterator[Asked]:
+    """A caller of the service."""
+    tracing = Tracing("test", None)
+    server = RpcServer("127.0.0.1:0", tracing)
+    identity_pb2_grpc.add_IdentityServiceServicer_to_server(
+        IdentityServicer(identity_db), server.grpc_server
+    )
+    peer = Peer(await server.start(), tracing)
+    stub: identity_pb2_grpc.IdentityServiceAsyncStub = identity_pb2_grpc.IdentityServiceStub(
+        peer.channel
+    )
+    try:
+        yield peer, stub
+    finally:
+        await peer.close()
+        await server.stop(0)
+
+
+async def test_an_identifier_is_resolved_by_either_name_of_its_authority(
+    asked: Asked, identity_db: Database
+) -> None:
+    peer, stub = asked
+    (known,) = await Replica(identity_db).resolved(envelope_of([number("1", NORTH)]))
+    for authority in (NORTH, ("north", ""), ("", "urn:oid:2.999.1")):
+        answer = await peer.ask(
+            stub.Resolve,
+            pb.ResolveRequest(tenant=TENANT, identifier=number("1", authority)),
+            deadline_seconds=5,
+        )
+        assert answer.person_id == known.person_id
+
+
+async def test_many_are_answered_in_the_order_asked_and_nobody_is_empty(
+    asked: Asked, identity_db: Database
+) -> None:
+    peer, stub = asked
+    one, two = await Replica(identity_db).resolved(
+        envelope_of([number("1")]), envelope_of([number("2", WEST)])
+    )
+    answer = await peer.ask(
+        stub.ResolveBatch,
+        pb.ResolveBatchRequest(
+            tenant=TENANT,
+            identifiers=[number("2", WEST), number("9"), number("0000"), number("1")],
+        ),
+        deadline_seconds=5,
+    )
+    assert list(answer.person_ids) == [two.person_id, "", "", one.person_id]
+
+
+async def test_another_tenant_sees_nobody(asked: Asked, identity_db: Database) -> None:
+    peer, stub = asked
+    (known,) = await Replica(identity_db).resolved(envelope_of([number("1")]))
+    answer = await peer.ask(
+        stub.Resolve,
+        pb.ResolveRequest(tenant="other", identifier=number("1")),
+        deadline_seconds=5,
+    )
+    assert answer.person_id == ""
+    with pytest.raises(NotFound):
+        await peer.ask(
+            stub.GetPerson,
+            pb.GetPersonRequest(tenant="other", person_id=known.person_id),
+            deadline_seconds=5,
+        )
+
+
+async def test_a_merged_person_is_answered_by_the_root_with_all_that_went_under(
+    asked: Asked, identity_db: Database
+) -> None:
+    peer, stub = asked
+    first = envelope_of([number("1")])
+    replica = Replica(identity_db)
+    one, two, three = await replica.resolved(
+        first, envelope_of([number("2")]), envelope_of([number("3")])
+    )
+    await replica.take([envelope_of([number("2")], [number("3")])])
+    await replica.take([envelope_of([number("1")], [number("2")])])
+    for person_id in (one.person_id, two.person_id, three.person_id):
+        answer = await peer.ask(
+            stub.GetPerson,
+            pb.GetPersonRequest(tenant=TENANT, person_id=person_id),
+            deadline_seconds=5,
+        )
+        assert answer.person_id == one.person_id
+        assert set(answer.merged_person_ids) == {two.person_id, three.person_id}
+        assert {each.value for each in answer.identifiers} == {"1", "2", "3"}
+        (told,) = {each.message_id for each in answer.identifiers if each.value == "1"}
+        assert told == first.message_id
+
+
+async def test_wrong_questions_are_refused(asked: Asked) -> None:
+    peer, stub = asked
+    with pytest.raises(InvalidRequest):
+        await peer.ask(stub.Resolve, pb.ResolveRequest(tenant=TENANT), deadline_seconds=5)
+    with pytest.raises(InvalidRequest):
+        await peer.ask(
+            stub.GetPerson,
+            pb.GetPersonRequest(tenant=TENANT, person_id="nobody"),
+            deadline_seconds=5,
+        )
+    with pytest.raises(InvalidRequest):
+        await peer.ask(
+            stub.ResolveBatch,
+            pb.ResolveBatchRequest(tenant=TENANT, identifiers=[number("1")] * 1001),
+            deadline_seconds=5,
+        )
+    with pytest.raises(NotFound):
+        await peer.ask(
+            stub.GetPerson,
+            pb.GetPersonRequest(tenant=TENANT, person_id=str(uuid.UUID(int=1))),
+            deadline_seconds=5,
+        )

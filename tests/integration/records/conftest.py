@@ -1,0 +1,33 @@
+"""A database with records's schema: migrated once a session, copied for each test."""
+
+import urllib.parse
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+
+from plexus.local.postgres import Postgres
+from plexus.store import Database, migrate, open_database
+from plexus.testing import servers
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def records_template(postgres: Postgres) -> AsyncIterator[str]:
+    """Name of a database with the schema; nobody is connected to it."""
+    async with servers.fresh_database(postgres) as dsn:
+        database = await open_database(dsn, schema="records", size=2)
+        try:
+            await migrate(database, "services.records")
+        finally:
+            await database.close()
+        yield urllib.parse.urlsplit(dsn).path.removeprefix("/")
+
+
+@pytest_asyncio.fixture
+async def records_db(postgres: Postgres, records_template: str) -> AsyncIterator[Database]:
+    """The schema of records in a database of this test's own."""
+    async with servers.fresh_database(postgres, template=records_template) as dsn:
+        database = await open_database(dsn, schema="records", size=8)
+        try:
+            yield database
+        finally:
+            await database.close()

@@ -1,0 +1,193 @@
+"""Records on a real PostgreSQL: what is stored. Rules of survivorship: tests/unit/records."""
+
+import random
+import uuid
+
+import pytest
+
+from plexus.actors import TurnFailed
+from plexus.api.envelope.v1.envelope_pb2 import Envelope
+from plexus.api.records.v1.records_pb2 import Adoption, Disposition
+from plexus.store import Database
+from services.records.domain import Record, Slot
+from services.records.store import Need, RecordStore
+from tests.integration.records.records_stage import Replica
+from tests.unit.records.records_material import (
+    ANNA,
+    BERT,
+    CORA,
+    LAB,
+    TENANT,
+    Chart,
+    envelope_of,
+    merge,
+    person,
+    resolved,
+    result,
+)
+
+
+async def test_a_record_goes_on_where_the_last_batch_left_it(records_db: Database) -> None:
+    replica = Replica(records_db)
+    await replica.take(envelope_of(resolved([result("preliminary", time="2026-01-01")])))
+    await replica.take(envelope_of(resolved([result("final", time="2026-01-03"), person("Quill")])))
+    late = envelope_of(resolved([result("corrected", time="2026-01-02")]))
+    (changed,) = await replica.settled(late)
+    (told,) = changed.resources
+    assert told.resource.observation.status == "final"
+    assert (told.version, told.disposition) == (2, Disposition.DISPOSITION_SUPERSEDED)
+    assert changed.person.resource.person.names[0].family == "Quill"
+
+
+async def test_batches_give_what_one_actor_in_memory_gives(records_db: Database) -> None:
+    """The same messages, cut into batches anyhow: the stored record equals the one in memory."""
+    chance = random.Random(11)
+    envelopes = [
+        envelope_of(
+            resolved([
+                result(
+                    chance.choice(["preliminary", "final", "corrected"]),
+                    key=f"Observation|{chance.randrange(4)}",
+                    time=f"2026-03-0{chance.randrange(1, 9)}",
+                ),
+                person(
+                    chance.choice(["Quill", "Inkwell"]),
+                    source=chance.choice([LAB, "adt-north"]),
+                    number=str(chance.randrange(2)),
+                    time=f"2026-03-0{chance.randrange(1, 9)}",
+                ),
+            ])
+        )
+        for _ in range(60)
+    ]  # fmt: skip
+    chart = Chart()
+    for envelope in envelopes:
+        chart.turn(envelope)
+    replica, rest = Replica(records_db), list(envelopes)
+    while rest:
+        size = chance.randrange(1, 12)
+        await replica.take(*rest[:size])
+        rest = rest[size:]
+    stored = await _stored(
+        records_db, {slot for slot in chart.record.held if slot.type != "Person"}
+    )
+    assert stored.held == chart.record.held
+    assert stored.golden == chart.record.golden
+    assert stored.golden_version == chart.record.golden_version
+    async with records_db.connection() as connection:
+        past = await connection.fetch(
+            "SELECT type, key, disposition, content FROM history ORDER BY seq"
+        )
+    assert [tuple(row) for row in past] == [
+        (each.slot.type, each.slot.key, each.disposition, each.version.content)
+        for each in chart.record.history
+    ]
+
+
+async def test_what_says_nothing_new_writes_no_history(records_db: Database) -> None:
+    replica = Replica(records_db)
+    same = resolved([result(time="2026-01-01"), person("Quill", time="2026-01-01")])
+    await replica.take(envelope_of(same))
+    await replica.take(envelope_of(same), envelope_of(same))
+    async with records_db.connection() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM history") == 2
+        assert await connection.fetchval("SELECT max(version) FROM resource") == 1
+
+
+async def test_a_merge_moves_everything_to_the_survivor(records_db: Database) -> None:
+    replica = Replica(records_db)
+    await replica.take(
+        envelope_of(resolved([result("preliminary", time="2026-01-01"), person("Quill")])),
+        envelope_of(
+            resolved(
+                [
+                    result("final", time="2026-01-02"),
+                    result(key="only Bert's"),
+                    person("Inkwell", number="2", time="2026-01-02"),
+                ],
+                person_id=BERT,
+            )
+        ),
+    )
+    (changed,) = await replica.settled(envelope_of(merge(BERT, ANNA, [person("Quill")])))
+    assert changed.person_id == ANNA
+    assert list(changed.absorbed_person_ids) == [BERT]
+    told = {each.resource.key: each.resource.observation.status for each in changed.resources}
+    assert told["Observation|K"] == "final"
+    assert "only Bert's" in told
+    numbers = {each.value for each in changed.person.resource.person.identifiers}
+    assert numbers == {"1", "2"}
+
+
+async def test_what_comes_late_for_the_prior_reaches_the_survivor(records_db: Database) -> None:
+    replica = Replica(records_db)
+    await replica.take(envelope_of(resolved([result()], person_id=BERT)))
+    await replica.settled(envelope_of(merge(BERT, ANNA)))
+    late = envelope_of(resolved([result(key="late")], person_id=BERT))
+    (changed,) = await replica.settled(late)
+    assert changed.person_id == ANNA
+    assert [each.resource.key for each in changed.resources] == ["late"]
+    assert not changed.absorbed_person_ids
+    async with records_db.connection() as connection:
+        frozen = await connection.fetch(
+            "SELECT key FROM resource WHERE person_id = $1", uuid.UUID(BERT)
+        )
+    assert [row["key"] for row in frozen] == ["Observation|K"]
+
+
+async def test_a_chain_of_merges_ends_at_its_root(records_db: Database) -> None:
+    """Cora's takeover is still on its way when Bert goes under: it moves on to Anna."""
+    replica = Replica(records_db)
+    await replica.take(envelope_of(resolved([result(key="only Cora's")], person_id=CORA)))
+    (handing,) = await replica.take(envelope_of(merge(CORA, BERT)))
+    await replica.settled(envelope_of(merge(BERT, ANNA)))
+    (changed,) = await replica.settled(handing.outputs[0][1])
+    assert changed.person_id == ANNA
+    assert list(changed.absorbed_person_ids) == [CORA]
+    assert [each.resource.key for each in changed.resources] == ["only Cora's"]
+
+
+async def test_a_tie_between_taken_over_and_own_is_broken_by_receipt(records_db: Database) -> None:
+    replica = Replica(records_db)
+    await replica.take(
+        envelope_of(resolved([result("final", time="2026")], person_id=BERT), receipt=2),
+        envelope_of(resolved([result("preliminary", time="2026")]), receipt=1),
+    )
+    (changed,) = await replica.settled(envelope_of(merge(BERT, ANNA)))
+    assert changed.resources[0].resource.observation.status == "final"
+
+
+async def test_a_batch_that_fails_leaves_nothing_and_its_good_part_may_run_again(
+    records_db: Database,
+) -> None:
+    replica = Replica(records_db)
+    good = envelope_of(resolved([result()]))
+    bad = envelope_of(resolved([result(key="")]))
+    with pytest.raises(TurnFailed) as caught:
+        await replica.take(good, bad)
+    assert caught.value.turn.envelope.message_id == bad.message_id
+    async with records_db.connection() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM resource") == 0
+    (changed,) = await replica.settled(good)
+    assert changed.resources[0].disposition == Disposition.DISPOSITION_CREATED
+
+
+@pytest.mark.parametrize("person_id", ["", "nobody", ANNA.upper()])
+async def test_a_message_that_names_no_person_is_poison(
+    records_db: Database, person_id: str
+) -> None:
+    with pytest.raises(TurnFailed):
+        await Replica(records_db).take(envelope_of(resolved([], person_id=person_id)))
+
+
+async def test_a_message_of_another_kind_is_poison(records_db: Database) -> None:
+    wrong: Envelope = envelope_of(Adoption(person_id=ANNA, from_person_id=BERT))
+    wrong.ClearField("kind")
+    with pytest.raises(TurnFailed):
+        await Replica(records_db).take(wrong)
+
+
+async def _stored(database: Database, slots: set[Slot]) -> Record:
+    async with database.connection() as connection:
+        records = await RecordStore(connection).load({(TENANT, ANNA): Need(slots, accounts=True)})
+    return records[TENANT, ANNA]
