@@ -23,6 +23,7 @@ from plexus.errors import ConfigurationError
 from plexus.settings import Document, Section, ServiceSettings, describe, load_document, printable
 from services.cli.telling import echo_json, json_option, paint
 from services.consent.domain import ANY, PURPOSES, covers
+from services.consent.domain.purposes import BREAK_GLASS
 from services.consent.settings import PolicySection
 from services.delivery.settings import Destination
 from services.ingest.settings import Feed
@@ -38,6 +39,7 @@ SECTION_MODELS: Final[dict[str, type[Section]]] = {
     "policies": PolicySection,
 }
 """What an entry of each section of the mesh document is."""
+_LIMITS: Final = {"ge": "at least {}", "gt": "more than {}", "le": "at most {}", "pattern": "as {}"}
 
 
 @dataclasses.dataclass(slots=True)
@@ -147,16 +149,15 @@ def _print_document(as_json: bool) -> None:
 def _fields(model: type[pydantic.BaseModel], prefix: str = "") -> Iterator[dict[str, str]]:
     for name, field in model.model_fields.items():
         inner = field.annotation
-        is_section = isinstance(inner, type) and issubclass(inner, Section)
-        limits = ", ".join(str(one) for one in field.metadata)
+        nested = inner if isinstance(inner, type) and issubclass(inner, Section) else None
         yield {
             "name": prefix + name,
-            "type": ", ".join(part for part in (_type_text(inner), limits) if part),
-            "default": "" if is_section else _default_text(field),
+            "type": ", ".join([_type_text(inner), *_limits(field)]),
+            "default": "" if nested else _default_text(field),
             "meaning": " ".join((field.description or "").split()),
         }
-        if isinstance(inner, type) and issubclass(inner, Section):
-            yield from _fields(inner, f"{prefix}{name}.")
+        if nested:
+            yield from _fields(nested, f"{prefix}{name}.")
 
 
 def _type_text(kind: Any) -> str:
@@ -171,6 +172,14 @@ def _type_text(kind: Any) -> str:
     if isinstance(kind, type) and issubclass(kind, Section):
         return "section"
     return names.get(kind, "path" if kind is pathlib.Path else str(kind))
+
+
+def _limits(field: pydantic.fields.FieldInfo) -> Iterator[str]:
+    for limit in field.metadata:
+        for name, words in _LIMITS.items():
+            value = getattr(limit, name, None)
+            if value is not None:
+                yield words.format(f"{value:,}" if isinstance(value, int) else value)
 
 
 def _default_text(field: pydantic.fields.FieldInfo) -> str:
@@ -368,12 +377,14 @@ class _Cross:
 
     @staticmethod
     def _permits(policy: PolicySection, destination: Destination) -> bool:
+        purpose = destination.purpose
+        is_covered = policy.purpose == ANY and purpose != BREAK_GLASS
         return (
             policy.effect == "permit"
             and policy.tenant in {ANY, destination.tenant}
             and policy.recipient in {ANY, destination.recipient_name}
             and policy.action in {ANY, "disclose"}
-            and (policy.purpose == ANY or covers(policy.purpose, destination.purpose))
+            and (is_covered or covers(policy.purpose, purpose))
         )
 
     def _place(self, section: str, index: int, field: str) -> str:

@@ -208,7 +208,7 @@ def _services_told(overview: Overview) -> str:
         [name, paint("not ready", "red") if problem else paint("ready", "green"), plain(problem)]
         for name, problem in overview.services.items()
     ]
-    return table(["SERVICE", "STATE", "WHY"], rows)
+    return table(["SERVICE", "STATE", "WHY" if any(overview.services.values()) else ""], rows)
 
 
 def _feeds_told(feeds: list[ingest_pb2.Feed] | None, now: datetime.datetime) -> str:

@@ -79,8 +79,8 @@ SEGMENT_SEQUENCE | a required segment is missing or stands in the wrong place | 
 REQUIRED_FIELD_MISSING | a required field is missing | The sender knows, it was answered so. Many of one feed at once: its sender was changed, call it
 DATA_TYPE | a value does not fit its data type | The sender knows, it was answered so. Many of one feed at once: its sender was changed, call it
 TABLE_VALUE | a code is not in its table | The sender knows, it was answered so. Many of one feed at once: its sender was changed, call it
-UNSUPPORTED_MESSAGE_TYPE | the message type is not supported | Nothing is lost; ask the sender to filter it
-UNSUPPORTED_EVENT | the event is not supported | Nothing is lost; ask the sender to filter it
+UNSUPPORTED_MESSAGE_TYPE | the message type is not supported | Nothing is lost; ask the sender to filter it; a parked one can be replayed once there is a map
+UNSUPPORTED_EVENT | the event is not supported | Nothing is lost; ask the sender to filter it; a parked one can be replayed once there is a map
 UNSUPPORTED_PROCESSING_ID | the processing id (MSH-11) is not accepted | A test system may be connected to production: call the sender
 UNSUPPORTED_VERSION | the HL7 version (MSH-12) is not supported | Call the sender
 INVALID_MERGE | the merge names itself or would close a circle | Nothing was merged; the sender's registration desk must look at it
@@ -90,9 +90,9 @@ INVALID_ARGUMENT | a field is missing or malformed | Mend the request
 NOT_FOUND | it does not exist | Check the id
 PERMISSION_DENIED | the caller may not do this | Check which identity the caller uses
 CONFIGURATION | the configuration is wrong | plexus config verify; go back to the last configuration that passed
-DEADLINE_EXCEEDED | no answer in time | Nothing to do but to see that it comes back: plexus list shows who does not answer
-OVERLOADED | a queue is full | Nothing to do but to see that it comes back: plexus list shows who does not answer
-UNAVAILABLE | it cannot be reached | Nothing to do but to see that it comes back: plexus list shows who does not answer
+DEADLINE_EXCEEDED | no answer in time | It is tried again by itself; plexus list shows who does not answer
+OVERLOADED | a queue is full | It is tried again by itself; plexus list shows who does not answer
+UNAVAILABLE | it cannot be reached | It is tried again by itself; plexus list shows who does not answer
 FENCED | another owner has taken over | Nothing after a restart. Again and again: two replicas use one instance name
 INTERNAL | a defect in Plexus | If it came with a release, go back to the one before, then replay; keep the trace id
 MAPPING_FAILED | the maps could not turn it into an event | If a release broke the map, go back; then plexus parked replay
@@ -166,6 +166,8 @@ def moment(stamp: Timestamp) -> datetime.datetime | None:
 def duration(seconds: float) -> str:
     """A span of time in two or three digits: 340 ms, 1.2 s, 5 min, 3.5 h, 12 d."""
     magnitude = abs(seconds)
+    if magnitude < 0.000_000_5:
+        return "0 s"
     if magnitude < 0.0005:
         return f"{seconds * 1e6:.0f} µs"
     if magnitude < 0.01:
@@ -223,8 +225,8 @@ def uses_colour() -> bool:
 
 
 def paint(text: str, colour: str, *, bold: bool = False) -> str:
-    """The text in a colour, where colours are used. Colour never says what words do not."""
-    return click.style(text, fg=colour, bold=bold) if uses_colour() else text
+    """The text in a colour (empty: the usual one), where colours are used. It adds nothing to the words."""
+    return click.style(text, fg=colour or None, bold=bold) if uses_colour() else text
 
 
 def table(
@@ -268,10 +270,14 @@ def names(destinations: Collection[str]) -> str:
 
 
 def why_text(reason: int, detail: str) -> str:
-    """A reason with its words and the detail that goes with it."""
-    known = f"{reason_name(reason)}, {advice_on(reason).words}" if reason else ""
+    """A reason with the detail that goes with it; with its own words where there is none."""
+    told = plain(detail).rstrip(".")
+    if not reason:
+        return told or "no reason given"
     return (
-        ": ".join(part for part in (known, plain(detail).rstrip(".")) if part) or "no reason given"
+        f"{reason_name(reason)}: {told}"
+        if told
+        else f"{reason_name(reason)}, {advice_on(reason).words}"
     )
 
 

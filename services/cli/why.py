@@ -57,6 +57,7 @@ __all__ = [
 
 _SECONDS = 5.0
 _MOST = 1000
+_WAITS = delivery_pb2.ITEM_STATE_PENDING
 _PREFIX: Final = re.compile(r"[0-9a-f-]{8,35}")
 _Disposition = audit_pb2.Disposition
 _COLOURS: Final[dict[int, str]] = {
@@ -286,7 +287,7 @@ def next_steps(story: Story) -> list[str]:
         case _Disposition.DISPOSITION_UNSPECIFIED | _Disposition.DISPOSITION_DELIVERED:
             return []
         case _Disposition.DISPOSITION_IN_FLIGHT:
-            failing = {item.reason for item in story.items if item.reason}
+            failing = {item.reason for item in story.items if item.reason and item.state == _WAITS}
             return [advice_on(reason).next_step for reason in sorted(failing)]
         case _:
             return [advice_on(standing.reason).next_step]

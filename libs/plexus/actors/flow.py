@@ -165,7 +165,7 @@ class Flow:
     async def _open(self, owned: frozenset[str]) -> Consumer:
         """Claim the shards, finish what a predecessor left, and read on after its marks."""
         await self._outbox.flush()
-        state = await self._bus.state(self._stream)
+        connections = self._bus.connections
         self._epochs = await self._journal.claim(owned)
         while left := await self._journal.unpublished(owned, _REPUBLISH):
             _log.info("publishing what was left", stage=self._name, count=len(left))
@@ -175,6 +175,8 @@ class Flow:
                 break
             await self._note_published(left)
         marks = await self._journal.marks(owned)
+        # Asked after the marks are final, or a predecessor's last commit would look like a loss.
+        state = await self._bus.state(self._stream)
         for unit in owned:
             mark = marks.get(unit, Mark())
             if mark.incarnation != state.incarnation:
@@ -185,9 +187,13 @@ class Flow:
         self._marks = {unit: self._marks[unit] for unit in owned}
         after = min(mark.sequence for mark in self._marks.values())
         self._outbox.published = after
-        return await self._bus.consume(
+        consumer = await self._bus.consume(
             self._stream, [int(unit) for unit in owned], after, self._name
         )
+        if self._bus.connections != connections:
+            await consumer.close()
+            raise ConsumerLost("the bus was connected again; its streams may be others now")
+        return consumer
 
     async def _note_published(self, entries: Sequence[Entry]) -> None:
         marks = await self._journal.marks(self._epochs)
@@ -249,9 +255,10 @@ class Flow:
             repeated: list[Turn] = []
             for turn in turns:
                 known = seen.get(turn.done)
+                earlier = fresh.get(turn.done)
                 if known is not None and known.attempt >= turn.envelope.attempt:
                     repeated.append(turn)
-                else:
+                elif earlier is None or earlier.envelope.attempt < turn.envelope.attempt:
                     fresh[turn.done] = turn
             for turn in fresh.values():
                 turn.reset()
@@ -263,7 +270,12 @@ class Flow:
             spent = int((time.perf_counter() - began) * 1e6 / max(1, len(turns)))
             made = {done: self._entry(turn, spent) for done, turn in fresh.items()}
             marks = {
-                unit: Mark(mark.incarnation, last, max(mark.published, self._outbox.published))
+                # A shard that was read further than the others keeps its place.
+                unit: Mark(
+                    mark.incarnation,
+                    max(mark.sequence, last),
+                    max(mark.published, self._outbox.published),
+                )
                 for unit, mark in self._marks.items()
             }
             await transaction.commit(list(made.values()) if self._journals_turns else [], marks)

@@ -114,7 +114,12 @@ class Outbox:
                 if traceparent != envelope.traceparent:
                     envelope.traceparent = traceparent
                     data = envelope.SerializeToString()  # noqa: PLW2901 - the same message, one hop on
-                name = f"{envelope.message_id}:{stream}:{envelope.kind}:{envelope.attempt}:{number}"
+                # The key belongs to the name: a message that is handed from record to record goes
+                # to the same stream more than once, under another key each time.
+                name = (
+                    f"{envelope.message_id}:{stream}:{envelope.kind}:{envelope.key}"
+                    f":{envelope.attempt}:{number}"
+                )
                 items.append(Outgoing(stream, envelope.key, name, data, traceparent))
             if entry.custody:
                 told = Custody.FromString(entry.custody)

@@ -6,13 +6,20 @@ so its default sync is right (docs/adr/0001).
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 import nats.errors
 import nats.js.errors
 from nats.aio.client import Client
 from nats.js import JetStreamContext
-from nats.js.api import RetentionPolicy, StorageType, StreamConfig, StreamInfo, SubjectTransform
+from nats.js.api import (
+    PubAck,
+    RetentionPolicy,
+    StorageType,
+    StreamConfig,
+    StreamInfo,
+    SubjectTransform,
+)
 
 from plexus.bus.contract import Bus, Consumer, Outgoing, StreamState
 from plexus.bus.kv_leases import KvLeases
@@ -28,6 +35,10 @@ _log = get_log(__name__)
 _PUBLISH_SECONDS = 5.0
 _REQUEST_SECONDS = 3.0
 _WINDOW = 512  # messages in flight: enough to hide the round trip, little enough to bound memory
+# Less than the client's buffer (2 MiB), so that a window goes out in one piece. A window in pieces
+# could lose the first one with the connection and send the second one after reconnecting, and what is
+# published again would then stand behind its successors.
+_WINDOW_BYTES = 1024 * 1024
 _MAX_AGE_SECONDS = 72 * 3600
 _MAX_BYTES = 4 * 1024**3
 _DUPLICATE_WINDOW_SECONDS = 120
@@ -70,14 +81,14 @@ class JetStreamBus(Bus):
     async def publish(self, items: Sequence[Outgoing]) -> None:
         # One batch at a time: a batch that failed half way is published again before the next.
         async with self._publishing:
-            for start in range(0, len(items), _WINDOW):
-                await self._publish_window(items[start : start + _WINDOW])
+            for window in _windows(items):
+                await self._publish_window(window)
 
     async def _publish_window(self, items: Sequence[Outgoing]) -> None:
         if not self._client.is_connected:
             raise Unavailable("NATS is not connected")
+        acks: list[asyncio.Future[PubAck]] = []
         try:
-            acks = []
             for item in items:
                 headers = {"Nats-Msg-Id": item.dedupe_id}
                 if item.traceparent:
@@ -99,18 +110,23 @@ class JetStreamBus(Bus):
                 for stream in {item.stream for item in items}:
                     await self._info(stream)
             raise Unavailable("NATS refused a publication") from exc
+        finally:
+            # What nobody waits for any more must give its place in the client's window back.
+            for ack in acks:
+                ack.cancel()
 
     async def consume(
         self, stream: str, shards: Collection[int], after: int, name: str
     ) -> Consumer:
         consumer = PullConsumer(self._client, self._js, stream, name)
+        # Known before it is open, so that a reconnection meanwhile loses it too.
+        self._consumers.add(consumer)
+        consumer.on_close = lambda: self._consumers.discard(consumer)
         try:
             await consumer.open(sorted(shards), after)
         except (nats.js.errors.Error, nats.errors.Error, TimeoutError) as exc:
             await consumer.close()
             raise Unavailable("NATS could not make a consumer") from exc
-        self._consumers.add(consumer)
-        consumer.on_close = lambda: self._consumers.discard(consumer)
         return consumer
 
     async def close(self) -> None:
@@ -147,6 +163,19 @@ class JetStreamBus(Bus):
         )
 
 
+def _windows(items: Sequence[Outgoing]) -> Iterator[list[Outgoing]]:
+    window: list[Outgoing] = []
+    size = 0
+    for item in items:
+        if window and (len(window) == _WINDOW or size + len(item.data) > _WINDOW_BYTES):
+            yield window
+            window, size = [], 0
+        window.append(item)
+        size += len(item.data)
+    if window:
+        yield window
+
+
 async def connect_bus(
     url: str,
     *,
@@ -156,7 +185,7 @@ async def connect_bus(
     lease_seconds: float,
     on_reconnect: Callable[[], None] | None = None,
 ) -> JetStreamBus:
-    """Connect; keeps reconnecting for ever once it was connected, and waits for a first time.
+    """Connect, with one try; once it was connected it keeps reconnecting for ever.
 
     Raises:
         ConfigurationError: the URL is wrong or the credentials are refused.
@@ -183,7 +212,7 @@ async def connect_bus(
         await client.connect(
             url,
             name=name,
-            allow_reconnect=True,
+            allow_reconnect=False,
             max_reconnect_attempts=-1,
             reconnect_time_wait=1,
             connect_timeout=2,

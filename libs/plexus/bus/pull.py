@@ -100,6 +100,8 @@ class PullConsumer(Consumer):
                 await self._js.delete_consumer(self._stream, self._name)
 
     async def _pull(self) -> None:
+        # Silence counts from here: while its owner was busy nothing had been asked for.
+        self._heard = asyncio.get_running_loop().time()
         self._remaining = _BUFFER - len(self._buffer)
         request = {
             "batch": self._remaining,
