@@ -101,7 +101,7 @@ def _setting_rows(services: Sequence[str], *, share: bool) -> Iterator[_Row]:
     shared = {row.variable: row for row in describe(ServiceSettings)} if share else {}
     for name in ["all services", *services] if share else services:
         kind = load_service(name).settings if name in SERVICES else ServiceSettings
-        values = printable(_read_settings(name, kind))
+        values = printable(_read_settings(kind))
         for row in describe(kind):
             if name in SERVICES and shared.get(row.variable) == row:
                 continue
@@ -111,7 +111,7 @@ def _setting_rows(services: Sequence[str], *, share: bool) -> Iterator[_Row]:
             yield _Row(name, row.variable, value, default, row.meaning)
 
 
-def _read_settings(name: str, kind: type[ServiceSettings]) -> ServiceSettings:
+def _read_settings(kind: type[ServiceSettings]) -> ServiceSettings:
     try:
         return kind()
     except pydantic.ValidationError as exc:
@@ -119,9 +119,7 @@ def _read_settings(name: str, kind: type[ServiceSettings]) -> ServiceSettings:
             f"PLEXUS_{'_'.join(str(part) for part in error['loc']).upper()}: {error['msg']}"
             for error in exc.errors(include_input=False, include_url=False)
         ]
-        raise ConfigurationError(
-            "\n".join(f"settings of {name}: {problem}" for problem in problems)
-        ) from exc
+        raise ConfigurationError("\n".join(problems)) from exc
 
 
 def _print_document(as_json: bool) -> None:
@@ -210,7 +208,7 @@ def _verify(ctx: click.Context, config: pathlib.Path | None, as_json: bool) -> N
     path = config
     for name in SERVICES:
         try:
-            settings = _read_settings(name, load_service(name).settings)
+            settings = _read_settings(load_service(name).settings)
             path = path or settings.config
             if settings.key_secret_file or settings.key_secret.get_secret_value():
                 settings.secret()
@@ -237,10 +235,10 @@ def verify_document(path: pathlib.Path, findings: Findings) -> None:
     """Verify a mesh document and add what is found to `findings`. Raises nothing."""
     try:
         document = load_document(path)
-        _check_names(path, findings)
     except ConfigurationError as exc:
         findings.problems.append(exc.detail)
         return
+    _check_names(document, findings)
     read: dict[str, list[Any]] = {}
     for name, model in SECTION_MODELS.items():
         try:
@@ -249,35 +247,21 @@ def verify_document(path: pathlib.Path, findings: Findings) -> None:
             findings.problems.extend(exc.detail.split("\n"))
         else:
             findings.passed.append(f"{path}: {name}: {len(read[name])}")
-    if len(read) == len(SECTION_MODELS) and not findings.problems:
-        _Cross(document, findings, **read).check()
+    is_whole = len(read) == len(SECTION_MODELS)
+    empty: dict[str, list[Any]] = {name: [] for name in SECTION_MODELS}
+    _Cross(document, findings, **{**empty, **read}).check(references=is_whole)
 
 
-def _check_names(path: pathlib.Path, findings: Findings) -> None:
-    """Top-level names that nobody reads, and keys that stand twice, of which YAML drops the first."""
+def _check_names(document: Document, findings: Findings) -> None:
+    """Top-level names that nobody reads; `Document.known` would tell the first one only."""
     known = {section for name in SERVICES for section in sections_of(name)}
-    root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    waiting: list[yaml.Node | None] = [root]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, yaml.SequenceNode):
-            waiting.extend(node.value)
-        if not isinstance(node, yaml.MappingNode):
-            continue
-        seen: dict[str, int] = {}
-        for key, value in node.value:
-            name, line = str(key.value), key.start_mark.line + 1
-            if name in seen:
-                findings.problems.append(
-                    f"{path}:{line}: {name} stands twice; the first is on line {seen[name]}"
-                )
-            elif node is root and name not in known:
-                wanted = ", ".join(sorted(known))
-                findings.problems.append(
-                    f"{path}:{line}: nothing is called {name}; there is: {wanted}"
-                )
-            seen[name] = line
-            waiting.append(value)
+    wanted = ", ".join(sorted(known))
+    for name in yaml.safe_load(document.path.read_text(encoding="utf-8")):
+        if name not in known:
+            findings.problems.append(
+                f"{document.path}:{document.line(str(name))}: nothing is called {name};"
+                f" there is: {wanted}"
+            )
 
 
 @dataclasses.dataclass(slots=True)
@@ -291,7 +275,7 @@ class _Cross:
     destinations: list[Destination]
     policies: list[PolicySection]
 
-    def check(self) -> None:
+    def check(self, *, references: bool) -> None:
         before = len(self.findings.problems)
         self._twice("sources", self.sources, lambda one: f"{one.tenant}/{one.name}", "name")
         self._twice("feeds", self.feeds, lambda one: one.name, "name")
@@ -299,9 +283,10 @@ class _Cross:
         self._twice("destinations", self.destinations, lambda one: str(one.path or ""), "path")
         self._check_listeners()
         self._check_values()
-        self._check_references()
-        self._check_policies()
-        if len(self.findings.problems) == before:
+        if references:  # else entries that could not be read would look as if they were missing
+            self._check_references()
+            self._check_policies()
+        if references and len(self.findings.problems) == before:
             self.findings.passed.append(f"{self.document.path}: names, addresses and references")
 
     def _twice(

@@ -16,6 +16,7 @@ import click
 
 from plexus.api.audit.v1 import audit_pb2, audit_pb2_grpc
 from plexus.api.ingest.v1 import ingest_pb2, ingest_pb2_grpc
+from plexus.errors import Unavailable
 from services.cli.mesh import Mesh, data_option, load_mesh, run_async
 from services.cli.telling import (
     advice_on,
@@ -122,16 +123,22 @@ def in_flight(conservation: audit_pb2.GetConservationResponse) -> int:
 
 async def read_report(mesh: Mesh) -> Report:
     """Ask ingest, then audit, then ingest again. Raises PlexusError where one does not answer."""
-    async with mesh.peer("ingest") as ingest, mesh.peer("audit") as audit:
-        list_feeds = ingest_pb2_grpc.IngestServiceStub(ingest.channel).ListFeeds
-        conserve = audit_pb2_grpc.AuditServiceStub(audit.channel).GetConservation
-        request = ingest_pb2.ListFeedsRequest()
-        before = await ingest.ask(list_feeds, request, deadline_seconds=_SECONDS)
-        ledger = await audit.ask(
-            conserve, audit_pb2.GetConservationRequest(), deadline_seconds=_SECONDS
-        )
-        after = await ingest.ask(list_feeds, request, deadline_seconds=_SECONDS)
-    return Report(before.feeds, ledger, after.feeds)
+    try:
+        async with mesh.peer("ingest") as ingest, mesh.peer("audit") as audit:
+            feeds = ingest_pb2_grpc.IngestServiceStub(ingest.channel).ListFeeds
+            ledger = audit_pb2_grpc.AuditServiceStub(audit.channel).GetConservation
+            request = ingest_pb2.ListFeedsRequest()
+            before = await ingest.ask(feeds, request, deadline_seconds=_SECONDS)
+            counts = await audit.ask(
+                ledger, audit_pb2.GetConservationRequest(), deadline_seconds=_SECONDS
+            )
+            after = await ingest.ask(feeds, request, deadline_seconds=_SECONDS)
+    except Unavailable as exc:
+        raise Unavailable(
+            f"the law cannot be checked: {exc.detail}. plexus list shows who is not ready",
+            reason=exc.reason,
+        ) from exc
+    return Report(before.feeds, counts, after.feeds)
 
 
 async def settle(

@@ -105,7 +105,7 @@ async def _grpc_problem(mesh: Mesh, name: str) -> str:
     except PlexusError as exc:
         return exc.detail
     is_serving = answer.status == health_pb2.HealthCheckResponse.ServingStatus.SERVING
-    return "" if is_serving else "not ready"
+    return "" if is_serving else "its gRPC health says so"
 
 
 async def _ask_feeds(mesh: Mesh, overview: Overview) -> None:

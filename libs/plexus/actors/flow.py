@@ -6,6 +6,7 @@ publish while the next batch is worked off. On a crash after the commit only pub
 Poison is parked and the batch run again without it; weather holds the place and is tried again.
 """
 
+import contextlib
 import dataclasses
 import random
 import time
@@ -145,7 +146,8 @@ class Flow:
                 if failures > 1 or not isinstance(exc, ConsumerLost):
                     _log.warning("stage waits", exc, stage=self._name, attempt=failures)
                     await self._clock.sleep(self._backoff.wait(failures, self._random))
-        await self._outbox.flush()
+        with contextlib.suppress(Transient):  # whoever comes next publishes what is left
+            await self._outbox.flush()
 
     async def _work_off(self, owned: frozenset[str]) -> None:
         consumer = await self._open(owned)
@@ -166,8 +168,19 @@ class Flow:
         """Claim the shards, finish what a predecessor left, and read on after its marks."""
         await self._outbox.flush()
         connections = self._bus.connections
+        self._outbox.connections = connections
         self._epochs = await self._journal.claim(owned)
-        while left := await self._journal.unpublished(owned, _REPUBLISH):
+        marks = await self._journal.marks(owned)
+        # Asked after the marks are final, or a predecessor's last commit would look like a loss.
+        state = await self._bus.state(self._stream)
+        # Where the streams were lost, predecessors of what is left may be lost too: all come again
+        # from the left, and are handed on in order.
+        intact = [
+            unit
+            for unit, mark in marks.items()
+            if mark.incarnation == state.incarnation and mark.sequence <= state.last_sequence
+        ]
+        while left := await self._journal.unpublished(intact, _REPUBLISH):
             _log.info("publishing what was left", stage=self._name, count=len(left))
             await self._outbox.hand_over(left, left[-1].sequence)
             await self._outbox.flush()
@@ -175,8 +188,6 @@ class Flow:
                 break
             await self._note_published(left)
         marks = await self._journal.marks(owned)
-        # Asked after the marks are final, or a predecessor's last commit would look like a loss.
-        state = await self._bus.state(self._stream)
         for unit in owned:
             mark = marks.get(unit, Mark())
             if mark.incarnation != state.incarnation:

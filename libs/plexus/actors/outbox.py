@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from plexus.api.audit.v1.audit_pb2 import Custody, EvidenceBatch, Outcome
 from plexus.api.envelope.v1.envelope_pb2 import Envelope, PayloadKind
-from plexus.bus import Bus, Outgoing
+from plexus.bus import Bus, ConsumerLost, Outgoing
 from plexus.clock import Clock
 from plexus.errors import Transient
 from plexus.ids import IdSource
@@ -43,7 +43,13 @@ def evidence(service: str, message_id: str, custody: Sequence[Custody]) -> Outgo
 
 
 class Outbox:
-    """Publishes for one stage."""
+    """Publishes for one stage.
+
+    Attributes:
+        published: up to this sequence everything is known to be published.
+        connections: of the bus, as it was when the streams were looked at; None where it is all the
+            same if they have been lost since.
+    """
 
     def __init__(
         self, bus: Bus, *, service: str, ids: IdSource, clock: Clock, tracing: Tracing
@@ -56,16 +62,18 @@ class Outbox:
         self._random = random.Random()  # noqa: S311 - spreads load, guards nothing
         self._backoff = Backoff(first_seconds=0.05, longest_seconds=2.0)
         self._task: asyncio.Task[None] | None = None
-        self._sequence = 0
         self.published = 0
+        self.connections: int | None = None
 
     async def hand_over(self, entries: Sequence[Entry], sequence: int) -> None:
         """Start publishing `entries`; first waits for those handed over before.
 
         Once they are published, `published` becomes `sequence`.
+
+        Raises:
+            ConsumerLost: as `flush` does; then these entries have not been taken.
         """
         await self.flush()
-        self._sequence = sequence
         items = self._items(entries)
         if not items:
             self.published = sequence
@@ -73,7 +81,11 @@ class Outbox:
         self._task = asyncio.create_task(self._publish(items, sequence))
 
     async def flush(self) -> None:
-        """Wait until everything that was handed over is published."""
+        """Wait until everything that was handed over is published.
+
+        Raises:
+            ConsumerLost: it was given up, for the bus was connected again; the journal has it.
+        """
         if self._task is not None:
             task, self._task = self._task, None
             await task
@@ -81,6 +93,9 @@ class Outbox:
     async def _publish(self, items: Sequence[Outgoing], sequence: int) -> None:
         tries = 0
         while True:
+            # Streams that were lost meanwhile must not get these messages before their predecessors.
+            if self.connections is not None and self._bus.connections != self.connections:
+                raise ConsumerLost("the bus was connected again; the journal has what is left")
             try:
                 await self._bus.publish(items)
             except Transient as exc:

@@ -212,8 +212,9 @@ async def connect_bus(
         await client.connect(
             url,
             name=name,
+            # Else the client would try for ever, and say nothing of refused credentials.
             allow_reconnect=False,
-            max_reconnect_attempts=-1,
+            max_reconnect_attempts=1,
             reconnect_time_wait=1,
             connect_timeout=2,
             ping_interval=5,
@@ -222,10 +223,15 @@ async def connect_bus(
             disconnected_cb=disconnected,
             reconnected_cb=reconnected,
         )
-    except nats.errors.AuthorizationError as exc:
-        raise ConfigurationError("NATS refuses the credentials of PLEXUS_NATS_URL") from exc
-    except (nats.errors.Error, OSError, TimeoutError) as exc:
+    except (nats.errors.Error, OSError, TimeoutError, ValueError) as exc:
+        await client.close()
+        if "authorization" in str(exc).lower():
+            raise ConfigurationError("NATS refuses the credentials of PLEXUS_NATS_URL") from exc
+        if "url" in str(exc).lower() or isinstance(exc, ValueError):
+            raise ConfigurationError("PLEXUS_NATS_URL is no address of a NATS server") from exc
         raise Unavailable("NATS cannot be reached; check PLEXUS_NATS_URL") from exc
+    client.options["allow_reconnect"] = True
+    client.options["max_reconnect_attempts"] = -1
     bus = JetStreamBus(client, shards=shards, create=create_streams, lease_seconds=lease_seconds)
     holder.append(bus)
     return bus

@@ -16,6 +16,7 @@ from plexus.errors import Unavailable
 
 __all__ = ["KvLeases"]
 
+_MEMBERS = "$KV.plexus_members"
 _FAILURES = (nats.js.errors.Error, nats.errors.Error, TimeoutError)
 
 
@@ -42,18 +43,25 @@ class KvLeases(Leases):
 
     async def resign(self, stage: str, instance: str) -> None:
         try:
-            await (await self._bucket("plexus_members")).delete(f"{stage}.{instance}")
+            await self._bucket("plexus_members")
+            # Not the bucket's own delete, whose marker would stay and look like a member.
+            await self._js.purge_stream(
+                "KV_plexus_members", subject=f"{_MEMBERS}.{stage}.{instance}"
+            )
         except _FAILURES as exc:
             raise self._lost(exc) from exc
 
     async def alive(self, stage: str) -> set[str]:
         try:
-            keys = await (await self._bucket("plexus_members")).keys(filters=[f"{stage}.*"])
-        except nats.js.errors.NoKeysError:
-            return set()
+            await self._bucket("plexus_members")
+            # One question. The bucket's own list of keys makes a consumer each time, leaves it behind
+            # for minutes, and waits without end where the connection breaks.
+            info = await self._js.stream_info(
+                "KV_plexus_members", subjects_filter=f"{_MEMBERS}.{stage}.*"
+            )
         except _FAILURES as exc:
             raise self._lost(exc) from exc
-        return {key.split(".", 1)[1] for key in keys}
+        return {subject.rsplit(".", 1)[1] for subject in info.state.subjects or {}}
 
     async def owner(self, stage: str, unit: str) -> tuple[str, int]:
         try:

@@ -5,6 +5,7 @@ everything, as a deleted JetStream store does; `disconnect` makes it unreachable
 """
 
 import asyncio
+import collections
 import contextlib
 import itertools
 from collections.abc import Collection, Sequence
@@ -29,6 +30,7 @@ class _Stream:
     def __init__(self, incarnation: str) -> None:
         self.incarnation = incarnation
         self.entries: list[tuple[int, bytes]] = []
+        self.counts: collections.Counter[int] = collections.Counter()
         self.ids: set[str] = set()
 
 
@@ -83,14 +85,16 @@ class MemoryBus(Bus):
             if item.dedupe_id in stream.ids:
                 continue
             stream.ids.add(item.dedupe_id)
-            stream.entries.append((shard_of(item.key, self.shards), item.data))
+            shard = shard_of(item.key, self.shards)
+            stream.counts[shard] += 1
+            stream.entries.append((shard, item.data))
         async with self._appended:
             self._appended.notify_all()
 
     async def consume(
         self, stream: str, shards: Collection[int], after: int, name: str
     ) -> Consumer:
-        self._stream(stream)
+        self.check()
         return _MemoryConsumer(self, stream, frozenset(shards), after, name)
 
     async def close(self) -> None:
@@ -104,6 +108,11 @@ class MemoryBus(Bus):
     def entries(self, stream: str) -> list[tuple[int, bytes]]:
         """Shard and data of each message of a stream; its sequence is its place, from 1."""
         return self._stream(stream).entries
+
+    def count(self, stream: str, shards: Collection[int]) -> int:
+        """How many messages of a stream are in some shards."""
+        counts = self._stream(stream).counts
+        return sum(counts[shard] for shard in shards)
 
     def check(self) -> None:
         """Raise Unavailable while disconnected."""
@@ -126,6 +135,8 @@ class _MemoryConsumer(Consumer):
         self._stream = stream
         self._shards = shards
         self._next = after
+        # Messages of these shards that are behind it.
+        self._passed = sum(shard in shards for shard, _ in bus.entries(stream)[:after])
         self._generation = bus.generation
         self._closed = False
 
@@ -145,12 +156,14 @@ class _MemoryConsumer(Consumer):
         if self._closed or self._generation != self._bus.generation:
             raise ConsumerLost(f"the consumer {self._name} of {self._stream} is gone")
         entries = self._bus.entries(self._stream)
+        total = self._bus.count(self._stream, self._shards)
         found: list[Incoming] = []
         while self._next < len(entries) and len(found) < limit:
             shard, data = entries[self._next]
             self._next += 1
             if shard in self._shards:
-                found.append(Incoming(shard, self._next, data, len(entries) - self._next))
+                self._passed += 1
+                found.append(Incoming(shard, self._next, data, total - self._passed))
         return found
 
 

@@ -12,7 +12,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from plexus.errors import DeadlineExceeded, Overloaded, PlexusError
-from plexus.rpc.status import DETAILS_KEY, code_of, details_of
+from plexus.rpc.status import DETAILS_KEY, code_of, details_of, message_of
 from plexus.telemetry.logs import get_log
 from plexus.telemetry.metrics import RPC_HANDLED, RPC_SECONDS
 from plexus.telemetry.tracing import SpanKind, Started, Tracing
@@ -121,11 +121,14 @@ class _Boundary(grpc.aio.ServerInterceptor):
                 async with asyncio.timeout(_time_left(method, context.time_remaining())):
                     result = behaviour(request, context)
                     return await result if inspect.isawaitable(result) else result
+            except asyncio.CancelledError:
+                code = grpc.StatusCode.CANCELLED
+                raise
             except Exception as exc:  # noqa: BLE001 - the boundary: all errors become a status
                 error = _known(exc, method)
                 span.fail(error)
                 code = code_of(error)
-                await context.abort(code, error.detail, ((DETAILS_KEY, details_of(error)),))
+                await context.abort(code, message_of(error), ((DETAILS_KEY, details_of(error)),))
             finally:
                 span.end()
                 RPC_HANDLED.labels(method=method, code=code.name).inc()
@@ -142,11 +145,14 @@ class _Boundary(grpc.aio.ServerInterceptor):
             try:
                 async for response in behaviour(requests, context):
                     yield response
+            except asyncio.CancelledError:
+                code = grpc.StatusCode.CANCELLED
+                raise
             except Exception as exc:  # noqa: BLE001 - the boundary: all errors become a status
                 error = _known(exc, method)
                 span.fail(error)
                 code = code_of(error)
-                await context.abort(code, error.detail, ((DETAILS_KEY, details_of(error)),))
+                await context.abort(code, message_of(error), ((DETAILS_KEY, details_of(error)),))
             finally:
                 span.end()
                 RPC_HANDLED.labels(method=method, code=code.name).inc()

@@ -62,6 +62,7 @@ class Runtime:
         self.admin = AdminServer(settings.admin_listen)
         self.rpc = RpcServer(settings.grpc_listen, self.tracing)
         self._wired = False
+        self._was_ready = False
         self.admin.add_check("service", self._check_wired)
         self._stack = contextlib.AsyncExitStack()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -147,7 +148,7 @@ class Runtime:
             address = await self.rpc.start()
             self.on_stop(lambda: self.rpc.stop(self.settings.drain_seconds / 2))
             await self.rpc.set_serving(serving=True)
-            self._wired = True
+            self._wired = self._was_ready = True
             self.run(self._watch_loop(), "loop lag")
             _log.info("service ready", address=address, path=f"http://{admin}/readyz")
             yield self
@@ -164,7 +165,8 @@ class Runtime:
         running = asyncio.create_task(self._run_until_stopped(wire))
         await asyncio.wait({waiting, running}, return_when=asyncio.FIRST_COMPLETED)
         if not running.done():
-            # Stopped; a service that still waits for a dependency has nothing to drain.
+            if not self._was_ready:  # it waits for a dependency, and has nothing to drain
+                running.cancel()
             _, late = await asyncio.wait({running}, timeout=self.settings.drain_seconds)
             for task in late:
                 _log.warning("drain took too long", seconds=self.settings.drain_seconds)
@@ -235,6 +237,9 @@ def run_service(
         try:
             await Runtime(name, settings).serve(wire)
         except PlexusError as exc:
+            _log.error("service failed", exc)
+            return 1
+        except Exception as exc:  # noqa: BLE001 - the runner: a traceback would show the error's text
             _log.error("service failed", exc)
             return 1
         return 0

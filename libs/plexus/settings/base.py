@@ -91,7 +91,7 @@ class ServiceSettings(pydantic_settings.BaseSettings):
         if self.key_secret_file is not None:
             try:
                 value = self.key_secret_file.read_text().strip()
-            except OSError as exc:
+            except (OSError, UnicodeDecodeError) as exc:
                 raise ConfigurationError(
                     f"PLEXUS_KEY_SECRET_FILE: cannot read {self.key_secret_file}"
                 ) from exc

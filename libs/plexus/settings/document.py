@@ -46,7 +46,9 @@ class Document:
         Raises:
             ConfigurationError: naming every wrong place with its line.
         """
-        entries = self._content.get(name) or []
+        entries = self._content.get(name)
+        if entries is None:
+            return []
         if not isinstance(entries, list):
             raise ConfigurationError(f"{self._at((name,))}: {name} must be a list")
         found: list[M] = []
@@ -94,6 +96,9 @@ def load_document(path: pathlib.Path) -> Document:
         raise ConfigurationError(
             f"{path}: cannot read the mesh document; set PLEXUS_CONFIG to its path"
         ) from exc
+    except UnicodeDecodeError as exc:
+        line = exc.object[: exc.start].count(b"\n") + 1
+        raise ConfigurationError(f"{path}:{line}: the mesh document must be UTF-8") from exc
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         content = yaml.safe_load(text)
@@ -106,17 +111,23 @@ def load_document(path: pathlib.Path) -> Document:
         raise ConfigurationError(f"{path}:1: the mesh document must be a mapping")
     lines: dict[_Path, int] = {}
     if node is not None:
-        _note_lines(node, (), lines)
+        _note_lines(path, node, (), lines)
     version = hashlib.sha256(text.encode()).hexdigest()[:16]
     return Document(path, version, content, lines)
 
 
-def _note_lines(node: yaml.Node, path: _Path, lines: dict[_Path, int]) -> None:
+def _note_lines(file: pathlib.Path, node: yaml.Node, path: _Path, lines: dict[_Path, int]) -> None:
     lines[path] = node.start_mark.line + 1
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
-            _note_lines(value, (*path, str(key.value)), lines)
-            lines[*path, str(key.value)] = key.start_mark.line + 1
+            below = (*path, str(key.value))
+            if below in lines:  # YAML would quietly take the last one
+                raise ConfigurationError(
+                    f"{file}:{key.start_mark.line + 1}: {key.value} stands here a second time, "
+                    f"first on line {lines[below]}"
+                )
+            _note_lines(file, value, below, lines)
+            lines[below] = key.start_mark.line + 1
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
-            _note_lines(value, (*path, index), lines)
+            _note_lines(file, value, (*path, index), lines)

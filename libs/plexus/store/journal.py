@@ -90,7 +90,7 @@ class Journal(Protocol):
         """The marks of some units."""
 
     async def unpublished(self, units: Collection[str], limit: int) -> list[Entry]:
-        """Entries past the published mark, by unit and sequence."""
+        """Entries past the published mark, by sequence."""
 
     def transaction(
         self, epochs: Mapping[str, int]
@@ -101,7 +101,7 @@ class Journal(Protocol):
         """
 
     async def purge(self, before: datetime.datetime) -> int:
-        """Forget entries older than `before`; returns how many.
+        """Forget entries older than `before` that are published; returns how many.
 
         What is forgotten can no longer be told apart from a new message, so keep entries longer
         than anything may be in flight.

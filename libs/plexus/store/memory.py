@@ -34,9 +34,7 @@ class MemoryJournal(Journal):
             (
                 entry
                 for _, incarnation, entry in self._entries.values()
-                if entry.unit in units
-                and incarnation == self._marks[entry.unit].incarnation
-                and entry.sequence > self._marks[entry.unit].published
+                if entry.unit in units and self._is_unpublished(incarnation, entry)
             ),
             key=lambda entry: entry.sequence,
         )
@@ -44,25 +42,40 @@ class MemoryJournal(Journal):
 
     @contextlib.asynccontextmanager
     async def transaction(self, epochs: Mapping[str, int]) -> AsyncIterator[Transaction]:
-        yield _MemoryTransaction(self, epochs)
+        transaction = _MemoryTransaction(self, epochs)
+        yield transaction
+        if transaction.committed is not None:
+            self.write(*transaction.committed, epochs)
 
     async def purge(self, before: datetime.datetime) -> int:
-        old = [done for done, (at, _, _) in self._entries.items() if at < before]
+        old = [
+            done
+            for done, (at, incarnation, entry) in self._entries.items()
+            if at < before and not self._is_unpublished(incarnation, entry)
+        ]
         for done in old:
             del self._entries[done]
         return len(old)
+
+    def _is_unpublished(self, incarnation: str, entry: Entry) -> bool:
+        mark = self._marks[entry.unit]
+        return incarnation == mark.incarnation and entry.sequence > mark.published
 
     def find(self, done: Done) -> Entry | None:
         """The entry of one message."""
         found = self._entries.get(done)
         return found[2] if found else None
 
+    def check(self, epochs: Mapping[str, int]) -> None:
+        """Raise Fenced where a unit was claimed by another owner."""
+        if any(self._epochs.get(unit) != epoch for unit, epoch in epochs.items()):
+            raise Fenced("another owner has claimed a shard of this batch")
+
     def write(
         self, entries: Sequence[Entry], marks: Mapping[str, Mark], epochs: Mapping[str, int]
     ) -> None:
         """Commit, if no unit was claimed by another owner. Raises Fenced."""
-        if any(self._epochs.get(unit) != epoch for unit, epoch in epochs.items()):
-            raise Fenced("another owner has claimed a shard of this batch")
+        self.check(epochs)
         now = self._clock.now()
         for entry in entries:
             self._entries[entry.done] = (now, marks[entry.unit].incarnation, entry)
@@ -73,6 +86,7 @@ class _MemoryTransaction(Transaction):
     def __init__(self, journal: MemoryJournal, epochs: Mapping[str, int]) -> None:
         self._journal = journal
         self._epochs = epochs
+        self.committed: tuple[Sequence[Entry], Mapping[str, Mark]] | None = None
 
     @property
     def connection(self) -> Connection:
@@ -83,4 +97,5 @@ class _MemoryTransaction(Transaction):
         return {done: entry for done, entry in found.items() if entry is not None}
 
     async def commit(self, entries: Sequence[Entry], marks: Mapping[str, Mark]) -> None:
-        self._journal.write(entries, marks, self._epochs)
+        self._journal.check(self._epochs)
+        self.committed = (list(entries), dict(marks))

@@ -14,6 +14,8 @@ from plexus.store.database import Connection, Database
 __all__ = ["migrate"]
 
 _JOURNAL_PACKAGE = "plexus.store.sql"
+# A new index on a large table takes longer than any other statement may.
+_MIGRATION_SECONDS = 1800.0
 
 
 async def migrate(database: Database, package: str | None) -> int:
@@ -35,7 +37,9 @@ async def migrate(database: Database, package: str | None) -> int:
         folders.append(("service", importlib.resources.files(package) / "migrations"))
     async with database.transaction() as connection:
         # One number for all schemas: migrations are rare, and waiting for each other is cheap.
-        await connection.execute("SELECT pg_advisory_xact_lock(7305808869234)")
+        await connection.execute(
+            "SELECT pg_advisory_xact_lock(7305808869234)", timeout=_MIGRATION_SECONDS
+        )
         await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {database.schema}")
         await connection.execute(
             "CREATE TABLE IF NOT EXISTS migration ("
@@ -65,7 +69,7 @@ async def _apply_folder(
             if applied[name] != digest:
                 raise ConfigurationError(f"migration {name} was changed after it was applied")
             continue
-        await connection.execute(text)
+        await connection.execute(text, timeout=_MIGRATION_SECONDS)
         await connection.execute(
             "INSERT INTO migration (name, digest) VALUES ($1, $2)", name, digest
         )

@@ -7,11 +7,13 @@ import zlib
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
 from plexus.api.envelope.v1.envelope_pb2 import Outputs
-from plexus.errors import Fenced
-from plexus.store.database import Connection, Database, Record
+from plexus.errors import Fenced, Unavailable
+from plexus.store.database import Connection, Database, Record, translated
 from plexus.store.journal import Done, Entry, Journal, Mark, Transaction
 
 __all__ = ["PostgresJournal"]
+
+_PURGED_AT_ONCE = 10_000
 
 
 class PostgresJournal(Journal):
@@ -56,19 +58,46 @@ class PostgresJournal(Journal):
 
     @contextlib.asynccontextmanager
     async def transaction(self, epochs: Mapping[str, int]) -> AsyncIterator[Transaction]:
-        async with self._database.transaction() as connection:
-            yield _PostgresTransaction(connection, epochs)
+        async with self._database.connection() as connection:
+            within = connection.transaction()
+            await within.start()
+            transaction = _PostgresTransaction(connection, epochs)
+            try:
+                yield transaction
+            except BaseException:
+                # Nothing to undo where the connection has gone: then PostgreSQL has undone it.
+                with contextlib.suppress(Unavailable), translated():
+                    await within.rollback()
+                raise
+            if transaction.committed:
+                await within.commit()
+            else:
+                await within.rollback()
 
     async def purge(self, before: datetime.datetime) -> int:
         async with self._database.connection() as connection:
-            status = await connection.execute("DELETE FROM journal WHERE at < $1", before)
-        return int(status.rsplit(" ", 1)[1])
+            count = 0
+            while True:
+                # In pieces, so that no statement outlasts its time, however much has gathered.
+                status = await connection.execute(
+                    "DELETE FROM journal WHERE ctid = ANY(ARRAY("
+                    "SELECT j.ctid FROM journal j JOIN fence f ON f.unit = j.unit"
+                    " WHERE j.at < $1 AND (j.era <> f.era OR j.sequence <= f.published)"
+                    " LIMIT $2))",
+                    before,
+                    _PURGED_AT_ONCE,
+                )
+                deleted = int(status.rsplit(" ", 1)[1])
+                count += deleted
+                if deleted < _PURGED_AT_ONCE:
+                    return count
 
 
 class _PostgresTransaction(Transaction):
     def __init__(self, connection: Connection, epochs: Mapping[str, int]) -> None:
         self._connection = connection
         self._epochs = epochs
+        self.committed = False
 
     @property
     def connection(self) -> Connection:
@@ -124,6 +153,7 @@ class _PostgresTransaction(Transaction):
         )
         if len(rows) != len(units):
             raise Fenced("another owner has claimed a shard of this batch")
+        self.committed = True
 
 
 def _era(incarnation: str) -> int:

@@ -81,7 +81,9 @@ class _JsonLines(logging.Formatter):
             # A library's line: its template is constant, its arguments may be anything.
             line["event"] = "library message"
             line["library"] = record.name
-            line["detail"] = record.msg[:_MAX_TEXT] if record.args else "(no template)"
+            # An exception as the message, or a text that is put together already, is no template.
+            is_template = isinstance(record.msg, str) and bool(record.args)
+            line["detail"] = record.msg[:_MAX_TEXT] if is_template else "(no template)"
             if record.exc_info and record.exc_info[1] is not None:
                 line.update(_told(record.exc_info[1]))
         else:
@@ -90,7 +92,15 @@ class _JsonLines(logging.Formatter):
                 if key in LOG_KEYS:
                     line[key] = value[:_MAX_TEXT] if isinstance(value, str) else value
         line.update(self._fixed)
-        return orjson.dumps(line).decode()
+        try:
+            return orjson.dumps(line).decode()
+        except TypeError:
+            # Half a surrogate pair, as in a file name that is no UTF-8.
+            return orjson.dumps({key: _safe(value) for key, value in line.items()}).decode()
+
+
+def _safe(value: Value) -> str:
+    return str(value).encode(errors="replace").decode()
 
 
 def get_log(name: str) -> Log:

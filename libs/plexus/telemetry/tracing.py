@@ -111,10 +111,10 @@ class Tracing:
 
         Where the parent is not sampled nothing is recorded and the parent's context is handed on.
         """
-        if self._tracer is None or not parent.endswith("-01"):
+        if self._tracer is None or parent.endswith("-00"):  # the usual case, at no cost
             return Started(None, parent)
         context = _context_of(parent)
-        if context is None:
+        if context is None or not context.is_valid or not context.trace_flags & _SAMPLED:
             return Started(None, parent)
         others = [Link(c) for c in map(_context_of, links) if c is not None]
         span = self._tracer.start_span(

@@ -118,11 +118,17 @@ class FhirReceiver:
         host, _, port = self._listen.rpartition(":")
         server = web.Server(
             self._handle,
-            request_factory=functools.partial(web.BaseRequest, client_max_size=_MAX_BODY_BYTES),
+            request_factory=functools.partial(
+                web.BaseRequest,
+                loop=asyncio.get_running_loop(),
+                client_max_size=_MAX_BODY_BYTES,
+            ),
             access_log=None,
         )
         if self._log is not None:
             await self._log.start()
+        if self._validator is not None:
+            await self._validator.start()
         self._runner = web.ServerRunner(server)
         await self._runner.setup()
         try:

@@ -96,6 +96,8 @@ class ResourceStore:
 
 def canonical_text(resource: Mapping[str, object]) -> bytes:
     """The same for the same content, whatever the order of keys, the id and the version."""
+    if "id" not in resource and "meta" not in resource:
+        return orjson.dumps(resource, option=orjson.OPT_SORT_KEYS)
     content = {name: value for name, value in resource.items() if name != "id"}
     meta = content.pop("meta", None)
     if isinstance(meta, dict):

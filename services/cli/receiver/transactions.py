@@ -30,7 +30,7 @@ _PERSON_SYSTEM = "urn:plexus:person"
 _TYPE = re.compile(r"[A-Z][A-Za-z]{2,39}")
 _ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 # In JSON text a quote within a string is escaped, so this can only be a reference.
-_LOCAL_REFERENCE = re.compile(rb'(?<="reference":")(urn:(?:uuid|oid):[^"]*)(?=")')
+_LOCAL_REFERENCE = re.compile(rb'"reference":"(urn:(?:uuid|oid):[^"]*)"')
 _STATUS = {"created": "201 Created", "deleted": "204 No Content"}
 
 
@@ -84,6 +84,7 @@ class _Plan:
     own_id: str
     resource: Json | None  # None deletes
     before: Kept | None
+    token: str  # what a conditional entry finds it by; empty for one by id
 
 
 def message_id_of(bundle: Mapping[str, Any]) -> str:
@@ -106,13 +107,16 @@ def commit(store: ResourceStore, bundle: Mapping[str, Any]) -> tuple[Committed, 
         raise FhirError(400, "structure", "Bundle.entry is no list")
     plans: list[_Plan] = []
     given: dict[bytes, bytes] = {}
-    addresses: set[Address] = set()
+    named: set[Address] = set()
     for place, entry in enumerate(entries):
         plan = _plan(store, entry, f"Bundle.entry[{place}]")
-        address = (plan.fhir_type, plan.resource_id)
-        if address in addresses:
+        # Two that are to be created by one identifier have different ids, but are the same.
+        names = {(plan.fhir_type, plan.resource_id)}
+        if plan.token:
+            names.add((plan.fhir_type, f"?{plan.token}"))
+        if not named.isdisjoint(names):
             raise FhirError(400, "invalid", f"Bundle.entry[{place}] is about a resource again")
-        addresses.add(address)
+        named |= names
         plans.append(plan)
         full_url = entry.get("fullUrl")
         if plan.resource is not None and isinstance(full_url, str):
@@ -125,13 +129,14 @@ def _carry_out(
 ) -> tuple[Committed, Json]:
     texts = [_text(plan, given, place) for place, plan in enumerate(plans)]
     now = time.time()
+    modified = timestamp(now)
     touched: list[Touched] = []
     responses: list[Json] = []
     person_id = ""
     for plan, text in zip(plans, texts, strict=True):
         kept, action = _act(store, plan, text, now)
         touched.append(Touched(plan.fhir_type, plan.own_id, action, kept.version if kept else 0))
-        responses.append({"response": _response(plan, kept, action)})
+        responses.append({"response": _response(plan, kept, action, now, modified)})
         if not person_id and plan.fhir_type == "Patient" and plan.resource is not None:
             person_id = _person_id(plan.resource)
     committed = Committed(now, message_id_of(bundle), person_id, len(plans), tuple(touched))
@@ -173,7 +178,7 @@ def _plan(store: ResourceStore, entry: Any, place: str) -> _Plan:
         not isinstance(resource, dict) or resource.get("resourceType") != fhir_type
     ):
         raise FhirError(400, "invalid", f"{place}.resource is missing or of another type")
-    own_id = resource_id
+    own_id, token = resource_id, ""
     if method == "POST":
         if slash or question:
             raise FhirError(400, "invalid", f"{place}.request.url: POST is to a type")
@@ -185,7 +190,7 @@ def _plan(store: ResourceStore, entry: Any, place: str) -> _Plan:
     elif not slash:
         raise FhirError(400, "invalid", f"{place}.request.url names no resource")
     before = store.get((fhir_type, resource_id))
-    return _Plan(fhir_type, resource_id, own_id, resource, before)
+    return _Plan(fhir_type, resource_id, own_id, resource, before, token)
 
 
 def _matching(store: ResourceStore, fhir_type: str, token: str, place: str) -> str:
@@ -201,7 +206,7 @@ def _text(plan: _Plan, given: dict[bytes, bytes], place: int) -> bytes:
 
     def address(found: re.Match[bytes]) -> bytes:
         try:
-            return given[found[1]]
+            return b'"reference":"%b"' % given[found[1]]
         except KeyError:
             raise FhirError(
                 400, "not-found", f"Bundle.entry[{place}] refers to an entry that is not there"
@@ -210,14 +215,16 @@ def _text(plan: _Plan, given: dict[bytes, bytes], place: int) -> bytes:
     return _LOCAL_REFERENCE.sub(address, canonical_text(plan.resource))
 
 
-def _response(plan: _Plan, kept: Kept | None, action: Action) -> Json:
+def _response(plan: _Plan, kept: Kept | None, action: Action, now: float, modified: str) -> Json:
     response: Json = {"status": _STATUS.get(action, "200 OK")}
     if plan.resource is None:
         response["status"] = _STATUS["deleted"]
     elif kept is not None:
         response["location"] = f"{plan.fhir_type}/{plan.resource_id}/_history/{kept.version}"
         response["etag"] = f'W/"{kept.version}"'
-        response["lastModified"] = timestamp(kept.updated_at)
+        response["lastModified"] = (
+            modified if kept.updated_at == now else timestamp(kept.updated_at)
+        )
     return response
 
 

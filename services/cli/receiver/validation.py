@@ -23,18 +23,30 @@ class Validator:
     """One process that validates."""
 
     def __init__(self) -> None:
-        self._pool = concurrent.futures.ProcessPoolExecutor(
-            1, mp_context=multiprocessing.get_context("spawn")
-        )
+        self._pool: concurrent.futures.ProcessPoolExecutor | None = None
+
+    async def start(self) -> None:
+        """Start the process and have it load the models."""
+        self._pool = await asyncio.to_thread(_ready_pool)
 
     async def findings(self, bundle: bytes) -> list[str]:
         """What is wrong with the resources of a bundle; empty where nothing is."""
+        assert self._pool is not None
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pool, findings, bundle)
 
     async def stop(self) -> None:
         """End the process."""
-        await asyncio.to_thread(self._pool.shutdown, cancel_futures=True)
+        if self._pool is not None:
+            await asyncio.to_thread(self._pool.shutdown, cancel_futures=True)
+
+
+def _ready_pool() -> concurrent.futures.ProcessPoolExecutor:
+    pool = concurrent.futures.ProcessPoolExecutor(
+        1, mp_context=multiprocessing.get_context("spawn")
+    )
+    pool.submit(findings, b'{"entry":[{"resource":{"resourceType":"Patient"}}]}').result()
+    return pool
 
 
 def findings(bundle: bytes) -> list[str]:

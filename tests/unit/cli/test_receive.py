@@ -68,7 +68,7 @@ class Asking:
             content = await answer.read()
             return {
                 "status": answer.status,
-                "headers": dict(answer.headers),
+                "headers": answer.headers,
                 "body": orjson.loads(content) if content else None,
             }
 

@@ -41,6 +41,9 @@ class Receiver:
     def channel(self) -> "MemoryChannel":
         return MemoryChannel(self)
 
+    def has_taken(self, count: int) -> Callable[[], bool]:
+        return lambda: len(self.taken) >= count
+
     async def take(self, message: Outgoing) -> Answer:
         self.busy += 1
         self.busiest = max(self.busiest, self.busy)
@@ -156,7 +159,7 @@ async def test_a_rate_spaces_the_messages() -> None:
         send(receiver, [message(n) for n in range(5)], rate_per_second=8.0, clock=clock)
     )
     for expected in (1, 2, 3, 4, 5):
-        await eventually(lambda expected=expected: len(receiver.taken) == expected)
+        await eventually(receiver.has_taken(expected))
         for _ in range(20):
             await asyncio.sleep(0)
         assert len(receiver.taken) == expected

@@ -28,7 +28,7 @@ class Segment:
         text: as written, without its terminator.
     """
 
-    __slots__ = ("_fields", "_origin", "_start", "index", "name", "position", "text")
+    __slots__ = ("_fields", "_origin", "_start", "_values", "index", "name", "position", "text")
 
     def __init__(
         self, name: str, index: int, position: int, text: str, start: int, origin: Origin
@@ -41,6 +41,7 @@ class Segment:
         self._start = start
         self._origin = origin
         self._fields: list[str] | None = None
+        self._values: dict[int, list[Value]] = {}
 
     def get(
         self, field: int, component: int = 1, subcomponent: int = 1, repetition: int = 1
@@ -56,8 +57,9 @@ class Segment:
         if not 0 < field < len(fields):
             return ""
         text = fields[field]
-        if not text:
-            return ""
+        if not text or text.isalnum():
+            # Letters and digits are never separators.
+            return text if component == subcomponent == repetition == 1 else ""
         separators = self._origin.separators
         if field < 3 and self.name in HEADERS:
             return text if component == subcomponent == repetition == 1 else ""
@@ -91,17 +93,26 @@ class Segment:
         return text
 
     def repetitions(self, field: int) -> list[Value]:
-        """The repetitions in order, empty ones between others included; [] where absent."""
+        """The repetitions in order, empty ones between others included; [] where absent.
+
+        The same list each time; not to be changed.
+        """
+        values = self._values.get(field)
+        if values is not None:
+            return values
         text = self.raw(field)
         if not text:
             return []
         origin = self._origin
         separator = origin.separators.repetition
         if field < 3 and self.name in HEADERS:
-            return [Value(text, origin, 3)]
-        if separator and separator in text:
-            return [Value(part, origin) for part in text.split(separator)]
-        return [Value(text, origin)]
+            values = [Value(text, origin, 2)]
+        elif separator and separator in text:
+            values = [Value(part, origin) for part in text.split(separator)]
+        else:
+            values = [Value(text, origin)]
+        self._values[field] = values
+        return values
 
     def raw(self, field: int) -> str:
         """The field as written; "" where absent."""

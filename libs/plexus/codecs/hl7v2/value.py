@@ -1,7 +1,7 @@
 """Values of a read message, and the way from its text back to the bytes.
 
-A `Value` is a view: it splits when it is asked and decodes what is asked for. `Origin` is what all
-views of one message share. `message` has the larger views, segments and the message itself.
+A `Value` is a view: split at once, decoded when it is asked for. `Origin` is what all views of one
+message share. `message` has the larger views, segments and the message itself.
 """
 
 from array import array
@@ -18,7 +18,7 @@ NULL = '""'
 class Origin:
     """What all views of one message share: separators, codec, and the way back to the bytes."""
 
-    __slots__ = ("_offsets", "base", "charset", "content", "separators", "text")
+    __slots__ = ("_offsets", "base", "between", "charset", "content", "separators", "text")
 
     def __init__(
         self, content: bytes, base: int, text: str, charset: str, separators: Separators
@@ -29,6 +29,8 @@ class Origin:
         self.text = text
         self.charset = charset
         self.separators = separators
+        # What is between the parts of a repetition, of a component, and of what has no parts.
+        self.between = (separators.component, separators.subcomponent, "", "")
         self._offsets: array[int] | None = None
 
     def decode(self, text: str) -> str:
@@ -52,46 +54,63 @@ class Origin:
 class Value:
     """One repetition of a field, or a component seen as a value of its own."""
 
-    __slots__ = ("_level", "_origin", "_parts", "text")
+    __slots__ = ("_leaves", "_level", "_origin", "parts", "text")
 
     def __init__(self, text: str, origin: Origin, level: int = 0) -> None:
         """See `text` as a repetition (level 0), a component (1) or a subcomponent (2)."""
         self.text = text
         """As written, escapes and all."""
+        separator = origin.between[level]
+        self.parts = text.split(separator) if separator else [text]
+        """Its components as written, at least one. Not to be changed."""
         self._origin = origin
         self._level = level
-        self._parts: list[str] | None = None
+        self._leaves: list[str] | None = None
 
     @property
     def is_null(self) -> bool:
         """Whether the entire value is the HL7 null."""
         return self.text == NULL
 
+    def leaves(self) -> list[str]:
+        """Decoded text of each component, the first subcomponent where it has several.
+
+        As many as `parts`; not to be changed.
+        """
+        leaves = self._leaves
+        if leaves is None:
+            origin, leaves = self._origin, self.parts
+            below = origin.between[self._level + 1]
+            if below and below in self.text:
+                leaves = [part.partition(below)[0] for part in leaves]
+            mark = origin.separators.escape
+            if mark and mark in self.text:
+                leaves = [origin.decode(leaf) for leaf in leaves]
+            self._leaves = leaves
+        return leaves
+
     def get(self, component: int = 1, subcomponent: int = 1) -> str:
         """Decoded text of a subcomponent; "" where absent, `NULL` for the HL7 null."""
-        parts = self._split()
+        parts = self.parts
         if not 0 < component <= len(parts):
             return ""
-        text = parts[component - 1]
-        below = self._origin.separators.subcomponent if self._level == 0 else ""
-        if below and below in text:
-            pieces = text.split(below)
-            if not 0 < subcomponent <= len(pieces):
-                return ""
-            text = pieces[subcomponent - 1]
-        elif subcomponent != 1:
+        if subcomponent == 1:
+            return self.leaves()[component - 1]
+        below = self._origin.between[self._level + 1]
+        pieces = parts[component - 1].split(below) if below else ()
+        if not 0 < subcomponent <= len(pieces):
             return ""
-        return self._origin.decode(text)
+        return self._origin.decode(pieces[subcomponent - 1])
 
     def component(self, n: int) -> "Value":
         """Component n as a value of its own, whose components are the subcomponents."""
-        parts = self._split()
+        parts = self.parts
         text = parts[n - 1] if 0 < n <= len(parts) else ""
-        return Value(text, self._origin, self._level + 1)
+        return Value(text, self._origin, 2 if self._level else 1)
 
     def component_count(self) -> int:
         """Number of components as written, trailing empty ones included; 0 if empty."""
-        return len(self._split()) if self.text else 0
+        return len(self.parts) if self.text else 0
 
     def whole(self) -> str:
         """Decoded text of the entire value, separators as written.
@@ -99,15 +118,3 @@ class Value:
         For text types, where senders leave separators unescaped.
         """
         return self._origin.decode(self.text)
-
-    def _split(self) -> list[str]:
-        if self._parts is None:
-            separators = self._origin.separators
-            if self._level == 0:
-                separator = separators.component
-            elif self._level == 1:
-                separator = separators.subcomponent
-            else:
-                separator = ""
-            self._parts = self.text.split(separator) if separator else [self.text]
-        return self._parts
