@@ -196,6 +196,8 @@ class Flow:
                 mark = Mark(state.incarnation, state.last_sequence, state.last_sequence)
             self._marks[unit] = mark
         self._marks = {unit: self._marks[unit] for unit in owned}
+        # What was left is published by now; `_settle` is to note it, or it would be left again.
+        self._dirty = any(mark.published < mark.sequence for mark in self._marks.values())
         after = min(mark.sequence for mark in self._marks.values())
         self._outbox.published = after
         consumer = await self._bus.consume(

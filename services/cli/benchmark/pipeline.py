@@ -14,7 +14,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import aiohttp
 import yaml
@@ -154,7 +154,7 @@ async def run_pipeline(plan: Plan, profile_folder: pathlib.Path, tell: Tell) -> 
                 feed_ports, connections=plan.connections, people=plan.people
             ) as load:
                 run = await _Phases(plan, mesh, receiver, load, tell).run()
-        run.restarts = [line for line in restarts if EventKind.STOPPED.value not in line]
+        run.restarts = restarts
         return run
 
 
@@ -267,7 +267,7 @@ class _Receiver:
         self._url = url
         self._session: aiohttp.ClientSession | None = None
 
-    async def __aenter__(self) -> "_Receiver":
+    async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=_ASK_SECONDS), raise_for_status=True
         )

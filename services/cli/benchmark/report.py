@@ -159,22 +159,38 @@ def _how(figures: dict[str, Any]) -> list[str]:
     plan, where = figures["plan"], figures["machine"]
     packages = ", ".join(f"{name} {version}" for name, version in where["packages"].items())
     lines = [
-        f"Machine: {where['cores']} cores ({where['cpu']}), {where['memory_gb']} GB, {where['system']},"
-        f" Python {where['python']}; {packages}.",
-        f"Everything runs on it: services, PostgreSQL, NATS, {plan['connections']} senders over MLLP on"
-        f" {plan['feeds']} feeds, and a FHIR server that counts.",
-        f"Messages: half ORU^R01 with 8 results, half ADT A01 A08 A03, {figures['message_bytes_mean']:,}"
-        f" bytes on average, about {plan['people']:,} persons; each becomes one FHIR transaction.",
-        "Durability: PostgreSQL with fsync and synchronous_commit, answered after the commit;"
-        " JetStream on disk, synced every 100 ms; consent asked and disclosure recorded for each.",
-        f"Flat out: {figures['saturation_messages']:,} messages in {figures['saturation_seconds']:,.0f} s,"
-        f" all delivered after {figures['drained_seconds']:,.0f} s; CPU counts until then.",
-        f"Steady: open loop, times count from when a message was due; {figures['e2e_samples']:,}"
-        " messages followed to their commit at the receiver.",
+        (
+            f"Machine: {where['cores']} cores ({where['cpu']}), {where['memory_gb']} GB, {where['system']},"
+            f" Python {where['python']}; {packages}."
+        ),
+        (
+            f"Everything runs on it: services, PostgreSQL, NATS, {plan['connections']} senders over MLLP on"
+            f" {plan['feeds']} feeds, and a FHIR server that counts."
+        ),
+        (
+            f"Messages: half ORU^R01 with 8 results, half ADT A01 A08 A03, {figures['message_bytes_mean']:,}"
+            f" bytes on average, about {plan['people']:,} persons; each becomes one FHIR transaction."
+        ),
+        (
+            "Durability: PostgreSQL with fsync and synchronous_commit, answered after the commit;"
+            " JetStream on disk, synced every 100 ms; consent asked and disclosure recorded for each."
+        ),
+        (
+            f"Flat out: {figures['saturation_messages']:,} messages in {figures['saturation_seconds']:,.0f} s,"
+            f" all delivered after {figures['drained_seconds']:,.0f} s; CPU counts until then."
+        ),
+        (
+            f"Steady: open loop, times count from when a message was due; {figures['e2e_samples']:,}"
+            " messages followed to their commit at the receiver."
+        ),
     ]
     if plan["profiled"]:
         lines.append(f"{plan['profiled']} ran under the profiler, which slows it down.")
     return lines
+
+
+def _rounded(value: float) -> float:
+    return round(value, 1)
 
 
 def _cpu_model() -> str:

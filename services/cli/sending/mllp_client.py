@@ -11,7 +11,7 @@ import collections
 import contextlib
 import socket
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
 from plexus.codecs.mllp import Frame, FrameDecoder, frame
 from plexus.errors import DeadlineExceeded, InvalidMessage, Unavailable
@@ -141,8 +141,8 @@ class _Wire(asyncio.Protocol):
         self._decoder = FrameDecoder(max_frame_bytes=_MAX_ANSWER_BYTES)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        # uvloop's transports are transports, but no subclasses of asyncio's.
+        self.transport = cast("asyncio.Transport", transport)
         connection = transport.get_extra_info("socket")
         if connection is not None:
             # An answer is waited for after every message: nothing is gained by holding bytes back.

@@ -144,6 +144,12 @@ def test_what_is_probably_not_meant_is_noted_and_no_problem(
     assert [one for one in findings.notes if one.startswith(note)], findings.notes
 
 
+def test_what_could_not_be_read_is_not_noted_as_missing(tmp_path: pathlib.Path) -> None:
+    findings = findings_of(tmp_path, GOOD.replace("name: his,", "name: HIS,"))
+    assert [one.split(": ")[1] for one in findings.problems] == ["sources.0.name"]
+    assert findings.notes == []
+
+
 def test_break_glass_is_not_permitted_by_a_policy_for_all_purposes(tmp_path: pathlib.Path) -> None:
     text = GOOD.replace("purpose: ETREAT", "purpose: BTG").replace("purpose: TREAT", 'purpose: "*"')
     assert "no policy permits BTG" in findings_of(tmp_path, text).notes[0]

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
+import uvloop
 
 from plexus.codecs.mllp import Frame, FrameDecoder, frame
 from plexus.errors import DeadlineExceeded, InvalidMessage, Unavailable
@@ -40,6 +41,14 @@ async def test_each_message_gets_its_own_answer_when_messages_are_pipelined() ->
         messages = [b"m%d" % n for n in range(200)]
         answers = await asyncio.gather(*(client.send(message) for message in messages))
     assert answers == [b"re:" + message for message in messages]
+
+
+def test_it_works_on_uvloop_as_well() -> None:
+    async def talk() -> bytes:
+        async with listener(echo) as (host, port), MllpClient(host, port) as client:
+            return await client.send(b"one")
+
+    assert uvloop.run(talk()) == b"re:one"
 
 
 async def test_an_answer_in_pieces_is_one_answer() -> None:
