@@ -10,6 +10,7 @@ import pathlib
 from collections.abc import AsyncIterator, Iterator
 
 import blockbuster
+import grpc.aio
 import hypothesis
 import pytest
 import pytest_asyncio
@@ -83,3 +84,15 @@ async def database(postgres: Postgres) -> AsyncIterator[str]:
     """The dsn of a database of this test's own."""
     async with servers.fresh_database(postgres) as dsn:
         yield dsn
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def grpc_library() -> AsyncIterator[None]:
+    """Keeps gRPC's poller until the session ends.
+
+    Else it ends when the last server or channel is collected, which may be within another test, and
+    waits for its thread there.
+    """
+    grpc.aio.init_grpc_aio()
+    yield
+    grpc.aio.shutdown_grpc_aio()

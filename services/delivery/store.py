@@ -151,8 +151,9 @@ class ItemStore:
         """Set parked messages back to pending. Returns how many."""
         async with self._database.connection() as connection:
             status = await connection.execute(
-                f"UPDATE item SET state = {_PENDING}, attempt = attempt + 1, tries = 0,"
-                " next_try_at = NULL, routed_at = now(), reason = 0, detail = ''"
+                # The same passage: it was routed in it, and its end in it outranks the parking.
+                f"UPDATE item SET state = {_PENDING}, next_try_at = NULL, routed_at = now(),"
+                " reason = 0, detail = ''"
                 f" WHERE message_id = ANY($1::uuid[]) AND state = {_PARKED}"
                 " AND ($2 = '' OR destination = $2)",
                 [uuid.UUID(message_id) for message_id in message_ids],

@@ -26,7 +26,7 @@ from plexus.api.records.v1.records_pb2 import (
     Disposition,
 )
 from plexus.errors import InvalidMessage, Reason
-from services.records.domain import PERSON, Record, Slot, Version, slot_of
+from services.records.domain import PERSON, Record, Slot, Version, references_of, slot_of
 
 __all__ = ["Arrival", "PersonRecord"]
 
@@ -124,6 +124,7 @@ class PersonRecord:
             for slot in slots:
                 adopted.pop(slot, None)
             self._tell_adopted(adopted, changed, turn)
+        self._tell_context(slots, changed, envelope.message_id)
         self._tell_person(person, changed)
         turn.emit(
             "changed", PayloadKind.PAYLOAD_KIND_CHANGED, envelope.key, changed.SerializeToString()
@@ -144,6 +145,28 @@ class PersonRecord:
         else:
             disposition = DISPOSITION_UNCHANGED
         changed.person.disposition = disposition
+
+    def _tell_context(self, slots: list[Slot], changed: ChangedEvent, message_id: str) -> None:
+        """Tell what the told resources point at, so that a receiver can resolve each reference.
+
+        What this message told points at what it told as well. What it did not, for a newer version
+        stands, may point elsewhere.
+        """
+        record, told = self._record, set(slots)
+        place = 0
+        while place < len(changed.resources):
+            resource = changed.resources[place].resource
+            place += 1
+            if resource.origin.message_id == message_id:
+                continue
+            for slot in references_of(resource):
+                if slot in told:
+                    continue
+                told.add(slot)
+                if slot in record.held:
+                    record.tell(slot, DISPOSITION_UNCHANGED, changed.resources.add())
+                else:
+                    record.wanted.add(slot)
 
     def _tell_adopted(
         self, adopted: dict[Slot, Disposition.ValueType], changed: ChangedEvent, turn: Turn

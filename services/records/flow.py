@@ -5,7 +5,7 @@ order of the stream, and writes the result. Neighbours: `actors` decides, `store
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from plexus.actors import Turn, TurnFailed, run_turns
 from plexus.api.records.v1.records_pb2 import Adoption
@@ -13,13 +13,16 @@ from plexus.errors import InvalidMessage
 from plexus.ids import KeyDigest
 from plexus.store import Transaction
 from services.records.actors import Arrival, PersonRecord
-from services.records.domain import PERSON
+from services.records.domain import PERSON, Record
 from services.records.store import Need, RecordKey, RecordStore
 
 __all__ = ["RecordsStage"]
 
 # Yields to the loop this often, so that health checks and heartbeats go on within a large batch.
 _YIELD_EVERY = 32
+# A resource that is told for another one's sake may itself point at one: a bed is in a room, in a
+# ward, in a building.
+_MOST_PASSES = 5
 
 
 class RecordsStage:
@@ -32,8 +35,20 @@ class RecordsStage:
         if not turns:
             return
         needs: dict[RecordKey, Need] = {}
-        work = [(turn, *_read(turn, needs)) for turn in turns]
         store = RecordStore(transaction.connection)
+        for _ in range(_MOST_PASSES):
+            records = await self._run(turns, needs, store)
+            if not _extend(needs, records):
+                break
+        await store.save(records.values(), turns[-1].now)
+
+    async def _run(
+        self, turns: Sequence[Turn], needs: dict[RecordKey, Need], store: RecordStore
+    ) -> dict[RecordKey, Record]:
+        """Load what is needed and let all take their turns on it."""
+        for turn in turns:
+            turn.reset()
+        work = [(turn, *_read(turn, needs)) for turn in turns]
         records = await store.load(needs)
         actors = {key: PersonRecord(record, self._person_key) for key, record in records.items()}
         for start in range(0, len(work), _YIELD_EVERY):
@@ -42,10 +57,20 @@ class RecordsStage:
                 for turn, key, message in work[start : start + _YIELD_EVERY]
             )
             await asyncio.sleep(0)
-        await store.save(records.values(), turns[-1].now)
+        return records
 
     def _person_key(self, tenant: str, person_id: str) -> str:
         return self._digest.key(tenant, "person", person_id)
+
+
+def _extend(needs: Mapping[RecordKey, Need], records: Mapping[RecordKey, Record]) -> bool:
+    """Add what turns would have told of, had it been loaded. True where there is anything."""
+    found = False
+    for key, record in records.items():
+        missing = record.wanted - needs[key].slots
+        needs[key].slots |= missing
+        found = found or bool(missing)
+    return found
 
 
 def _receiving(actor: PersonRecord, message: Arrival) -> Callable[[Turn], None]:

@@ -281,7 +281,15 @@ class Flow:
                 [turn for turn in fresh.values() if turn.done not in poison], transaction
             )
             spent = int((time.perf_counter() - began) * 1e6 / max(1, len(turns)))
-            made = {done: self._entry(turn, spent) for done, turn in fresh.items()}
+            # What is published again stands in the journal at its new place, or a crash before that
+            # would lose it.
+            made = {
+                turn.done: dataclasses.replace(
+                    seen[turn.done], unit=turn.unit, sequence=turn.sequence
+                )
+                for turn in repeated
+            }
+            made |= {done: self._entry(turn, spent) for done, turn in fresh.items()}
             marks = {
                 # A shard that was read further than the others keeps its place.
                 unit: Mark(
@@ -297,10 +305,7 @@ class Flow:
         self._repeated = repeated
         if repeated:
             REDELIVERIES.labels(stage=self._name).inc(len(repeated))
-        entries: dict[Done, Entry] = {}
-        for turn in turns:
-            entries[turn.done] = made.get(turn.done) or seen[turn.done]
-        return list(entries.values())
+        return list({turn.done: made[turn.done] for turn in turns}.values())
 
     def _entry(self, turn: Turn, duration_us: int) -> Entry:
         entry = turn.entry(self._stage_name, duration_us)

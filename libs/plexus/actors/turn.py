@@ -182,7 +182,7 @@ class Turn:
         """Set the message aside for a person: it can never succeed as it is."""
         self.reset()
         where = f" at {error.location}" if error.location else ""
-        self.conclude(Outcome.OUTCOME_PARKED, error.reason, f"{error.detail}{where}")
+        self.conclude(Outcome.OUTCOME_PARKED, error.reason, f"{error.detail.rstrip('.')}{where}")
 
     def entry(self, stage: StageName.ValueType, duration_us: int) -> Entry:
         """The journal entry of this turn: what to publish, and custody."""

@@ -332,4 +332,7 @@ def _folder(tell: Tell) -> Iterator[pathlib.Path]:
     except BaseException:
         tell(f"the logs of this run are in {folder / 'mesh' / 'logs'}")
         raise
+    # As root the database may lie elsewhere; the note in the folder says where.
+    for note in folder.rglob("data-lies-at"):
+        shutil.rmtree(note.read_text(encoding="utf-8").splitlines()[0], ignore_errors=True)
     shutil.rmtree(folder, ignore_errors=True)

@@ -257,7 +257,7 @@ class DestinationActor:
                 item,
                 ItemState.ITEM_STATE_WITHHELD,
                 passed.decision.reason or Reason.REASON_CONSENT_DENIED,
-                f"rule {passed.decision.rule}",
+                _rule(passed),
                 passed.decision.decision_id,
             )
         if self._clock.monotonic() - passed.at > self._settings.decision_seconds:
@@ -293,7 +293,7 @@ class DestinationActor:
         return Outcome(
             item,
             ItemState.ITEM_STATE_DELIVERED,
-            detail=f"rule {passed.decision.rule}",
+            detail=_rule(passed),
             decision_id=passed.decision.decision_id,
         )
 
@@ -388,6 +388,10 @@ class DestinationActor:
                 await self._wake.wait()
         except TimeoutError:
             return
+
+
+def _rule(passed: Passed) -> str:
+    return f"rule {passed.decision.rule}" if passed.decision.rule else "no rule covers it"
 
 
 def _parked(item: Item, error: PlexusError) -> Outcome:

@@ -1,11 +1,13 @@
 """Rules of the record, pure.
 
 `times` puts FHIR times of any precision in one order, `versions` says which version of a resource
-wins, `golden` makes one person of what several sources tell, `record` keeps one person's record.
+wins, `golden` makes one person of what several sources tell, `record` keeps one person's record, `references` says what a
+resource points at.
 """
 
 from services.records.domain.golden import golden_person, origin_of
 from services.records.domain.record import Estate, Past, Record
+from services.records.domain.references import references_of
 from services.records.domain.times import age
 from services.records.domain.versions import PERSON, Slot, Version, place_of, slot_of, type_of
 
@@ -20,6 +22,7 @@ __all__ = [
     "golden_person",
     "origin_of",
     "place_of",
+    "references_of",
     "slot_of",
     "type_of",
 ]

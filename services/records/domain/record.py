@@ -48,6 +48,7 @@ class Record:
         newly_absorbed: those that this batch added, with the message.
         history: what this batch adds to the history, in order.
         touched: slots that this batch has changed.
+        wanted: slots that a turn would have told of and that are not in `held`.
         is_changed: what is above `held` has changed, or the record is new.
     """
 
@@ -65,6 +66,7 @@ class Record:
         "person_id",
         "tenant",
         "touched",
+        "wanted",
     )
 
     def __init__(self, tenant: str, person_id: str) -> None:
@@ -79,6 +81,7 @@ class Record:
         self.newly_absorbed: dict[str, str] = {}
         self.history: list[Past] = []
         self.touched: set[Slot] = set()
+        self.wanted: set[Slot] = set()
         self.is_changed = True
         self._person_touched = False
 

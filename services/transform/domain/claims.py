@@ -4,16 +4,20 @@ Component c has two bits: `whole(c)` says that all of it was read, `first(c)` th
 subcomponent was. `ALL` covers the repetition with everything in it.
 """
 
+from collections import defaultdict
+
 from plexus.codecs.hl7v2 import Value
 
-__all__ = ["ALL", "FIELD_SHIFT", "MAPPED", "POSITION_SHIFT", "first", "nested", "whole"]
+__all__ = ["ALL", "FIELD_SHIFT", "MAPPED", "Claims", "first", "nested", "whole"]
 
 ALL = -1
 """The whole repetition has been read."""
 
 FIELD_SHIFT = 24
-"""A claim's place is position << POSITION_SHIFT | field << FIELD_SHIFT | repetition."""
-POSITION_SHIFT = 48
+"""A claim's place in its segment is field << FIELD_SHIFT | repetition."""
+
+Claims = defaultdict[int, int]
+"""The claims of one segment by place."""
 
 MAPPED = 1
 """Something was mapped, whatever else the mask says. Component 0 does not exist."""
@@ -36,7 +40,8 @@ def nested(part: Value, mask: int, component: int) -> int:
     which repeats a little and loses nothing.
     """
     if mask != ALL:
-        for n in range(1, part.component_count() + 1):
-            if not (mask >> (2 * n)) & 3 and part.get(n):
+        for leaf in part.leaves():
+            mask >>= 2
+            if not mask & 3 and leaf:
                 return 0
-    return whole(component)
+    return 1 << (2 * component)

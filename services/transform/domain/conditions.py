@@ -68,9 +68,9 @@ class Condition:
             return f"({joined})"
         if self.operator == "SET":
             return self._negate(is_set(self.operands[0]))
-        read = "x.trigger" if self.place is None else text(self.place)
         if self.operator == "VALUED":
             return self._negate("True" if self.place is None else valued(self.place))
+        read = "x.trigger" if self.place is None else text(self.place)
         if self.operator == "EQUALS":
             return f"({read} {'!=' if self.negated else '=='} {self.operands[0]!r})"
         if self.operator == "IN":

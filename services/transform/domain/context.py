@@ -17,13 +17,16 @@ class SourceContext:
         source: the system that sent it.
         message_id: of the envelope.
         time_zone: IANA name for times without an offset; empty invents none.
-        default_authority: namespace for identifiers without an assigning authority; empty means
-            "source:" and the source's name, for such identifiers are unique within it only.
+        default_authority: who assigns identifiers that name nobody: a namespace, or as HL7 writes
+            an HD (v2.5.1 2.A.33): `namespace&universal id&type`, either name may be left out. Empty
+            means "source:" and the source's name, for such identifiers are unique within it only.
         charset: for messages that declare none.
         zone: the time zone itself, derived.
+        assigner: namespace, universal id and its type of the default authority, derived.
 
     Raises:
-        ConfigurationError: the time zone is unknown.
+        ConfigurationError: the time zone is unknown; the default authority names nobody, has an id
+            without a type or a type without an id, or more than three parts.
     """
 
     tenant: str
@@ -33,9 +36,11 @@ class SourceContext:
     default_authority: str = ""
     charset: str = ""
     zone: ZoneInfo | None = field(init=False, repr=False, compare=False, default=None)
+    assigner: tuple[str, str, str] = field(init=False, repr=False, compare=False, default=("",) * 3)
 
     def __post_init__(self) -> None:
-        """Resolve the time zone once."""
+        """Resolve the time zone and the authority once."""
+        object.__setattr__(self, "assigner", self._assigner())
         if self.time_zone:
             try:
                 zone = ZoneInfo(self.time_zone)
@@ -47,5 +52,18 @@ class SourceContext:
 
     @property
     def authority(self) -> str:
-        """Namespace of identifiers that name none."""
-        return self.default_authority or f"source:{self.source}"
+        """Name of the authority of identifiers that name none: its namespace, else its id."""
+        return self.assigner[0] or self.assigner[1]
+
+    def _assigner(self) -> tuple[str, str, str]:
+        given = self.default_authority
+        if not given:
+            return f"source:{self.source}", "", ""
+        if "&" not in given:
+            return given, "", ""
+        namespace, universal_id, kind, *more = (*given.split("&"), "")
+        if any(more) or not (namespace or universal_id) or bool(universal_id) != bool(kind):
+            raise ConfigurationError(
+                f"source {self.source}: the default authority is no 'namespace&universal id&type'"
+            )
+        return namespace, universal_id, kind

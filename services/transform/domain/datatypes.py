@@ -21,7 +21,7 @@ from services.transform.domain.times import clock_time
 if TYPE_CHECKING:
     from services.transform.domain.draft import Draft
 
-__all__ = ["TEXTS", "VALUES", "ConceptReader", "TelecomReader", "decimal"]
+__all__ = ["TEXTS", "ConceptReader", "TelecomReader", "decimal"]
 
 _NUMBER = re.compile(r"([+-]?)(\d*)(?:\.(\d*))?", re.ASCII)
 _WHOLE_NUMBER = re.compile(r"\d{1,9}", re.ASCII)
@@ -41,42 +41,17 @@ def decimal(text: str) -> str:
     return f"{sign}{digits}.{found[3]}" if found[3] else f"{sign}{digits}"
 
 
-def _string(text: str, _draft: "Draft") -> str:
-    return text
-
-
-def _date_time(text: str, draft: "Draft") -> str:
-    return draft.time(text)
-
-
-def _clock(text: str, _draft: "Draft") -> str:
+def _clock(text: str) -> str:
     return clock_time(text.strip())
 
 
-def _decimal(text: str, _draft: "Draft") -> str:
-    return decimal(text)
-
-
-def _whole_number(text: str, _draft: "Draft") -> str:
+def _whole_number(text: str) -> str:
     text = text.strip()
     return text if _WHOLE_NUMBER.fullmatch(text) and int(text) else ""
 
 
-def _whole_text(value: Value, _draft: "Draft") -> str:
-    return value.whole()
-
-
-TEXTS: dict[str, Callable[[str, "Draft"], str]] = {
-    "ST": _string,
-    "DTM": _date_time,
-    "TM": _clock,
-    "NM": _decimal,
-    "SI": _whole_number,
-}
+TEXTS: dict[str, Callable[[str], str]] = {"TM": _clock, "NM": decimal, "SI": _whole_number}
 """Text functions by datatype. SI is a number from 1, for counting fields."""
-
-VALUES: dict[str, Callable[[Value, "Draft"], str]] = {"TX": _whole_text}
-"""Value functions by datatype."""
 
 
 @dataclass(frozen=True, slots=True)

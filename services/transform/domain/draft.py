@@ -10,12 +10,13 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
-from plexus.api.canonical.v1.datatypes_pb2 import Origin, Reference
+from plexus.api.canonical.v1.datatypes_pb2 import Authority, Origin, Reference
 from plexus.api.canonical.v1.event_pb2 import SEVERITY_WARNING, CanonicalEvent
 from plexus.api.canonical.v1.resources_pb2 import Resource
 from plexus.codecs.hl7v2 import NULL, Message, Segment, Value
 from plexus.errors import Reason
 from services.transform.domain import keys
+from services.transform.domain.claims import Claims
 from services.transform.domain.context import SourceContext
 from services.transform.domain.merging import absorb
 from services.transform.domain.residue import unclaimed
@@ -61,7 +62,7 @@ class Draft:
         self.trigger = message.trigger
         self.control_id = message.control_id
         self.event = CanonicalEvent()
-        self.taken: defaultdict[int, int] = defaultdict(int)
+        self.taken: list[Claims] = [defaultdict(int) for _ in message.segments]
         self.near: Near = {}
         self.segment = message.msh
         self.pending: int = 0
@@ -74,9 +75,15 @@ class Draft:
 
     # -- what generated maps call ---------------------------------------------------------------
 
-    def seek(self, name: str) -> Segment | None:
-        """The nearest segment of that name: of the same group, else the first of the message."""
-        return self.near.get(name)
+    def assign(self, authority: Authority) -> None:
+        """Make it the authority of the source, unless it has a namespace."""
+        if not authority.namespace:
+            namespace, universal_id, kind = self.context.assigner
+            if namespace:
+                authority.namespace = namespace
+            if universal_id:
+                authority.universal_id = universal_id
+                authority.universal_id_type = kind
 
     def peek(self, name: str, field: int, component: int = 1, subcomponent: int = 1) -> str:
         """Text of a place in a near segment; "" where absent or null."""
@@ -194,5 +201,7 @@ class Draft:
     def leave(self, message: Message) -> None:
         """Put every leaf that nobody claimed into the residue of the event."""
         add = self.event.residue.add
-        for leaf in unclaimed(message, self.taken):
-            add(location=leaf.location, value=leaf.value)
+        for location, value in unclaimed(message, self.taken):
+            residue = add()
+            residue.location = location
+            residue.value = value

@@ -3,21 +3,24 @@
 The source is made from a checked map, executed once, and stays readable (`Maps.source`): each block
 begins with the file, line and guide row of its rule. A segment function is `f(s, m, x, n)`:
 segment, target message, `Draft`, repetition that the resource is made of. A datatype function is
-`f(v, m, x)`, and returns the claim of what it read. Setters, not keyword constructors: they cost
-half as much.
-"""
+`f(v, m, x)`, and returns the claim of what it read. `reading` writes conditions, `reaching` the way
+to targets, `constants` what no field says.
 
-from dataclasses import dataclass, field
-from typing import Any
+The source is written for speed: setters, not keyword constructors; fields from the split list, and
+`Segment.get` only for what is more than letters and digits; a look whether there is a field before
+anything else is asked of it.
+"""
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from plexus.errors import ConfigurationError
-from services.transform.domain.claims import FIELD_SHIFT, POSITION_SHIFT, first, whole
+from services.transform.domain.claims import FIELD_SHIFT, first, whole
 from services.transform.domain.conditions import Place
+from services.transform.domain.constants import Constants
 from services.transform.domain.library import Library
-from services.transform.domain.notation import Assignment, Code, Rule, Section
-from services.transform.domain.reading import Reads, arguments_of
+from services.transform.domain.notation import Rule, Section
+from services.transform.domain.reaching import Lines, Slots, Target
+from services.transform.domain.reading import Reads
 from services.transform.domain.targets import Step, resolve
 
 __all__ = ["generate"]
@@ -36,96 +39,76 @@ def generate(section: Section, library: Library) -> str:
     return _Writer(section, library).write()
 
 
-@dataclass(slots=True)
-class _Target:
-    """Where a value goes: statements that reach it, and what to undo if nothing came."""
-
-    parent: str
-    last: Step
-    reach: list[str] = field(default_factory=list)
-    undo: list[str] = field(default_factory=list)
-    element: str = ""
-
-
 class _Writer:
     def __init__(self, section: Section, library: Library) -> None:
         self._section = section
         self._library = library
         self._is_segment = section.kind == "segment"
         self._start: Descriptor = library.message_type(section.target, section.where)
-        self._lines: list[str] = []
-        self._slots: dict[str, str] = {}
+        self._lines = Lines()
+        self._emit = self._lines.emit
+        self._slots = Slots()
+        self._constants = Constants(library, self._lines, self._slots)
         self._reads = Reads(section, library, self._start)
+        self._guard = ""
 
     def write(self) -> str:
         """Give the whole function."""
-        body: list[str] = []
         for rule in self._section.rules:
-            self._lines = [f"    # {rule.where}  {rule.cite}"]
             self._rule(rule)
-            body += self._lines
         arguments = "s, m, x, n" if self._is_segment else "v, m, x"
         head = [f"def {self._library.function_name(self._section)}({arguments}):"]
         if self._is_segment:
-            head.append(f"    b = s.position << {POSITION_SHIFT}")
-            head.append("    taken = x.taken")
+            head.append("    taken = x.taken[s.position]")
             head.append("    fields = s.fields()")
             head.append("    count = len(fields)")
         else:
             head.append("    k = 0")
-            head.append("    count = v.component_count()")
+            head.append("    parts, leaves = v.parts, v.leaves()")
+            head.append("    count = len(parts)")
             if self._section.requires is not None:
-                place = self._section.requires
-                self._reads.check(place, self._section.where)
-                head.append(f"    if v.get({arguments_of(place)}) in EMPTY:")
+                read = self._reads.required(self._section.requires, self._section.where)
+                head.append(f"    if {read} in EMPTY:")
                 head.append("        return 0")
         head += [f"    {name} = {read}" for read, name in self._reads.hoisted.items()]
-        head += [f"    {name} = None" for name in self._slots.values()]
-        for slot, name in self._slots.items():
-            body.append(f"    if {name} is not None and not {name}.ListFields():")
-            body.append(f"        m.{slot.split('[')[0]}.remove({name})")
-        if not self._is_segment:
-            body.append("    return k")
-        return "\n".join([*head, *body]) + "\n"
+        tail = [] if self._is_segment else ["    return k"]
+        return "\n".join([*head, *self._slots.begin(), *self._lines.all, *self._slots.end(), *tail]) + "\n"
 
     # -- one rule -------------------------------------------------------------------------------
 
     def _rule(self, rule: Rule) -> None:
         steps = resolve(self._start, rule.path, rule.where)
         depth = 1
+        if isinstance(rule.source, Place):
+            self._reads.check(rule.source, rule.where)
+            depth = self._guarded(rule.source, depth)
+        else:
+            self._guard = ""
+        self._emit(depth, f"# {rule.where}  {rule.cite}")
         if rule.condition is not None:
             self._emit(depth, f"if {self._reads.condition(rule.condition, rule.where)}:")
             depth += 1
         if isinstance(rule.source, Place):
             self._read(rule, rule.source, steps, depth)
         else:
-            self._constant(rule, steps, depth)
+            self._constants.rule(rule, steps, depth)
 
-    def _constant(self, rule: Rule, steps: list[Step], depth: int) -> None:
-        if rule.datatype or rule.table or rule.resource:
-            raise ConfigurationError(f"{rule.where}: a constant has no datatype, table or resource")
-        target = self._target(steps)
-        for line in target.reach:
-            self._emit(depth, line)
-        source = rule.source
-        assert not isinstance(source, Place)
-        if isinstance(source, str) and source.startswith('"'):
-            value: str | Code = source[1:-1]
-        elif isinstance(source, str):
-            name = source[1:]
-            if name != "authority":
-                raise ConfigurationError(f"{rule.where}: unknown name ${name} of the context")
-            self._emit(depth, f"if not {target.parent}.{target.last.name}:")
-            self._emit(depth + 1, f"{target.parent}.{target.last.name} = x.{name}")
-            return
+    def _guarded(self, place: Place, depth: int) -> int:
+        """Ask whether there is such a place; once for neighbours that read the same one."""
+        number = place.numbers[0]
+        if not self._is_segment:
+            guard = f"if count >= {number}:" if number > 1 else ""
+        elif place.unit == self._section.name:
+            guard = f"if count > {number} and fields[{number}]:"
         else:
-            value = source
-        self._assign(target.parent, target.last, value, only_if_unset=True, depth=depth, rule=rule)
+            guard = ""
+        if guard and guard != self._guard:
+            self._emit(depth, guard)
+        self._guard = guard
+        return depth + 1 if guard else depth
 
     def _read(self, rule: Rule, place: Place, steps: list[Step], depth: int) -> None:
-        self._reads.check(place, rule.where)
-        numbers = place.numbers
-        if len(numbers) > (2 if self._is_segment else 1):
+        if len(place.numbers) > (2 if self._is_segment else 1):
             raise ConfigurationError(f"{rule.where}: read the component {place} by its datatype")
         if not self._is_segment and rule.many:
             raise ConfigurationError(f"{rule.where}: only fields repeat")
@@ -147,27 +130,27 @@ class _Writer:
         if not is_whole and datatype not in self._library.texts:
             raise ConfigurationError(f"{rule.where}: {datatype} is no datatype of plain values")
         field_number, component = self._split(place)
+        bits = "-1" if is_whole else str(first(component))
         if self._is_segment:
-            segment, base, depth = self._segment(place, depth)
+            segment, taken, depth = self._segment(place, depth)
             if is_whole or rule.many:
-                depth = self._each(rule, segment, field_number, depth)
-                read = "v" if is_whole else f"v.get({component})"
-                at = f"{base} | {field_number << FIELD_SHIFT} | r"
+                at, depth = self._each(rule, segment, field_number, depth)
+                self._emit(depth, f"t = {'v' if is_whole else self._reads.leaf_of('v', component)}")
             else:
-                read = f"{segment}.get({field_number}{f', {component}' if component != 1 else ''})"
-                at = f"{base} | {field_number << FIELD_SHIFT | 1}"
-            claim = f"taken[{at}] |= {'-1' if is_whole else first(component)}"
+                at = str(field_number << FIELD_SHIFT | 1)
+                self._plain(segment, field_number, component, depth)
+            claim = f"{taken}[{at}] |= {bits}"
         else:
             segment = ""
-            self._emit(depth, f"if count >= {component}:")
-            depth += 1
-            read = f"v.component({component})" if is_whole else f"v.get({component})"
-            claim = f"k |= {whole(component) if is_whole else first(component)}"
-        self._emit(depth, f"t = {read}")
+            if is_whole:
+                self._emit(depth, f"t = v.component({component})")
+                bits = str(whole(component))
+            else:
+                self._emit(depth, f"t = leaves[{component - 1}]")
+            claim = f"k |= {bits}"
         self._emit(depth, "if t.text not in EMPTY:" if is_whole else "if t not in EMPTY:")
         depth += 1
-        function = f"{'value' if is_whole else 'text'}_{datatype}"
-        converted = "t" if datatype == "ST" else f"{function}(t, x)"
+        converted = self._library.converted(datatype)
         if rule.table:
             converted = f"{self._library.codes_name(rule.table, rule.where)}.get({converted}, '')"
         checks = rule.table or datatype != "ST"
@@ -176,12 +159,12 @@ class _Writer:
         if checks:
             self._emit(depth, "if w:")
             inner += 1
-        target = self._target(steps)
+        target = self._slots.reach(steps)
         for line in target.reach:
             self._emit(inner, line)
         self._store(target, rule, claim, inner)
         for constant in rule.constants:
-            self._with(rule, target, steps, constant, inner)
+            self._constants.beside(rule, target, steps, constant, inner)
         if checks:
             reason = "TABLE_VALUE" if rule.table else "DATA_TYPE"
             self._emit(depth, "else:")
@@ -190,9 +173,18 @@ class _Writer:
             else:
                 self._emit(depth + 1, f"x.pending = {reason}")
 
-    def _store(self, target: _Target, rule: Rule, claim: str, depth: int) -> None:
-        step = target.last
-        place = f"{target.parent}.{step.name}"
+    def _plain(self, segment: str, field: int, component: int, depth: int) -> None:
+        """Read one leaf; what is but letters and digits has no separators and no escapes."""
+        if segment != "s" or component != 1:
+            arguments = str(field) if component == 1 else f"{field}, {component}"
+            self._emit(depth, f"t = {segment}.get({arguments})")
+            return
+        self._emit(depth, f"t = fields[{field}]")
+        self._emit(depth, "if not t.isalnum():")
+        self._emit(depth + 1, f"t = s.get({field})")
+
+    def _store(self, target: Target, rule: Rule, claim: str, depth: int) -> None:
+        step, place = target.last, target.place
         kind = step.field.cpp_type
         value = {_STRING: "w", _BOOL: "(w == 'true')", _UINT32: "int(w)"}.get(kind)
         if value is None:
@@ -205,12 +197,11 @@ class _Writer:
             self._emit(depth, f"x.add_line({target.parent}, {step.name!r}, w)")
             self._emit(depth, claim)
             return
-        unset = f"not {place}"
-        if step.field.has_presence:
-            unset = f"not {target.parent}.HasField({step.name!r})"
-        self._emit(depth, f"if {unset}:")
+        is_set = f"{target.parent}.HasField({step.name!r})" if step.field.has_presence else place
+        self._emit(depth, f"if not {is_set}:")
         self._emit(depth + 1, f"{place} = {value}")
-        self._emit(depth, f"if {place} == {value}:")
+        self._emit(depth + 1, claim)
+        self._emit(depth, f"elif {place} == {value}:")
         self._emit(depth + 1, claim)
 
     # -- messages -------------------------------------------------------------------------------
@@ -225,173 +216,91 @@ class _Writer:
         if self._is_segment:
             if rule.many == "*" and not repeats:
                 raise ConfigurationError(f"{rule.where}: {rule.path} does not repeat")
-            segment, base, depth = self._segment(place, depth)
-            depth = self._each(rule, segment, field_number, depth)
-            at = f"taken[{base} | {field_number << FIELD_SHIFT} | r]"
-            source = f"v.component({component})" if is_component else "v"
-        else:
-            segment, at, source = "", "k", f"v.component({component})"
-            self._emit(depth, f"if count >= {component}:")
+            segment, taken, depth = self._segment(place, depth)
+            at, depth = self._each(rule, segment, field_number, depth)
+            at = f"{taken}[{at}]"
+            if is_component:
+                self._emit(depth, f"p = v.component({component})")
+            part = "p" if is_component else "v"
+            self._emit(depth, f"if {part}.text not in EMPTY:")
             depth += 1
-        self._emit(depth, f"p = {source}")
-        self._emit(depth, "if p.text not in EMPTY:")
-        depth += 1
+        else:
+            segment, at, part = "", "k", "p"
+            self._emit(depth, f"if parts[{component - 1}] not in EMPTY:")
+            depth += 1
+            self._emit(depth, f"p = v.component({component})")
         claim = f"{at} |= nested(p, j, {component}) | 1" if is_component else f"{at} |= j"
-        target = self._target(steps)
+        target = self._slots.reach(steps)
         for line in target.reach:
             self._emit(depth, line)
-        where = f"{target.parent}.{last.name}"
-        if last.is_repeated:
-            self._emit(depth, f"e = {where}.add()")
-            self._fill(rule, call, claim, [f"del {where}[-1]", *target.undo], steps, target, depth)
-        elif rule.completes:
-            self._emit(depth, f"e = {where}")
-            self._fill(rule, call, claim, target.undo, steps, target, depth)
-        else:
-            self._emit(depth, f"if not {target.parent}.HasField({last.name!r}):")
-            self._emit(depth + 1, f"e = {where}")
-            undo = [f"{target.parent}.ClearField({last.name!r})", *target.undo]
-            if len(steps) > 1 and not any(step.is_repeated or step.slot for step in steps):
-                # Clearing a field makes the messages around it present, though they say nothing.
-                top = steps[0].name
-                undo += [f"if not m.{top}.ListFields():", f"    m.ClearField({top!r})"]
-            self._fill(rule, call, claim, undo, steps, target, depth + 1)
-            self._emit(depth, "else:")
-            self._emit(depth + 1, f"e = type({where})()")
-            self._emit(depth + 1, f"j = {call.format(value='p', target='e')}")
-            self._emit(depth + 1, f"if j and e == {where}:")
-            self._emit(depth + 2, claim)
+        self._fill(rule, call.format(value=part, target="e"), claim, steps, target, depth)
         if self._is_segment:
             self._emit(depth, "if x.pending:")
             self._emit(depth + 1, f"x.blame({segment}, {field_number}, x.pending)")
 
     def _fill(
-        self,
-        rule: Rule,
-        call: str,
-        claim: str,
-        undo: list[str],
-        steps: list[Step],
-        target: _Target,
-        depth: int,
+        self, rule: Rule, call: str, claim: str, steps: list[Step], target: Target, depth: int
     ) -> None:
-        self._emit(depth, f"j = {call.format(value='p', target='e')}")
+        where, name = target.place, target.last.name
+        undo = target.undo
+        if target.last.is_repeated:
+            self._emit(depth, f"e = {where}.add()")
+            undo = [f"del {where}[-1]", *undo]
+        elif rule.completes:
+            self._emit(depth, f"e = {where}")
+        else:
+            self._emit(depth, f"if {target.parent}.HasField({name!r}):")
+            self._emit(depth + 1, f"e = type({where})()")
+            self._emit(depth + 1, f"j = {call}")
+            self._emit(depth + 1, f"if j and e == {where}:")
+            self._emit(depth + 2, claim)
+            self._emit(depth, "else:")
+            depth += 1
+            self._emit(depth, f"e = {where}")
+            undo = [f"{target.parent}.ClearField({name!r})", *undo]
+            if len(steps) > 1 and not any(step.is_repeated or step.slot for step in steps):
+                # Clearing a field makes the messages around it present, though they say nothing.
+                top = steps[0].name
+                undo += [f"if not m.{top}.ListFields():", f"    m.ClearField({top!r})"]
+        self._emit(depth, f"j = {call}")
         self._emit(depth, "if j:")
         for constant in rule.constants:
-            self._with(rule, target, steps, constant, depth + 1)
+            self._constants.beside(rule, target, steps, constant, depth + 1)
         self._emit(depth + 1, claim)
         if undo:
             self._emit(depth, "else:")
             for line in undo:
                 self._emit(depth + 1, line)
 
-    def _with(
-        self, rule: Rule, target: _Target, steps: list[Step], constant: Assignment, depth: int
-    ) -> None:
-        """Set a constant on the element that the value went into, or that holds the value."""
-        if len(steps) > 1 and target.element:
-            start, expression = steps[-2].message, target.element
-        elif len(steps) == 1 and steps[0].message is not None:
-            start, expression = steps[0].message, "e"
-        else:
-            raise ConfigurationError(f"{rule.where}: 'with' needs a message that holds the value")
-        assert start is not None
-        path = resolve(start, constant.path, rule.where)
-        if any(step.is_repeated for step in path):
-            raise ConfigurationError(f"{rule.where}: 'with' sets single fields only")
-        parent = ".".join([expression, *(step.name for step in path[:-1])])
-        self._assign(
-            parent,
-            path[-1],
-            constant.value,
-            only_if_unset=constant.only_if_unset,
-            depth=depth,
-            rule=rule,
-        )
-
-    def _assign(
-        self,
-        parent: str,
-        step: Step,
-        value: str | Code,
-        *,
-        only_if_unset: bool,
-        depth: int,
-        rule: Rule,
-    ) -> None:
-        place = f"{parent}.{step.name}"
-        if isinstance(value, Code):
-            if step.message is None or step.message.name != "Concept":
-                raise ConfigurationError(f"{rule.where}: {step.name} holds no code")
-            uri = self._library.systems.get(value.system, "")
-            if not uri:
-                raise ConfigurationError(f"{rule.where}: unknown code system {value.system}")
-            element = f"{place}.add()" if step.is_repeated else place
-            self._emit(depth, f"c = {element}.codings.add()")
-            self._emit(
-                depth, f"c.system, c.code, c.display = {uri!r}, {value.code!r}, {value.display!r}"
-            )
-            return
-        kind = step.field.cpp_type
-        literal: Any = value
-        if kind == _BOOL:
-            literal = value == "true"
-        elif kind == _UINT32 and value.isdigit():
-            literal = int(value)
-        elif kind != _STRING:
-            raise ConfigurationError(f"{rule.where}: {step.name} cannot hold {value!r}")
-        if step.is_repeated:
-            self._emit(depth, f"{place}.append({literal!r})")
-            return
-        if only_if_unset:
-            unset = f"{parent}.HasField({step.name!r})" if step.field.has_presence else place
-            self._emit(depth, f"if not {unset}:")
-            depth += 1
-        self._emit(depth, f"{place} = {literal!r}")
-
-    def _target(self, steps: list[Step]) -> _Target:
-        parent = "m"
-        reach: list[str] = []
-        undo: list[str] = []
-        for number, step in enumerate(steps[:-1]):
-            place = f"{parent}.{step.name}"
-            if step.slot:
-                name = f"e_{step.name}_{step.slot}"
-                self._slots[f"{step.name}[{step.slot}]"] = name
-                reach += [f"if {name} is None:", f"    {name} = {place}.add()"]
-                parent = name
-            elif step.is_repeated:
-                name = f"q{number}"
-                reach.append(f"{name} = {place}.add()")
-                undo.append(f"del {place}[-1]")
-                parent = name
-            else:
-                parent = place
-        return _Target(parent, steps[-1], reach, undo, parent if len(steps) > 1 else "")
+    # -- where to read --------------------------------------------------------------------------
 
     def _segment(self, place: Place, depth: int) -> tuple[str, str, int]:
+        """The segment of a place, its claims, and how deep one is then."""
         if place.unit == self._section.name:
-            number = place.numbers[0]
-            self._emit(depth, f"if count > {number} and fields[{number}]:")
-            return "s", "b", depth + 1
-        self._emit(depth, f"z = x.seek({place.unit!r})")
+            return "s", "taken", depth
+        self._emit(depth, f"z = x.near.get({place.unit!r})")
         self._emit(depth, "if z is not None:")
-        return "z", f"(z.position << {POSITION_SHIFT})", depth + 1
+        return "z", "x.taken[z.position]", depth + 1
 
-    def _each(self, rule: Rule, segment: str, field_number: int, depth: int) -> int:
-        values = f"{segment}.repetitions({field_number})"
+    def _each(self, rule: Rule, segment: str, field: int, depth: int) -> tuple[str, int]:
+        """Let `v` be each repetition that the rule reads; gives the key of its claim."""
+        values = f"{segment}.repetitions({field})"
+        key = str(field << FIELD_SHIFT)
         if rule.many == "*":
             self._emit(depth, f"for r, v in enumerate({values}, 1):")
-        else:
-            self._emit(depth, f"r = {'n' if rule.many else '1'}")
-            self._emit(depth, f"for v in {values}[r - 1 : r]:")
-        return depth + 1
+            return f"{key} | r", depth + 1
+        if rule.many:
+            self._emit(depth, f"for v in {values}[n - 1 : n]:")
+            return f"{key} | n", depth + 1
+        key = str(field << FIELD_SHIFT | 1)
+        if segment == "s":
+            self._emit(depth, f"v = {values}[0]")
+            return key, depth
+        self._emit(depth, f"for v in {values}[:1]:")
+        return key, depth + 1
 
     def _split(self, place: Place) -> tuple[int, int]:
         """Field and component; a datatype map has components only."""
         if not self._is_segment:
             return 0, place.numbers[0]
         return place.numbers[0], place.numbers[1] if len(place.numbers) > 1 else 1
-
-    def _emit(self, depth: int, line: str) -> None:
-        self._lines.append("    " * depth + line)

@@ -13,7 +13,7 @@ from google.protobuf.descriptor import Descriptor
 from plexus.codecs.hl7v2 import NULL
 from plexus.errors import ConfigurationError, Reason
 from services.transform.domain.claims import nested
-from services.transform.domain.datatypes import TEXTS, VALUES, ConceptReader, TelecomReader
+from services.transform.domain.datatypes import TEXTS, ConceptReader, TelecomReader
 from services.transform.domain.notation import Rule, Section
 from services.transform.domain.places import refer_to_place
 from services.transform.domain.tables import Table
@@ -48,8 +48,8 @@ class Library:
         """Know the datatype maps among the sections, and everything written in Python."""
         self.systems = systems
         self.segments = segments
-        self.texts = TEXTS
-        self.values = VALUES
+        self.texts = frozenset({"ST", "DTM", *TEXTS})
+        self.values = frozenset({"TX"})
         self._tables = tables
         self._types = message_types()
         self._readers: dict[tuple[str, str], str] = {
@@ -65,7 +65,6 @@ class Library:
             "text_of": _text_of,
         }
         self.namespace |= {f"text_{name}": function for name, function in TEXTS.items()}
-        self.namespace |= {f"value_{name}": function for name, function in VALUES.items()}
         self.namespace |= {f"codes_{name}": table.codes for name, table in tables.items()}
         for name, target, function in (
             ("CWE", "Concept", ConceptReader(systems)),
@@ -114,6 +113,12 @@ class Library:
         if _SEGMENT.fullmatch(name) is None:
             raise ConfigurationError(f"{where}: {name} is no name of a segment")
         return name
+
+    def converted(self, datatype: str) -> str:
+        """Call that makes a plain value of `t`: a leaf, or for `values` a whole repetition."""
+        if datatype in self.values:
+            return "t.whole()"
+        return {"ST": "t", "DTM": "x.time(t)"}.get(datatype, f"text_{datatype}(t)")
 
     def codes_name(self, table: str, where: str) -> str:
         """Name of the codes of a table.

@@ -60,26 +60,52 @@ class Reads:
                 f"{where}: {place} is no component of the datatype {self._section.name}"
             )
 
+    def required(self, place: Place, where: str) -> str:
+        """Expression of the leaf that a datatype cannot do without.
+
+        Raises:
+            ConfigurationError: it is of another datatype.
+        """
+        self.check(place, where)
+        return self._leaf(place)
+
+    @staticmethod
+    def leaf_of(value: str, component: int) -> str:
+        """Expression of one leaf of a repetition, which has one component at least."""
+        return f"{value}.leaves()[0]" if component == 1 else f"{value}.get({component})"
+
+    def _leaf(self, place: Place) -> str:
+        number = place.numbers[0]
+        if len(place.numbers) > 1:
+            return f"v.get({arguments_of(place)})"
+        return "leaves[0]" if number == 1 else f"(leaves[{number - 1}] if count >= {number} else '')"
+
     def _text(self, place: Place) -> str:
-        arguments = arguments_of(place)
         if not self._is_segment:
-            return self._hoist(
-                f"text_of(v.get({arguments})) if count >= {place.numbers[0]} else ''"
-            )
+            return self._hoist(f"text_of({self._leaf(place)})")
+        arguments = arguments_of(place)
         if place.unit != self._section.name:
             return f"x.peek({place.unit!r}, {arguments})"
-        return self._hoist(f"text_of(s.get({arguments}))")
+        read = f"text_of(s.get({arguments}))"
+        if len(place.numbers) == 1:
+            number = place.numbers[0]
+            # `s.get` is for what is more than letters and digits.
+            raw = f"fields[{number}]"
+            there = f"{raw} if {raw}.isalnum() else {read}"
+            read = f"({there}) if count > {number} and {raw} else ''"
+        return self._hoist(read)
 
     def _valued(self, place: Place) -> str:
         if len(place.numbers) > 1:
             return self._text(place)
         number = place.numbers[0]
         if not self._is_segment:
-            part = self._hoist(f"v.component({number}).text if count >= {number} else ''")
-            return f"{part} not in EMPTY"
+            part = "parts[0]" if number == 1 else f"(parts[{number - 1}] if count >= {number} else '')"
+            return f"{self._hoist(part)} not in EMPTY"
         if place.unit != self._section.name:
             return f"x.valued({place.unit!r}, {number})"
-        return f"{self._hoist(f's.raw({number})')} not in EMPTY"
+        raw = self._hoist(f"fields[{number}] if count > {number} else ''")
+        return f"{raw} not in EMPTY"
 
     def _count(self, place: Place, where: str) -> str:
         if not self._is_segment or place.unit != self._section.name:

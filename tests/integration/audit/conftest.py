@@ -7,7 +7,6 @@ import contextlib
 import urllib.parse
 from collections.abc import AsyncIterator
 
-import grpc.aio
 import pytest_asyncio
 
 from plexus.local.postgres import Postgres
@@ -39,18 +38,6 @@ async def store(postgres: Postgres, audit_template: str) -> AsyncIterator[Databa
             yield database
         finally:
             await database.close()
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def grpc_library() -> AsyncIterator[None]:
-    """Keeps gRPC's poller until the session ends.
-
-    Else it ends when the last server or channel is collected, which may be within another test, and
-    waits for its thread there.
-    """
-    grpc.aio.init_grpc_aio()
-    yield
-    grpc.aio.shutdown_grpc_aio()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

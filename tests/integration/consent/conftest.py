@@ -7,7 +7,6 @@ import contextlib
 import pathlib
 from collections.abc import AsyncIterator
 
-import grpc.aio
 import pytest
 import pytest_asyncio
 
@@ -26,18 +25,6 @@ policies:
     purpose: HMARKT
     effect: deny
 """
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def grpc_library() -> AsyncIterator[None]:
-    """Keeps gRPC's poller until the session ends.
-
-    Else it ends when the last server or channel is collected, which may be within another test, and
-    waits for its thread there.
-    """
-    grpc.aio.init_grpc_aio()
-    yield
-    grpc.aio.shutdown_grpc_aio()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

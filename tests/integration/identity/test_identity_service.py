@@ -21,7 +21,7 @@ Asked: TypeAlias = "tuple[Peer, identity_pb2_grpc.IdentityServiceAsyncStub]"
 
 
 @pytest_asyncio.fixture
-async def asked(identity_db: Database, grpc_open: None) -> AsyncIterator[Asked]:
+async def asked(identity_db: Database, grpc_library: None) -> AsyncIterator[Asked]:
     """A caller of the service."""
     tracing = Tracing("test", None)
     server = RpcServer("127.0.0.1:0", tracing)

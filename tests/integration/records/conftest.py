@@ -3,7 +3,6 @@
 import urllib.parse
 from collections.abc import AsyncIterator
 
-import grpc.aio
 import pytest_asyncio
 
 from plexus.local.postgres import Postgres
@@ -32,15 +31,3 @@ async def records_db(postgres: Postgres, records_template: str) -> AsyncIterator
             yield database
         finally:
             await database.close()
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def grpc_open() -> AsyncIterator[None]:
-    """Keep gRPC's poller until the session ends.
-
-    It would end with the last call's state, in a collection of garbage that may come within a later
-    test, and joining its thread blocks that test's loop.
-    """
-    grpc.aio.init_grpc_aio()
-    yield
-    grpc.aio.shutdown_grpc_aio()

@@ -31,7 +31,7 @@ Asked: TypeAlias = "tuple[Peer, records_pb2_grpc.RecordsServiceAsyncStub]"
 
 
 @pytest_asyncio.fixture
-async def asked(records_db: Database, grpc_open: None) -> AsyncIterator[Asked]:
+async def asked(records_db: Database, grpc_library: None) -> AsyncIterator[Asked]:
     """A caller of the service."""
     tracing = Tracing("test", None)
     server = RpcServer("127.0.0.1:0", tracing)

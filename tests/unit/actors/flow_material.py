@@ -34,7 +34,7 @@ class BriskClock(SystemClock):
 
     async def sleep(self, seconds: float) -> None:
         self.naps.append(seconds)
-        await asyncio.sleep(min(seconds, 0.001))
+        await asyncio.sleep(0)
 
 
 def message_id(number: int) -> str:
@@ -101,7 +101,10 @@ class Recorder:
 
 
 class KeptJournal(MemoryJournal):
-    """Remembers every effect that was committed: message number, attempt and key, in order."""
+    """Remembers every effect that was committed: message number, attempt and key, in order.
+
+    What is noted again as it was, at another place, is no effect.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -110,10 +113,13 @@ class KeptJournal(MemoryJournal):
     def write(
         self, entries: Sequence[Entry], marks: Mapping[str, Mark], epochs: Mapping[str, int]
     ) -> None:
+        before = {entry.done: self.find(entry.done) for entry in entries}
         super().write(entries, marks, epochs)
-        self.effects += [
-            (uuid.UUID(e.done.message_id).int >> 80, e.attempt, e.done.key) for e in entries
-        ]
+        for entry in entries:
+            known = before[entry.done]
+            if known is None or known.custody != entry.custody:  # custody tells the time
+                number = uuid.UUID(entry.done.message_id).int >> 80
+                self.effects.append((number, entry.attempt, entry.done.key))
 
 
 class TroubledBus(MemoryBus):

@@ -152,7 +152,8 @@ class FlowModel(RuleBasedStateMachine):
     def order_holds_per_key(self) -> None:
         for left in self.bus.left:
             first: dict[int, str] = {}
-            for envelope in left:
+            # A replay comes when a person asks for it, and has no order.
+            for envelope in (e for e in left if e.attempt == 1):
                 first.setdefault(envelope.origin, envelope.key)
             for key in KEYS:
                 of_key = [number for number, its_key in first.items() if its_key == key]

@@ -200,8 +200,9 @@ def _patients(event: ChangedEvent, aliases: list[Target]) -> Iterator[_Entry]:
         person_id,
         (*aliases, ("Patient", person_id)),
         is_active=not resource.deleted,
-        linked=tuple(("replaces", each) for each in absorbed),
     )
+    # The survivor gets no link "replaces": only the merge's own message could tell it, and the next
+    # one about the person would take it away again.
     for each in absorbed:
         yield _Entry(
             _NOBODY,

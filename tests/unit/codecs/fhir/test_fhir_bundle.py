@@ -105,13 +105,11 @@ def test_a_deleted_resource_is_deleted_by_condition_and_no_longer_pointed_at() -
     assert resource_types(event) == ["Patient", "Encounter", "Condition"]
 
 
-def test_a_merge_links_the_survivor_and_whom_it_took_over() -> None:
+def test_a_merge_links_whom_the_survivor_took_over() -> None:
     event = _event()
     event.absorbed_person_ids.extend(["golden-2", "golden-2", "golden-1"])
     survivor, absorbed = _bundle(event)["entry"]
-    assert survivor["resource"]["link"] == [
-        {"other": {"reference": absorbed["fullUrl"]}, "type": "replaces"}
-    ]
+    assert "link" not in survivor["resource"]
     assert "active" not in survivor["resource"]
     assert absorbed["request"]["url"] == "Patient?identifier=urn:plexus:person|golden-2"
     assert absorbed["resource"] == {
