@@ -1,5 +1,6 @@
 """What every bus promises (plexus.bus.contract), on each bus there is."""
 
+import asyncio
 import itertools
 
 import pytest
@@ -28,12 +29,9 @@ def items(count: int, start: int = 1) -> list[Outgoing]:
 async def read(consumer: Consumer, count: int, limit: int = 64) -> list[Incoming]:
     """The next `count` messages; fails where they do not come."""
     found: list[Incoming] = []
-
-    async def enough() -> bool:
-        found.extend(await consumer.next_batch(limit, 0.2))
-        return len(found) >= count
-
-    await eventually(enough)
+    async with asyncio.timeout(10):
+        while len(found) < count:
+            found += await consumer.next_batch(limit, 0.2)
     return found
 
 

@@ -6,6 +6,7 @@ so its default sync is right (docs/adr/0001).
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 
 import nats.errors
@@ -52,7 +53,9 @@ class JetStreamBus(Bus):
         self._client = client
         self._js: JetStreamContext = client.jetstream(timeout=_REQUEST_SECONDS)
         self._create = create
-        self._leases = KvLeases(self._js, lease_seconds=lease_seconds, create=create)
+        self._leases = KvLeases(
+            self._js, self._check_connected, lease_seconds=lease_seconds, create=create
+        )
         self._consumers: set[PullConsumer] = set()
         self._publishing = asyncio.Lock()
 
@@ -85,8 +88,7 @@ class JetStreamBus(Bus):
                 await self._publish_window(window)
 
     async def _publish_window(self, items: Sequence[Outgoing]) -> None:
-        if not self._client.is_connected:
-            raise Unavailable("NATS is not connected")
+        self._check_connected()
         acks: list[asyncio.Future[PubAck]] = []
         try:
             for item in items:
@@ -118,6 +120,7 @@ class JetStreamBus(Bus):
     async def consume(
         self, stream: str, shards: Collection[int], after: int, name: str
     ) -> Consumer:
+        self._check_connected()
         consumer = PullConsumer(self._client, self._js, stream, name)
         # Known before it is open, so that a reconnection meanwhile loses it too.
         self._consumers.add(consumer)
@@ -132,9 +135,16 @@ class JetStreamBus(Bus):
     async def close(self) -> None:
         for consumer in list(self._consumers):
             await consumer.close()
-        await self._client.close()
+        with contextlib.suppress(OSError):  # the connection has gone already
+            await self._client.close()
+
+    def _check_connected(self) -> None:
+        # What is asked meanwhile would wait in the client, and be done when nobody wants it any more.
+        if not self._client.is_connected:
+            raise Unavailable("NATS is not connected")
 
     async def _info(self, stream: str) -> StreamInfo:
+        self._check_connected()
         try:
             try:
                 return await self._js.stream_info(stream)
@@ -224,7 +234,8 @@ async def connect_bus(
             reconnected_cb=reconnected,
         )
     except (nats.errors.Error, OSError, TimeoutError, ValueError) as exc:
-        await client.close()
+        with contextlib.suppress(OSError):
+            await client.close()
         if "authorization" in str(exc).lower():
             raise ConfigurationError("NATS refuses the credentials of PLEXUS_NATS_URL") from exc
         if "url" in str(exc).lower() or isinstance(exc, ValueError):

@@ -5,6 +5,8 @@ the members may be replaced, by an update at the last revision, so only one repl
 owners are in memory: a restarted NATS forgets them and they are taken again, under new fences.
 """
 
+from collections.abc import Callable
+
 import nats.errors
 import nats.js.errors
 from nats.js import JetStreamContext
@@ -23,8 +25,16 @@ _FAILURES = (nats.js.errors.Error, nats.errors.Error, TimeoutError)
 class KvLeases(Leases):
     """Leases of one mesh."""
 
-    def __init__(self, js: JetStreamContext, *, lease_seconds: float, create: bool) -> None:
+    def __init__(
+        self,
+        js: JetStreamContext,
+        check_connected: Callable[[], None],
+        *,
+        lease_seconds: float,
+        create: bool,
+    ) -> None:
         self._js = js
+        self._check_connected = check_connected
         self._create = create
         self._configs = {
             "plexus_members": KeyValueConfig(
@@ -97,6 +107,7 @@ class KvLeases(Leases):
             raise self._lost(exc) from exc
 
     async def _bucket(self, name: str) -> KeyValue:
+        self._check_connected()
         bucket = self._buckets.get(name)
         if bucket is None:
             try:

@@ -217,6 +217,14 @@ class Postgres:
             "max_connections": "200",
             # Without fsync as well: a commit then survives our crash, if not the machine's.
             "synchronous_commit": "on",
+            "shared_buffers": "256MB",
+            "jit": "off",
+            # Nobody replicates from here, and a checkpoint makes every page it touches written
+            # whole once more: few of them.
+            "wal_level": "minimal",
+            "max_wal_senders": "0",
+            "max_wal_size": "2GB",
+            "checkpoint_timeout": "15min",
             "timezone": "UTC",
             "log_timezone": "UTC",
             "log_error_verbosity": "terse",

@@ -4,6 +4,7 @@ A service keeps its files in `services/<name>/migrations/NNNN_what.sql`. A file 
 never change; a changed one is refused.
 """
 
+import asyncio
 import hashlib
 import importlib.resources
 from importlib.resources.abc import Traversable
@@ -32,9 +33,7 @@ async def migrate(database: Database, package: str | None) -> int:
         ConfigurationError: an applied file has changed.
         Unavailable: PostgreSQL cannot be reached.
     """
-    folders = [("journal", importlib.resources.files(_JOURNAL_PACKAGE))]
-    if package is not None:
-        folders.append(("service", importlib.resources.files(package) / "migrations"))
+    files = await asyncio.to_thread(_read_files, package)
     async with database.transaction() as connection:
         # One number for all schemas: migrations are rare, and waiting for each other is cheap.
         await connection.execute(
@@ -50,20 +49,27 @@ async def migrate(database: Database, package: str | None) -> int:
             row["name"]: row["digest"]
             for row in await connection.fetch("SELECT name, digest FROM migration")
         }
-        count = 0
-        for prefix, folder in folders:
-            count += await _apply_folder(connection, prefix, folder, applied)
-    return count
+        return await _apply(connection, files, applied)
 
 
-async def _apply_folder(
-    connection: Connection, prefix: str, folder: Traversable, applied: dict[str, str]
-) -> int:
+def _read_files(package: str | None) -> dict[str, str]:
+    """Every file by its name, in order: the journal's own, then the service's."""
+    folders: list[tuple[str, Traversable]] = [
+        ("journal", importlib.resources.files(_JOURNAL_PACKAGE))
+    ]
+    if package is not None:
+        folders.append(("service", importlib.resources.files(package) / "migrations"))
+    return {
+        f"{prefix}/{file.name}": file.read_text(encoding="utf-8")
+        for prefix, folder in folders
+        for file in sorted(folder.iterdir(), key=lambda file: file.name)
+        if file.name.endswith(".sql")
+    }
+
+
+async def _apply(connection: Connection, files: dict[str, str], applied: dict[str, str]) -> int:
     count = 0
-    files = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
-    for file in files:
-        text = file.read_text(encoding="utf-8")
-        name = f"{prefix}/{file.name}"
+    for name, text in files.items():
         digest = hashlib.sha256(text.encode()).hexdigest()
         if name in applied:
             if applied[name] != digest:

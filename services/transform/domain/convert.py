@@ -5,7 +5,7 @@ its group. Then resources get their keys, refer to each other, and whatever nobo
 residue. Pure and deterministic: the same bytes, context and maps give the same event.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,9 +62,9 @@ def convert(maps: Maps, content: bytes, context: SourceContext) -> CanonicalEven
     _order_identifiers(conversion)
     _check_person(event, message, conversion)
     name_resources(draft, conversion.groups, compiled.structure)
-    origin = draft.origin()
+    origin = Resource(origin=draft.origin()).SerializeToString()
     for resource in event.resources:
-        resource.origin.CopyFrom(origin)
+        resource.MergeFromString(origin)
     draft.leave(message)
     return event
 
@@ -78,31 +78,28 @@ class _Conversion:
 
     def run(self) -> None:
         """Run every step of every segment."""
-        structure = self.compiled.structure
-        where = _grouped(self.message, structure)
-        top: dict[str, Segment] = {}
-        held = structure.holds
-        for segment in self.message.segments:
-            if segment.name not in held:
-                top.setdefault(segment.name, segment)
-        self.groups = [Group(0, dict(top))]
-        for segment, number in zip(self.message.segments, where, strict=True):
-            while number >= len(self.groups):
-                self.groups.append(Group(len(self.groups), dict(top)))
-            self.groups[number].near.setdefault(segment.name, segment)
+        compiled, draft = self.compiled, self.draft
+        segments = self.message.segments
+        where = _grouped(self.message, compiled.structure)
+        groups = self.groups = _groups(segments, where, compiled.structure)
         last_seen: dict[str, int] = {}
         previous: dict[tuple[int, str], Segment] = {}
-        for segment, number in zip(self.message.segments, where, strict=True):
-            steps = self.compiled.steps.get(segment.name)
+        for segment, number in zip(segments, where, strict=True):
+            name = segment.name
+            steps = compiled.steps.get(name)
             if steps is not None:
-                group = self.groups[number]
-                draft = self.draft
-                draft.near = {**group.near, segment.name: segment}
-                for step in _applicable(steps, last_seen):
+                group = groups[number]
+                near = group.near
+                draft.near = near if near[name] is segment else {**near, name: segment}
+                if name in compiled.anchored:
+                    steps = _applicable(steps, last_seen)
+                at = (number, name)
+                before = previous.get(at)
+                for step in steps:
                     if step.condition is None or step.condition(draft):
-                        self._step(step, segment, group, previous.get((number, segment.name)))
-                previous[number, segment.name] = segment
-            last_seen[segment.name] = segment.position
+                        self._step(step, segment, group, before)
+                previous[at] = segment
+            last_seen[name] = segment.position
 
     def _step(
         self, compiled: CompiledStep, segment: Segment, group: Group, previous: Segment | None
@@ -159,7 +156,7 @@ class _Conversion:
 
 def _applicable(
     steps: tuple[CompiledStep, ...], last_seen: dict[str, int]
-) -> Iterator[CompiledStep]:
+) -> tuple[CompiledStep, ...]:
     """Steps without anchors, and those whose anchor is the nearest of all anchors named."""
     nearest = ""
     at = -1
@@ -167,14 +164,18 @@ def _applicable(
         for anchor in compiled.step.anchors:
             if last_seen.get(anchor, -1) > at:
                 nearest, at = anchor, last_seen[anchor]
-    for compiled in steps:
-        if not compiled.step.anchors or nearest in compiled.step.anchors:
-            yield compiled
+    return tuple(
+        compiled
+        for compiled in steps
+        if not compiled.step.anchors or nearest in compiled.step.anchors
+    )
 
 
 def _grouped(message: Message, structure: Structure) -> list[int]:
     """Number of the group of every segment; 0 is the message itself."""
     starts, holds = structure.starts, structure.holds
+    if not starts:
+        return [0] * len(message.segments)
     current = 0
     reached = -1
     result = []
@@ -189,6 +190,20 @@ def _grouped(message: Message, structure: Structure) -> list[int]:
             reached = max(reached, len(starts) - 1) if name != "NTE" else reached
         result.append(current if name in holds else 0)
     return result
+
+
+def _groups(segments: Sequence[Segment], where: list[int], structure: Structure) -> list[Group]:
+    """The groups; near to each are the first of its own segments, then those of the message."""
+    top: dict[str, Segment] = {}
+    for segment in segments:
+        if segment.name not in structure.holds:
+            top.setdefault(segment.name, segment)
+    groups = [Group(0, dict(top))]
+    for segment, number in zip(segments, where, strict=True):
+        while number >= len(groups):
+            groups.append(Group(len(groups), dict(top)))
+        groups[number].near.setdefault(segment.name, segment)
+    return groups
 
 
 def _order_identifiers(conversion: _Conversion) -> None:

@@ -9,7 +9,8 @@ of observations, `places` the location. Rows cited are those of the HL7 V2-to-FH
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from plexus.api.canonical.v1.datatypes_pb2 import Concept, Telecom
 from plexus.codecs.hl7v2 import NULL, Value
@@ -28,7 +29,10 @@ _WHOLE_NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 
 _TRIPLETS = ((1, 2, 3, 7), (4, 5, 6, 8), (10, 11, 12, 13))
 _TEXT = 9
+_CWE_PARTS = 13
 _XTN_PARTS = 12
+_KEPT_CONCEPTS = 2048
+_LONGEST_KEPT = 256
 
 
 def decimal(text: str) -> str:
@@ -54,32 +58,40 @@ TEXTS: dict[str, Callable[[str], str]] = {"TM": _clock, "NM": decimal, "SI": _wh
 """Text functions by datatype. SI is a number from 1, for counting fields."""
 
 
-@dataclass(frozen=True, slots=True)
 class ConceptReader:
     """CWE, CE, CNE, CF, IS as a Concept (CWE[CodeableConcept] 1-13), with a code table if given.
 
     The sender's coding comes first and keeps the sender's own words. A code without a system that
     the table knows is of the table's HL7 system; what the table makes of it is added as a further
-    coding, for it means the same.
+    coding, for it means the same. The same few codes come again and again, so what was made of the
+    last ones is kept.
     """
 
-    systems: dict[str, str]
-    table: Table | None = None
+    def __init__(self, systems: dict[str, str], table: Table | None = None) -> None:
+        """Know the code systems by name."""
+        self._systems = systems
+        self._table = table
+        self._known = lru_cache(_KEPT_CONCEPTS)(self._read)
 
     def __call__(self, value: Value, concept: Concept, draft: "Draft") -> int:
         """Fill the concept; the message function of CWE."""
+        read = self._known if len(value.text) <= _LONGEST_KEPT else self._read
+        mask, content = read(tuple(value.leaves()))
+        if mask:
+            concept.MergeFromString(content)
+        return mask
+
+    def _read(self, leaves: tuple[str, ...]) -> tuple[int, bytes]:
+        concept = Concept()
         mask = 0
-        get = value.get
-        count = value.component_count()
+        count = len(leaves)
         known: tuple[str, str, str] | None = None
+        parts = ["" if leaf == NULL else leaf for leaf in leaves[:_CWE_PARTS]]
+        parts += [""] * (_CWE_PARTS - count)
         for n_code, n_display, n_system, n_version in _TRIPLETS:
             if n_code > count:
                 break
-            code, display = get(n_code), get(n_display) if n_display <= count else ""
-            if code == NULL:
-                code = ""
-            if display == NULL:
-                display = ""
+            code, display = parts[n_code - 1], parts[n_display - 1]
             if not code and not display:
                 continue
             coding = concept.codings.add()
@@ -89,22 +101,20 @@ class ConceptReader:
             if display:
                 coding.display = display
                 mask |= first(n_display)
-            system = get(n_system) if n_system <= count else ""
-            if system and system != NULL:
+            system = parts[n_system - 1]
+            if system:
                 mask |= first(n_system)
-                uri = self.systems.get(system) or v2_system(system)
+                uri = self._systems.get(system) or v2_system(system)
                 if uri:
                     coding.system = uri
-                    coding.system_name = system
-                else:
-                    coding.system_name = system
-            version = get(n_version) if n_version <= count else ""
-            if version and version != NULL:
+                coding.system_name = system
+            version = parts[n_version - 1]
+            if version:
                 coding.version = version
                 mask |= first(n_version)
-            table = self.table
+            table = self._table
             if table is not None and n_code == 1 and code in table.codes:
-                if not coding.system and not coding.system_name:
+                if not system:
                     coding.system = table.system
                 known = table.codings.get(code)
         if known is not None and not any(
@@ -112,12 +122,11 @@ class ConceptReader:
         ):
             coding = concept.codings.add()
             coding.system, coding.code, coding.display = known
-        if count >= _TEXT:
-            text = get(_TEXT)
-            if text and text != NULL:
-                concept.text = text
-                mask |= first(_TEXT)
-        return mask
+        text = parts[_TEXT - 1]
+        if text:
+            concept.text = text
+            mask |= first(_TEXT)
+        return mask, concept.SerializeToString()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +142,8 @@ class TelecomReader:
 
     def __call__(self, value: Value, telecom: Telecom, draft: "Draft") -> int:
         """Fill the contact point; the message function of XTN."""
-        count = min(value.component_count(), _XTN_PARTS)
-        parts = [""] + ["" if (t := value.get(n)) == NULL else t for n in range(1, count + 1)]
-        parts += [""] * (_XTN_PARTS - count)
+        parts = ["", *("" if leaf == NULL else leaf for leaf in value.leaves()[:_XTN_PARTS])]
+        parts += [""] * (_XTN_PARTS + 1 - len(parts))
         mask = MAPPED
         equipment = parts[3]
         system = self.equipment.codes.get(equipment, "")
@@ -177,6 +185,3 @@ class TelecomReader:
         elif parts[2]:
             draft.pending = Reason.REASON_TABLE_VALUE
         return mask
-
-
-MessageFunction = Callable[[Value, Any, "Draft"], int]

@@ -42,7 +42,6 @@ class Draft:
         "_cited",
         "_lines",
         "_refs",
-        "_times",
         "_zone",
         "authority",
         "context",
@@ -67,7 +66,6 @@ class Draft:
         self.segment = message.msh
         self.pending: int = 0
         self._zone = context.zone
-        self._times: dict[str, str] = {}
         self._refs: dict[tuple[str, str, str], tuple[int, str, str]] = {}
         self._lines: dict[tuple[int, str], tuple[Any, list[str]]] = {}
         self._blamed: set[tuple[str, int]] = set()
@@ -123,10 +121,7 @@ class Draft:
 
     def time(self, text: str) -> str:
         """FHIR dateTime text; "" where the text is no time."""
-        known = self._times.get(text)
-        if known is None:
-            known = self._times[text] = date_time(text.strip(), self._zone)
-        return known
+        return date_time(text.strip(), self._zone)
 
     def blame(self, segment: Segment, field: int, reason: Reason.ValueType) -> None:
         """Note once for each field that a value could not be mapped. The value itself never enters the text."""

@@ -14,6 +14,7 @@ from plexus.api.canonical.v1.datatypes_pb2 import Concept, HumanName, Identifier
 from plexus.api.canonical.v1.resources_pb2 import Observation, Resource
 
 __all__ = [
+    "BLANK",
     "CONTENT_FIELDS",
     "cited_key",
     "code_part",
@@ -33,6 +34,12 @@ CONTENT_FIELDS: dict[str, str] = {
 """Field of Resource by canonical type."""
 
 
+BLANK: dict[str, Message] = {
+    kind: getattr(Resource(), name) for kind, name in CONTENT_FIELDS.items()
+}
+"""A content that says nothing, by canonical type. Not to be changed."""
+
+
 def content_of(resource: Resource, kind: str) -> Any:
     """The content of that type, made present."""
     content: Message = getattr(resource, CONTENT_FIELDS[kind])
@@ -42,6 +49,9 @@ def content_of(resource: Resource, kind: str) -> Any:
 
 def join(*parts: str) -> str:
     """Join parts into a key; bars and backslashes within them are escaped."""
+    key = "|".join(parts)
+    if "\\" not in key and key.count("|") == len(parts) - 1:
+        return key
     return "|".join(
         part.replace("\\", "\\\\").replace("|", "\\|") if "|" in part or "\\" in part else part
         for part in parts
@@ -57,11 +67,13 @@ def identifier_parts(identifier: Identifier) -> tuple[str, str]:
 def code_part(concept: Concept) -> str:
     """What a concept is, for a key: its first code with its system, else its words."""
     for coding in concept.codings:
-        if coding.code:
+        code = coding.code
+        if code:
             system = coding.system_name or coding.system
-            return f"{coding.code}@{system}" if system else coding.code
-        if coding.display:
-            return coding.display
+            return f"{code}@{system}" if system else code
+        display = coding.display
+        if display:
+            return display
     return concept.text
 
 

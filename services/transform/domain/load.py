@@ -47,6 +47,8 @@ class CompiledStructure:
 
     structure: Structure
     steps: Mapping[str, tuple[CompiledStep, ...]]
+    anchored: frozenset[str]
+    """Segments whose steps depend on what stands before them."""
 
 
 class Maps:
@@ -193,7 +195,10 @@ def _compile(
             raise ConfigurationError(f"{link.where}: {link.kind} has no field {link.path}")
         if descriptor.message_type is None or descriptor.message_type.name != "Reference":
             raise ConfigurationError(f"{link.where}: {link.kind}.{link.path} is no reference")
-    return CompiledStructure(structure, steps)
+    anchored = {
+        segment for segment, found in structure.steps.items() if any(s.anchors for s in found)
+    }
+    return CompiledStructure(structure, steps, frozenset(anchored))
 
 
 def _compile_step(step: Step, sections: Mapping[str, Section], library: Library) -> CompiledStep:

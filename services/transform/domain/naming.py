@@ -8,6 +8,7 @@ from plexus.api.canonical.v1.resources_pb2 import Resource
 from plexus.codecs.hl7v2 import Segment
 from services.transform.domain.draft import Draft
 from services.transform.domain.keys import (
+    BLANK,
     code_part,
     identifier_parts,
     join,
@@ -21,13 +22,17 @@ __all__ = ["Group", "Made", "name_resources"]
 
 @dataclass(slots=True)
 class Made:
-    """A resource made by a segment. `is_shared` where more segments than one wrote to it."""
+    """A resource made by a segment. `is_shared` where more segments than one wrote to it.
+
+    Its key is there when it has been named.
+    """
 
     kind: str
     resource: Resource
     content: Any
     segment: Segment
     is_shared: bool = False
+    key: str = ""
 
 
 @dataclass(slots=True)
@@ -40,7 +45,17 @@ class Group:
 
     def latest(self, kind: str) -> Made | None:
         """The resource of that type made last."""
-        return next((made for made in reversed(self.made) if made.kind == kind), None)
+        for made in reversed(self.made):
+            if made.kind == kind:
+                return made
+        return None
+
+    def by_kind(self) -> dict[str, list[Made]]:
+        """Its resources in order, by type."""
+        found: dict[str, list[Made]] = {}
+        for made in self.made:
+            found.setdefault(made.kind, []).append(made)
+        return found
 
 
 def name_resources(draft: Draft, groups: list[Group], structure: Structure) -> None:
@@ -51,24 +66,25 @@ def name_resources(draft: Draft, groups: list[Group], structure: Structure) -> N
     used: set[str] = set()
     counts: dict[str, int] = {}
     for group in groups:
-        for made in [made for made in group.made if not made.content.ListFields()]:
+        blank = [made for made in group.made if made.content == BLANK[made.kind]]
+        for made in blank:
             event.resources.remove(made.resource)
             group.made.remove(made)
         namer = _Namer(source, message_id, subject, group)
         # An observation is named within its report, so reports come first.
         for made in sorted(group.made, key=lambda made: made.kind == "Observation"):
-            made.resource.key = _unused(namer.key(made), used, counts)
+            key = made.key = made.resource.key = _unused(namer.key(made), used, counts)
             if made.kind == "DiagnosticReport":
-                namer.report = made.resource.key
+                namer.report = key
+                namer.within = join("Observation", key)
+    by_kind = [group.by_kind() for group in groups]
     for link in structure.links:
-        top = [made for made in groups[0].made if made.kind == link.of]
-        for group in groups:
-            targets = [made for made in group.made if made.kind == link.of] or top
-            if not targets:
-                continue
-            for made in group.made:
-                if made.kind == link.kind:
-                    _link(made.content, link.path, link.of, targets)
+        top = by_kind[0].get(link.of)
+        for kinds in by_kind:
+            from_these = kinds.get(link.kind)
+            targets = kinds.get(link.of) or top
+            if from_these and targets:
+                _link(from_these, link.path, link.of, targets)
 
 
 def _unused(key: str, used: set[str], counts: dict[str, int]) -> str:
@@ -81,15 +97,17 @@ def _unused(key: str, used: set[str], counts: dict[str, int]) -> str:
     return candidate
 
 
-def _link(content: Any, path: str, kind: str, targets: list[Made]) -> None:
-    if content.DESCRIPTOR.fields_by_name[path].is_repeated:
-        references = getattr(content, path)
-        for target in targets:
-            reference = references.add()
-            reference.type, reference.key = kind, target.resource.key
-    elif len(targets) == 1:
-        reference = getattr(content, path)
-        reference.type, reference.key = kind, targets[0].resource.key
+def _link(from_these: list[Made], path: str, kind: str, targets: list[Made]) -> None:
+    is_repeated = from_these[0].content.DESCRIPTOR.fields_by_name[path].is_repeated
+    if not is_repeated and len(targets) != 1:
+        return
+    keys = [target.key for target in targets]
+    for made in from_these:
+        to = getattr(made.content, path)
+        for key in keys:
+            reference = to.add() if is_repeated else to
+            reference.type = kind
+            reference.key = key
 
 
 @dataclass(slots=True)
@@ -99,18 +117,20 @@ class _Namer:
     subject: tuple[str, str]
     group: Group
     report: str = ""
+    within: str = ""
+    """How the keys of observations of that report begin."""
 
     def key(self, made: Made) -> str:
         kind, content = made.kind, made.content
+        if kind == "Observation":
+            code, sub_id = observation_part(content)
+            if self.report:
+                return f"{self.within}|{join(code, sub_id)}"
+            return join(kind, *self.subject, content.effective_time, code, sub_id)
         if kind == "Person":
             return join(kind, *self.subject)
         if kind in {"DiagnosticReport", "ServiceRequest"}:
             return self._order_key(kind, content)
-        if kind == "Observation":
-            code, sub_id = observation_part(content)
-            if self.report:
-                return join(kind, self.report, code, sub_id)
-            return join(kind, *self.subject, content.effective_time, code, sub_id)
         if kind == "Coverage":
             numbers = [part for i in content.identifiers for part in identifier_parts(i)]
             return join(

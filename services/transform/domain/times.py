@@ -8,6 +8,7 @@ refused, so that it stays as residue. "" means: not a time.
 
 import re
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 __all__ = ["clock_time", "date_time"]
@@ -18,10 +19,17 @@ _DTM = re.compile(
 )
 _TM = re.compile(r"(\d\d)(\d\d)(?:(\d\d)(\.\d{1,9})?)?(?:[+-]\d{4})?", re.ASCII)
 _MAX_OFFSET = timedelta(hours=14)
+_LONGEST = len("YYYYMMDDHHMMSS.123456789+ZZZZ")
+_KEPT = 1024  # of the times that come again and again in the messages of an hour
 
 
 def date_time(text: str, zone: ZoneInfo | None) -> str:
     """FHIR dateTime text of a DT, DTM or TS value; "" where it is none."""
+    return _known_date_time(text, zone) if len(text) <= _LONGEST else ""
+
+
+@lru_cache(_KEPT)
+def _known_date_time(text: str, zone: ZoneInfo | None) -> str:
     found = _DTM.fullmatch(text)
     if found is None:
         return ""

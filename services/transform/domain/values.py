@@ -8,6 +8,7 @@ gives 0, and the maps then fall back to text, so no result is lost for its form.
 import base64
 import binascii
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from plexus.api.canonical.v1.datatypes_pb2 import Attachment, Quantity
@@ -26,6 +27,9 @@ _COMPARATORS = frozenset({"<", "<=", ">=", ">"})
 _SPAN = re.compile(r"\s*(-?[\d.]+)\s*-\s*(-?[\d.]+)\s*", re.ASCII)
 _BOUND = re.compile(r"\s*(<=?|>=?)\s*(-?[\d.]+)\s*", re.ASCII)
 _MEDIA = re.compile(r"[\w.+\-]+", re.ASCII)
+_UNIT_PARTS = 6
+_KEPT_RANGES = 2048
+_LONGEST_KEPT = 64
 _SUBTYPES = {
     "PDF": "application/pdf",
     "JPEG": "image/jpeg",
@@ -74,31 +78,54 @@ def structured_number(value: Value, result: ObservationValue, _draft: "Draft") -
 
 def units(value: Value, quantity: Quantity, _draft: "Draft") -> int:
     """OBX-6 (CWE[Quantity]): unit as sent, and system and code where the sender says UCUM."""
-    code, name, system = value.get(1), value.get(2), value.get(3)
-    mask = 0
-    if name and name != NULL:
-        quantity.unit = name
-        mask |= first(2)
-    if code and code != NULL:
-        quantity.unit = quantity.unit or code
+    mask, unit, code, system = _unit_of(tuple(value.leaves()[:_UNIT_PARTS]))
+    if unit:
+        quantity.unit = unit
+    if code:
         quantity.code = code
-        mask |= first(1)
-        if system.upper() == "UCUM":
-            quantity.system = _UCUM
-            mask |= first(3)
-    if not quantity.system and value.get(6).upper() == "UCUM" and value.get(4) not in {"", NULL}:
-        if quantity.code and quantity.unit != quantity.code:
-            mask &= ~first(1)
-        quantity.unit = quantity.unit or value.get(4)
-        quantity.code = value.get(4)
-        quantity.system = _UCUM
-        mask |= first(4) | first(6)
+    if system:
+        quantity.system = system
     return mask
+
+
+def _unit_of(leaves: tuple[str, ...]) -> tuple[int, str, str, str]:
+    """Claim, unit, code and system of a CWE."""
+    parts = ["" if leaf == NULL else leaf for leaf in leaves] + [""] * (_UNIT_PARTS - len(leaves))
+    code, unit, other, system = parts[0], parts[1], parts[3], ""
+    mask = 0
+    if unit:
+        mask |= first(2)
+    if code:
+        unit = unit or code
+        mask |= first(1)
+        if parts[2].upper() == "UCUM":
+            system = _UCUM
+            mask |= first(3)
+    if not system and other and parts[5].upper() == "UCUM":
+        if code and unit != code:
+            mask &= ~first(1)
+        unit = unit or other
+        code = other
+        system = _UCUM
+        mask |= first(4) | first(6)
+    return mask, unit, code, system
 
 
 def reference_range(value: Value, result: ReferenceRange, draft: "Draft") -> int:
     """OBX-7: `low-high`, `< high`, `> low`; always the text too, for it says it exactly."""
-    text = value.whole()
+    text, unit = value.whole(), ""
+    segment = draft.near.get("OBX")
+    of_segment = segment.repetitions(6) if segment is not None else []
+    if of_segment:
+        leaves = of_segment[0].leaves()
+        unit = next((leaf for leaf in (*leaves[1:2], leaves[0]) if leaf not in {"", NULL}), "")
+    read = _range_of if len(text) + len(unit) > _LONGEST_KEPT else _known_range
+    result.MergeFromString(read(text, unit))
+    return ALL
+
+
+def _range_of(text: str, unit: str) -> bytes:
+    result = ReferenceRange()
     found = _SPAN.fullmatch(text)
     low = high = ""
     if found:
@@ -112,15 +139,16 @@ def reference_range(value: Value, result: ReferenceRange, draft: "Draft") -> int
             high = decimal(bound[2])
         elif bound and bound[1] == ">=":
             low = decimal(bound[2])
-    unit = draft.peek("OBX", 6, 2) or draft.peek("OBX", 6, 1)
-    for number, quantity in ((low, "low"), (high, "high")):
+    for number, quantity in ((low, result.low), (high, result.high)):
         if number:
-            end: Quantity = getattr(result, quantity)
-            end.value = number
+            quantity.value = number
             if unit:
-                end.unit = unit
+                quantity.unit = unit
     result.text = text
-    return ALL
+    return result.SerializeToString()
+
+
+_known_range = lru_cache(_KEPT_RANGES)(_range_of)
 
 
 def document(value: Value, attachment: Attachment, _draft: "Draft") -> int:

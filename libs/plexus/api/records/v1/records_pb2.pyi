@@ -139,7 +139,7 @@ Global___ChangedEvent: _TypeAlias = ChangedEvent  # noqa: Y015
 
 @_typing.final
 class Adoption(_message.Message):
-    """One record hands its content to another one, after a merge or when a late
+    """One record hands over to another one, after a merge or when a late
     message reaches a record that has gone under.
     """
 
@@ -147,31 +147,25 @@ class Adoption(_message.Message):
 
     PERSON_ID_FIELD_NUMBER: _builtins.int
     FROM_PERSON_ID_FIELD_NUMBER: _builtins.int
-    RESOURCES_FIELD_NUMBER: _builtins.int
     EVENT_FIELD_NUMBER: _builtins.int
     person_id: _builtins.str
     """The record that takes over."""
     from_person_id: _builtins.str
     """The record that goes under."""
     @_builtins.property
-    def resources(self) -> _containers.RepeatedCompositeFieldContainer[_resources_pb2.Resource]:
-        """Everything it held."""
-
-    @_builtins.property
     def event(self) -> _event_pb2.CanonicalEvent:
-        """The event that asked for it, applied after the resources."""
+        """The event that asked for it, applied after what is taken over."""
 
     def __init__(
         self,
         *,
         person_id: _builtins.str = ...,
         from_person_id: _builtins.str = ...,
-        resources: _abc.Iterable[_resources_pb2.Resource] | None = ...,
         event: _event_pb2.CanonicalEvent | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "from_person_id", b"from_person_id", "person_id", b"person_id", "resources", b"resources"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "from_person_id", b"from_person_id", "person_id", b"person_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
