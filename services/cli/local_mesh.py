@@ -26,6 +26,7 @@ from services.registry import SERVICES
 __all__ = ["LocalMesh"]
 
 _GRACE_SECONDS = 20.0
+_NICE = 4
 
 
 class LocalMesh:
@@ -130,6 +131,7 @@ class LocalMesh:
         grpc = self.mesh.grpc
         ours = {
             "PLEXUS_INSTANCE": "0",
+            "PLEXUS_NICE": "0" if name == "ingest" else str(_NICE),
             "PLEXUS_CONFIG": str(self.config),
             "PLEXUS_NATS_URL": self.nats.url,
             "PLEXUS_DATABASE_URL": self.postgres.dsn,

@@ -23,6 +23,42 @@ _COLUMNS = (
     "origin, message_id, first_id, attempt, tenant, feed, source, control_id, message_type,"
     " outcome, ack_code, conflict, key, charset, received_at, traceparent, issues"
 )
+_SAVE_WRITER = (
+    "UPDATE writer SET relayed = $3, settled = $4, incarnation = $5 WHERE name = $1 AND epoch = $2"
+)
+# Looks up what came before, judges duplicates and conflicts, inserts and counts. Fenced: where the
+# writer was replaced there are no rows. The bytes of a duplicate are those of the first receipt; they
+# are not kept twice. "known" is no EXISTS: its plan may read every accepted receipt to hash them.
+_INSERT = (
+    f"WITH fence AS ({_SAVE_WRITER} RETURNING 1),"
+    " n AS MATERIALIZED (SELECT u.*, CASE WHEN u.outcome = 1 THEN coalesce("
+    "  (SELECT message_id FROM receipt r WHERE r.fingerprint = u.fingerprint AND r.outcome = 1),"
+    "  nullif(u.repeated, '')::uuid) END AS first_id,"
+    "  u.outcome = 1 AND (u.within OR (SELECT true FROM receipt r WHERE r.control = u.control"
+    "   AND r.outcome = 1 LIMIT 1) IS NOT NULL) AS known"
+    " FROM fence, unnest($6::uuid[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[],"
+    " $12::bytea[], $13::bytea[], $14::smallint[], $15::text[], $16::text[], $17::text[],"
+    " $18::timestamptz[], $19::text[], $20::bytea[], $21::bytea[], $22::text[], $23::boolean[])"
+    " WITH ORDINALITY AS u (message_id, tenant, feed, source, control_id, message_type,"
+    " fingerprint, control, outcome, ack_code, key, charset, received_at, traceparent, issues,"
+    " content, repeated, within, place)),"
+    " judged AS MATERIALIZED (SELECT n.*,"
+    f" CASE WHEN first_id IS NULL THEN outcome ELSE {_DUPLICATE} END AS judgement FROM n),"
+    " counted AS (INSERT INTO feed_count (tenant, feed, outcome, messages, last_at)"
+    " SELECT tenant, feed, judgement, count(*), max(received_at) FROM judged"
+    " GROUP BY tenant, feed, judgement ORDER BY tenant, feed, judgement"
+    " ON CONFLICT (tenant, feed, outcome) DO UPDATE SET"
+    " messages = feed_count.messages + excluded.messages,"
+    " last_at = greatest(feed_count.last_at, excluded.last_at))"
+    " INSERT INTO receipt (message_id, first_id, writer, tenant, feed, source, control_id,"
+    " message_type, fingerprint, control, outcome, ack_code, conflict, key, charset, received_at,"
+    " traceparent, issues, content)"
+    " SELECT message_id, first_id, $1, tenant, feed, source, control_id, message_type,"
+    " fingerprint, control, judgement, ack_code, known AND first_id IS NULL, key, charset,"
+    " received_at, traceparent, issues, CASE WHEN first_id IS NULL THEN content ELSE '' END"
+    " FROM judged ORDER BY place RETURNING origin, message_id, first_id, outcome, conflict"
+)
+_REPLACED = "another replica of ingest runs under this instance name"
 
 
 @dataclasses.dataclass(slots=True)
@@ -72,7 +108,7 @@ class Stored:
     charset: str
     received_at: datetime.datetime
     traceparent: str
-    issues: tuple[bytes, ...]
+    issues: tuple[Issue, ...]
     content: bytes
     size_bytes: int
 
@@ -93,7 +129,7 @@ class Stored:
             size_bytes=self.size_bytes,
         )
         receipt.received_at.FromDatetime(self.received_at)
-        receipt.issues.extend(Issue.FromString(issue) for issue in self.issues)
+        receipt.issues.extend(self.issues)
         return receipt
 
 
@@ -139,11 +175,8 @@ class ReceiptStore:
             Fenced: another replica of the same name has taken over.
             Unavailable: nothing is known to be stored.
         """
-        async with self._database.transaction() as connection:
-            await _save_writer(connection, writer)
-            stored = await _insert(connection, drafts, writer.name)
-            await _count(connection, stored)
-        return stored
+        async with self._database.connection() as connection:
+            return await _insert(connection, drafts, writer)
 
     async def save(self, writer: Writer) -> None:
         """Note how far the relay has got. Raises Fenced."""
@@ -237,128 +270,84 @@ class ReceiptStore:
 
 
 async def _save_writer(connection: Connection, writer: Writer) -> None:
-    status = await connection.execute(
-        "UPDATE writer SET relayed = $3, settled = $4, incarnation = $5"
-        " WHERE name = $1 AND epoch = $2",
-        writer.name,
-        writer.epoch,
-        writer.relayed,
-        writer.settled,
-        writer.incarnation,
-    )
+    status = await connection.execute(_SAVE_WRITER, *_writer_columns(writer))
     if status != "UPDATE 1":
-        raise Fenced("another replica of ingest runs under this instance name")
+        raise Fenced(_REPLACED)
 
 
-async def _insert(connection: Connection, drafts: Sequence[Draft], writer: str) -> list[Stored]:
-    found = await connection.fetch(
-        "SELECT (SELECT message_id FROM receipt r"
-        "  WHERE r.fingerprint = n.fingerprint AND r.outcome = 1) AS first_id,"
-        # Not EXISTS: its plan may read every accepted receipt to hash them.
-        " (SELECT true FROM receipt r WHERE r.control = n.control AND r.outcome = 1 LIMIT 1)"
-        "  IS NOT NULL AS known"
-        " FROM unnest($1::bytea[], $2::bytea[]) WITH ORDINALITY"
-        "  AS n (fingerprint, control, place) ORDER BY n.place",
-        [draft.fingerprint for draft in drafts],
-        [draft.control for draft in drafts],
-    )
+def _writer_columns(writer: Writer) -> tuple[str, int, int, int, str]:
+    return writer.name, writer.epoch, writer.relayed, writer.settled, writer.incarnation
+
+
+def _within(drafts: Sequence[Draft]) -> tuple[list[str], list[bool]]:
+    """What a batch repeats of itself: the first message with the same bytes, and used control ids."""
     firsts: dict[bytes, str] = {}
     controls: set[bytes] = set()
-    rows = []
-    for draft, before in zip(drafts, found, strict=True):
-        outcome, first_id, conflict, content = draft.outcome, "", False, draft.content
-        if outcome == _ACCEPTED:
-            first_id = str(before["first_id"] or "") or firsts.get(draft.fingerprint, "")
-            if first_id:
-                # The bytes are those of the first receipt; they need not be kept twice.
-                outcome, content = _DUPLICATE, b""
-            else:
-                conflict = before["known"] or draft.control in controls
-                firsts[draft.fingerprint] = draft.message_id
-                controls.add(draft.control)
-        rows.append((draft, outcome, first_id, conflict, content))
-    origins = await connection.fetch(
-        "INSERT INTO receipt (message_id, first_id, writer, tenant, feed, source, control_id,"
-        " message_type, fingerprint, control, outcome, ack_code, conflict, key, charset,"
-        " received_at, traceparent, issues, content)"
-        " SELECT message_id, nullif(first_id, '')::uuid, $1, tenant, feed, source, control_id,"
-        " message_type, fingerprint, control, outcome, ack_code, conflict, key, charset,"
-        " received_at, traceparent, '{}', content"
-        " FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],"
-        " $8::text[], $9::bytea[], $10::smallint[], $11::text[], $12::boolean[], $13::text[],"
-        " $14::text[], $15::timestamptz[], $16::text[], $17::bytea[], $18::bytea[])"
-        " WITH ORDINALITY"
-        " AS n (message_id, first_id, tenant, feed, source, control_id, message_type,"
-        " fingerprint, outcome, ack_code, conflict, key, charset, received_at, traceparent,"
-        " content, control, place) ORDER BY place RETURNING origin, message_id",
-        writer,
-        [uuid.UUID(draft.message_id) for draft, *_ in rows],
-        [first_id for _, _, first_id, _, _ in rows],
-        [draft.tenant for draft, *_ in rows],
-        [draft.feed for draft, *_ in rows],
-        [draft.source for draft, *_ in rows],
-        [draft.control_id for draft, *_ in rows],
-        [draft.message_type for draft, *_ in rows],
-        [draft.fingerprint for draft, *_ in rows],
-        [outcome for _, outcome, _, _, _ in rows],
-        [draft.ack_code for draft, *_ in rows],
-        [conflict for _, _, _, conflict, _ in rows],
-        [draft.key for draft, *_ in rows],
-        [draft.charset for draft, *_ in rows],
-        [draft.received_at for draft, *_ in rows],
-        [draft.traceparent for draft, *_ in rows],
-        [content for *_, content in rows],
-        [draft.control for draft, *_ in rows],
+    repeated: list[str] = []
+    known: list[bool] = []
+    for draft in drafts:
+        accepted = draft.outcome == _ACCEPTED
+        repeated.append(firsts.get(draft.fingerprint, "") if accepted else "")
+        known.append(accepted and draft.control in controls)
+        if accepted:
+            firsts.setdefault(draft.fingerprint, draft.message_id)
+            controls.add(draft.control)
+    return repeated, known
+
+
+async def _insert(connection: Connection, drafts: Sequence[Draft], writer: Writer) -> list[Stored]:
+    """One statement, which is one transaction and one round trip: senders wait for it."""
+    repeated, known = _within(drafts)
+    rows = await connection.fetch(
+        _INSERT,
+        *_writer_columns(writer),
+        [uuid.UUID(draft.message_id) for draft in drafts],
+        [draft.tenant for draft in drafts],
+        [draft.feed for draft in drafts],
+        [draft.source for draft in drafts],
+        [draft.control_id for draft in drafts],
+        [draft.message_type for draft in drafts],
+        [draft.fingerprint for draft in drafts],
+        [draft.control for draft in drafts],
+        [draft.outcome for draft in drafts],
+        [draft.ack_code for draft in drafts],
+        [draft.key for draft in drafts],
+        [draft.charset for draft in drafts],
+        [draft.received_at for draft in drafts],
+        [draft.traceparent for draft in drafts],
+        [Receipt(issues=draft.issues).SerializeToString() for draft in drafts],
+        [draft.content for draft in drafts],
+        repeated,
+        known,
     )
-    # Arrays of arrays cannot be unnested row by row, and few messages have issues.
-    with_issues = [draft for draft, *_ in rows if draft.issues]
-    if with_issues:
-        await connection.executemany(
-            "UPDATE receipt SET issues = $2 WHERE message_id = $1",
-            [
-                (uuid.UUID(draft.message_id), [i.SerializeToString() for i in draft.issues])
-                for draft in with_issues
-            ],
-        )
-    numbers = {str(row["message_id"]): row["origin"] for row in origins}
-    return [
-        Stored(
-            origin=numbers[draft.message_id],
-            message_id=draft.message_id,
-            first_id=first_id,
-            attempt=1,
-            tenant=draft.tenant,
-            feed=draft.feed,
-            source=draft.source,
-            control_id=draft.control_id,
-            message_type=draft.message_type,
-            outcome=outcome,
-            ack_code=draft.ack_code,
-            conflict=conflict,
-            key=draft.key,
-            charset=draft.charset,
-            received_at=draft.received_at,
-            traceparent=draft.traceparent,
-            issues=tuple(issue.SerializeToString() for issue in draft.issues),
-            content=content,
-            size_bytes=len(draft.content),
-        )
-        for draft, outcome, first_id, conflict, content in rows
-    ]
+    if len(rows) != len(drafts):
+        raise Fenced(_REPLACED)
+    found = {str(row["message_id"]): row for row in rows}
+    return [_made(draft, found[draft.message_id]) for draft in drafts]
 
 
-async def _count(connection: Connection, stored: Sequence[Stored]) -> None:
-    counts: dict[tuple[str, str, int], tuple[int, datetime.datetime]] = {}
-    for one in stored:
-        name = (one.tenant, one.feed, int(one.outcome))
-        count, last = counts.get(name, (0, one.received_at))
-        counts[name] = (count + 1, max(last, one.received_at))
-    await connection.executemany(
-        "INSERT INTO feed_count (tenant, feed, outcome, messages, last_at)"
-        " VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tenant, feed, outcome) DO UPDATE SET"
-        " messages = feed_count.messages + excluded.messages,"
-        " last_at = greatest(feed_count.last_at, excluded.last_at)",
-        [(*name, *counts[name]) for name in sorted(counts)],
+def _made(draft: Draft, row: Record) -> Stored:
+    is_duplicate = row["outcome"] == _DUPLICATE
+    return Stored(
+        origin=row["origin"],
+        message_id=draft.message_id,
+        first_id=str(row["first_id"] or ""),
+        attempt=1,
+        tenant=draft.tenant,
+        feed=draft.feed,
+        source=draft.source,
+        control_id=draft.control_id,
+        message_type=draft.message_type,
+        outcome=row["outcome"],
+        ack_code=draft.ack_code,
+        conflict=row["conflict"],
+        key=draft.key,
+        charset=draft.charset,
+        received_at=draft.received_at,
+        traceparent=draft.traceparent,
+        issues=draft.issues,
+        content=b"" if is_duplicate else draft.content,
+        size_bytes=len(draft.content),
     )
 
 
@@ -368,5 +357,5 @@ def _stored(row: Record) -> Stored:
     size = fields.pop("size", len(content))
     fields["message_id"] = str(fields["message_id"])
     fields["first_id"] = str(fields["first_id"] or "")
-    fields["issues"] = tuple(fields["issues"])
+    fields["issues"] = tuple(Receipt.FromString(fields["issues"]).issues)
     return Stored(**fields, content=content, size_bytes=size)

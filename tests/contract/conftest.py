@@ -115,11 +115,13 @@ async def bus_world(
     if request.param == "memory":
         yield MemoryWorld()
         return
-    async with servers.running_nats(server_folder / "nats") as server:
-        async with contextlib.AsyncExitStack() as stack:
-            world = NatsWorld(server, stack)
-            await world.start()
-            yield world
+    async with (
+        servers.running_nats(server_folder / "nats") as server,
+        contextlib.AsyncExitStack() as stack,
+    ):
+        world = NatsWorld(server, stack)
+        await world.start()
+        yield world
 
 
 @pytest_asyncio.fixture(params=["memory", "postgres"])

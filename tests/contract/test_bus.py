@@ -145,7 +145,9 @@ async def test_pending_counts_what_waits_for_this_reader(bus_world: BusWorld) ->
 
 
 async def test_nothing_is_read_where_nothing_arrives(bus_world: BusWorld) -> None:
-    consumer = await bus_world.bus.consume("s", ALL, (await bus_world.bus.state("s")).last_sequence, "t")
+    consumer = await bus_world.bus.consume(
+        "s", ALL, (await bus_world.bus.state("s")).last_sequence, "t"
+    )
     assert await consumer.next_batch(10, 0.01) == []
     await consumer.close()
 

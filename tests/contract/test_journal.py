@@ -88,11 +88,15 @@ async def test_an_old_owner_writes_nothing(journal: Journal) -> None:
 
 async def test_a_claim_while_a_batch_runs_fences_that_batch(journal: Journal) -> None:
     old = await journal.claim(["0"])
-    with pytest.raises(Fenced):
+
+    async def batch() -> None:
         async with journal.transaction(old) as transaction:
             assert await transaction.seen([done(1)]) == {}
             await journal.claim(["0"])
             await transaction.commit([entry(1)], {"0": Mark(STREAM, 1, 0)})
+
+    with pytest.raises(Fenced):
+        await batch()
     assert await journal.unpublished(["0"], 10) == []
 
 
@@ -124,10 +128,14 @@ async def test_another_incarnation_of_the_stream_hides_what_was_left(journal: Jo
 
 async def test_a_block_that_fails_undoes_its_commit(journal: Journal) -> None:
     epochs = await journal.claim(["0"])
-    with pytest.raises(PlexusError, match="too bad"):
+
+    async def batch() -> None:
         async with journal.transaction(epochs) as transaction:
             await transaction.commit([entry(1)], {"0": Mark(STREAM, 1, 0)})
             raise PlexusError("too bad")
+
+    with pytest.raises(PlexusError, match="too bad"):
+        await batch()
     assert await journal.marks(["0"]) == {"0": Mark()}
     assert await seen(journal, epochs, done(1)) == {}
 

@@ -94,6 +94,7 @@ async def test_a_lost_store_has_no_members_owners_or_marks(bus_world: BusWorld) 
     await leases.take("stage", "0", "a", 0)
     await leases.save_mark("stage", "0", "17 x")
     await bus_world.lose_store()
+
     async def refused_no_more() -> bool:
         """The first answers may be refusals, until what was lost is made anew."""
         with contextlib.suppress(Unavailable):

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import datetime
 import gc
+import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
@@ -232,6 +233,7 @@ def run_service(
 ) -> int:
     """Run a service in this process until it is told to stop. Returns the exit code."""
     configure_logs(name, settings.instance, settings.log_level)
+    os.nice(settings.nice)
 
     async def main() -> int:
         try:

@@ -80,6 +80,10 @@ class ServiceSettings(pydantic_settings.BaseSettings):
     """How long a stage remembers what it has done with a message, to recognise it if it comes
     again. Longer than anything may be in flight."""
 
+    nice: int = pydantic.Field(default=0, ge=0, le=19)
+    """How far this process gives way to others of the machine. `plexus up` lets all give way to
+    ingest, so that senders are answered while the rest catches up."""
+
     drain_seconds: float = pydantic.Field(default=10.0, gt=0)
     """How long a stopping service may take to finish what it has begun."""
 

@@ -6,6 +6,7 @@ be stored fast enough connections are simply not read, so TCP slows the senders 
 """
 
 import asyncio
+import collections
 import contextlib
 
 from plexus.codecs.mllp import Frame, FrameDecoder, FrameFault, frame
@@ -19,101 +20,175 @@ __all__ = ["MllpListener"]
 
 _log = get_log(__name__)
 
-_READ_BYTES = 64 * 1024
+_MOST_WAITING = 64  # frames of one connection; past it the connection is not read
+_PIPELINED = 32  # frames of one connection that may share a commit
 _WRITE_SECONDS = 10.0
+_WATCH_SECONDS = 1.0
 
 
 class MllpListener:
     """Listens for one feed."""
 
     def __init__(self, actor: FeedActor) -> None:
-        self._actor = actor
+        self.actor = actor
+        self.connections: set[_Connection] = set()
         self._server: asyncio.Server | None = None
-        self._connections: set[asyncio.Task[None]] = set()
+        self._watching: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Listen. Raises ConfigurationError where the address cannot be taken."""
-        host, _, port = self._actor.feed.listen.rpartition(":")
+        host, _, port = self.actor.feed.listen.rpartition(":")
+        loop = asyncio.get_running_loop()
         try:
-            self._server = await asyncio.start_server(
-                self._accept, host or None, int(port), limit=_READ_BYTES, backlog=512
+            self._server = await loop.create_server(
+                lambda: _Connection(self), host or None, int(port), backlog=512
             )
         except (OSError, ValueError) as exc:
             raise ConfigurationError(
-                f"feed {self._actor.feed.name}: cannot listen on {self._actor.feed.listen}"
+                f"feed {self.actor.feed.name}: cannot listen on {self.actor.feed.listen}"
             ) from exc
         port = self._server.sockets[0].getsockname()[1]
-        self._actor.address = f"mllp://{host}:{port}"
-        _log.info("feed listens", feed=self._actor.feed.name, address=self._actor.address)
+        self.actor.address = f"mllp://{host}:{port}"
+        self._watching = asyncio.create_task(self._watch())
+        _log.info("feed listens", feed=self.actor.feed.name, address=self.actor.address)
 
     async def stop(self) -> None:
-        """Take no new connection, and end those that are open after their message at hand."""
-        if self._server is None:
+        """Take no new connection, and close those that are open after their messages at hand."""
+        if self._server is None or self._watching is None:
             return
         self._server.close()
-        for connection in self._connections:
-            connection.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        self._watching.cancel()
+        closing = [connection.finish() for connection in list(self.connections)]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_WRITE_SECONDS):
+                await asyncio.gather(*closing)
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        feed = self._actor.feed
-        if len(self._connections) >= feed.max_connections:
-            _log.warning("too many connections", feed=feed.name, count=len(self._connections))
-            writer.close()
-            return
-        self._connections.add(task)
-        self._actor.connections = len(self._connections)
-        FEED_CONNECTIONS.labels(feed=feed.name).set(len(self._connections))
-        try:
-            await self._serve(reader, writer)
-        except (ConnectionError, TimeoutError) as exc:
-            _log.info("connection broken", feed=feed.name, error=type(exc).__name__)
-        except asyncio.CancelledError:
-            pass  # the listener stops; the sender connects again
-        finally:
-            self._connections.discard(task)
-            self._actor.connections = len(self._connections)
-            FEED_CONNECTIONS.labels(feed=feed.name).set(len(self._connections))
-            writer.close()
-            with contextlib.suppress(ConnectionError, asyncio.CancelledError):
-                await writer.wait_closed()
+    def count(self) -> None:
+        """Tell how many connections are open."""
+        self.actor.connections = len(self.connections)
+        FEED_CONNECTIONS.labels(feed=self.actor.feed.name).set(len(self.connections))
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        feed = self._actor.feed
-        decoder = FrameDecoder(max_frame_bytes=feed.max_frame_bytes)
+    async def _watch(self) -> None:
+        """One look a second at all connections costs less than a timer for every read."""
+        loop = asyncio.get_running_loop()
         while True:
-            limit = feed.frame_seconds if decoder.inside_frame else feed.idle_seconds
-            try:
-                async with asyncio.timeout(limit):
-                    data = await reader.read(_READ_BYTES)
-            except TimeoutError:
-                if not decoder.inside_frame:
-                    _log.info("idle connection closed", feed=feed.name, seconds=limit)
-                    return
-                data = b""
-            if not data:
-                break
-            await self._answer(decoder.feed(data), writer)
-        fault = decoder.close()
-        if fault is not None:
-            with contextlib.suppress(ConnectionError):
-                await self._answer([fault], writer)
+            await asyncio.sleep(_WATCH_SECONDS)
+            now = loop.time()
+            for connection in list(self.connections):
+                connection.check(now)
 
-    async def _answer(self, events: list[Frame | FrameFault], writer: asyncio.StreamWriter) -> None:
+
+class _Connection(asyncio.Protocol):
+    """One sender."""
+
+    def __init__(self, listener: MllpListener) -> None:
+        self._listener = listener
+        self._actor = listener.actor
+        self._decoder = FrameDecoder(max_frame_bytes=self._actor.feed.max_frame_bytes)
+        self._events: collections.deque[Frame | FrameFault] = collections.deque()
+        self._transport: asyncio.Transport | None = None
+        self._working: asyncio.Task[None] | None = None
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._heard = asyncio.get_running_loop().time()
+        self._is_over = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        feed = self._actor.feed
+        # uvloop's transports do not descend from asyncio.Transport, and do all that it does.
+        self._transport = transport  # type: ignore[assignment]
+        if len(self._listener.connections) >= feed.max_connections:
+            _log.warning("too many connections", feed=feed.name, count=feed.max_connections)
+            transport.close()
+            return
+        self._listener.connections.add(self)
+        self._listener.count()
+
+    def data_received(self, data: bytes) -> None:
+        self._heard = asyncio.get_running_loop().time()
+        self._take(self._decoder.feed(data))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if exc is not None:
+            _log.info("connection broken", feed=self._actor.feed.name, error=type(exc).__name__)
+        self._is_over = True
+        self._writable.set()
+        fault = self._decoder.close()
+        if fault is not None:
+            self._take([fault])
+        self._listener.connections.discard(self)
+        self._listener.count()
+
+    def pause_writing(self) -> None:
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        self._writable.set()
+
+    def check(self, now: float) -> None:
+        """Close the connection where it has been silent for too long."""
+        if self._transport is None or self._working is not None or self._is_over:
+            return
+        feed, silent = self._actor.feed, now - self._heard
+        if self._decoder.inside_frame and silent > feed.frame_seconds:
+            fault = self._decoder.close()
+            if fault is not None:
+                self._is_over = True
+                self._take([fault])
+        elif silent > feed.idle_seconds:
+            _log.info("idle connection closed", feed=feed.name, seconds=round(silent))
+            self._transport.close()
+
+    async def finish(self) -> None:
+        """Answer what has arrived whole, then close."""
+        if self._transport is not None:
+            self._transport.pause_reading()
+            if self._working is not None:
+                await asyncio.wait({self._working})
+            self._transport.close()
+
+    def _take(self, events: list[Frame | FrameFault]) -> None:
         if not events:
             return
-        # Pipelined frames share a commit; their answers keep their order. A message that is being
-        # stored is stored even if the listener stops meanwhile: hence the shield.
-        taken = [asyncio.ensure_future(self._take(event)) for event in events]
-        for reply in await asyncio.shield(asyncio.gather(*taken)):
-            if reply.content is not None:
-                writer.write(frame(reply.content))
-        async with asyncio.timeout(_WRITE_SECONDS):
-            await writer.drain()
+        self._events.extend(events)
+        if len(self._events) > _MOST_WAITING and self._transport is not None:
+            self._transport.pause_reading()
+        if self._working is None:
+            self._working = asyncio.create_task(self._work())
 
-    async def _take(self, event: Frame | FrameFault) -> Reply:
+    async def _work(self) -> None:
+        """Answer everything that waits. Runs once per connection at a time."""
+        try:
+            while self._events:
+                some = [self._events.popleft() for _ in range(min(_PIPELINED, len(self._events)))]
+                if len(some) == 1:
+                    replies = [await self._answer(some[0])]
+                else:
+                    replies = await asyncio.gather(*map(self._answer, some))
+                await self._write(replies)
+        finally:
+            self._working = None
+            if self._transport is not None and not self._transport.is_closing():
+                self._transport.resume_reading()
+                if self._is_over:
+                    self._transport.close()
+
+    async def _write(self, replies: list[Reply]) -> None:
+        if self._transport is None or self._transport.is_closing():
+            return
+        self._transport.writelines(
+            [frame(one.content) for one in replies if one.content is not None]
+        )
+        if self._writable.is_set():
+            return
+        try:
+            async with asyncio.timeout(_WRITE_SECONDS):
+                await self._writable.wait()
+        except TimeoutError:
+            _log.info("sender does not read its answers", feed=self._actor.feed.name)
+            self._transport.abort()
+
+    async def _answer(self, event: Frame | FrameFault) -> Reply:
         if isinstance(event, Frame):
             return await self._actor.receive(event.content)
         _log.warning(

@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 from plexus.actors.outbox import evidence
 from plexus.api.audit.v1.audit_pb2 import Custody, Outcome
 from plexus.api.audit.v1.audit_pb2 import Stage as StageName
-from plexus.api.canonical.v1.event_pb2 import Issue
 from plexus.api.envelope.v1.envelope_pb2 import Envelope, PayloadKind
 from plexus.api.ingest.v1.ingest_pb2 import ReceiptOutcome
 from plexus.bus import Bus, Outgoing
@@ -288,7 +287,7 @@ class Relay:
         if stored.conflict:
             custody.facts["control_id_conflict"] = "true"
         if stored.issues:
-            first = Issue.FromString(stored.issues[0])
+            first = stored.issues[0]
             custody.reason = first.reason
             custody.detail = f"{first.location}: {first.detail}" if first.location else first.detail
         return custody

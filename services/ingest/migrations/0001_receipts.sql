@@ -28,7 +28,7 @@ CREATE TABLE receipt (
     charset      text NOT NULL,
     received_at  timestamptz NOT NULL,
     traceparent  text NOT NULL,
-    issues       bytea[] NOT NULL,
+    issues       bytea NOT NULL, -- a plexus.api.ingest.v1.Receipt that holds nothing else
     content      bytea NOT NULL
 );
 ALTER TABLE receipt ALTER content SET STORAGE EXTERNAL;

@@ -8,7 +8,17 @@ from collections import defaultdict
 
 from plexus.codecs.hl7v2 import Value
 
-__all__ = ["ALL", "FIELD_SHIFT", "MAPPED", "Claims", "first", "nested", "whole"]
+__all__ = [
+    "ALL",
+    "FIELD_SHIFT",
+    "MAPPED",
+    "Claims",
+    "completed",
+    "first",
+    "nested",
+    "usual_leaves",
+    "whole",
+]
 
 ALL = -1
 """The whole repetition has been read."""
@@ -45,3 +55,26 @@ def nested(part: Value, mask: int, component: int) -> int:
             if not mask & 3 and leaf:
                 return 0
     return 1 << (2 * component)
+
+
+def usual_leaves(text: str, level: int) -> list[str]:
+    """The leaves of a `Value` that is usual, by what it is made of."""
+    if level:
+        return text.split("&") if level == 1 else [text]
+    parts = text.split("^")
+    return [part.partition("&")[0] for part in parts] if "&" in text else parts
+
+
+def completed(mask: int, text: str, level: int) -> int:
+    """`ALL` if nothing of a usual value is left to read, else the mask.
+
+    Whoever keeps what was made of a value keeps this too, and residue need not look at it.
+    """
+    if not mask or (not level and "&" in text):
+        return mask
+    rest = mask
+    for leaf in usual_leaves(text, level):
+        rest >>= 2
+        if leaf and not rest & 3:
+            return mask
+    return ALL

@@ -129,7 +129,7 @@ class _Conversion:
                 return
         count = 1
         if step.per is not None and not (compiled.unless is not None and compiled.unless(draft)):
-            count = max(1, len(segment.repetitions(step.per.numbers[0])))
+            count = max(1, segment.repetition_count(step.per.numbers[0]))
         for repetition in range(1, count + 1):
             made = self._make(step.kind, segment, group)
             compiled.run(segment, made.content, draft, repetition)

@@ -7,7 +7,7 @@ of observations, `places` the location. Rows cited are those of the HL7 V2-to-FH
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from plexus.api.canonical.v1.datatypes_pb2 import Concept, Telecom
 from plexus.codecs.hl7v2 import NULL, Value
 from plexus.errors import Reason
-from services.transform.domain.claims import MAPPED, first
+from services.transform.domain.claims import MAPPED, completed, first, usual_leaves
 from services.transform.domain.tables import Table, v2_system
 from services.transform.domain.times import clock_time
 
@@ -71,17 +71,24 @@ class ConceptReader:
         """Know the code systems by name."""
         self._systems = systems
         self._table = table
-        self._known = lru_cache(_KEPT_CONCEPTS)(self._read)
+        self._known = lru_cache(_KEPT_CONCEPTS)(self._read_usual)
 
     def __call__(self, value: Value, concept: Concept, draft: "Draft") -> int:
         """Fill the concept; the message function of CWE."""
-        read = self._known if len(value.text) <= _LONGEST_KEPT else self._read
-        mask, content = read(tuple(value.leaves()))
+        text = value.text
+        if value.is_usual and len(text) <= _LONGEST_KEPT:
+            mask, content = self._known(text, value.level)
+        else:
+            mask, content = self._read(value.leaves())
         if mask:
             concept.MergeFromString(content)
         return mask
 
-    def _read(self, leaves: tuple[str, ...]) -> tuple[int, bytes]:
+    def _read_usual(self, text: str, level: int) -> tuple[int, bytes]:
+        mask, content = self._read(usual_leaves(text, level))
+        return completed(mask, text, level), content
+
+    def _read(self, leaves: Sequence[str]) -> tuple[int, bytes]:
         concept = Concept()
         mask = 0
         count = len(leaves)

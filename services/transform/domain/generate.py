@@ -64,7 +64,7 @@ class _Writer:
             head.append("    count = len(fields)")
         else:
             head.append("    k = 0")
-            head.append("    parts, leaves = v.parts, v.leaves()")
+            head.append("    parts, leaves = v.parts(), v.leaves()")
             head.append("    count = len(parts)")
             if self._section.requires is not None:
                 read = self._reads.required(self._section.requires, self._section.where)
@@ -133,9 +133,12 @@ class _Writer:
         bits = "-1" if is_whole else str(first(component))
         if self._is_segment:
             segment, taken, depth = self._segment(place, depth)
-            if is_whole or rule.many:
+            if is_whole or rule.many == "*":
                 at, depth = self._each(rule, segment, field_number, depth)
                 self._emit(depth, f"t = {'v' if is_whole else self._reads.leaf_of('v', component)}")
+            elif rule.many:
+                at = f"{field_number << FIELD_SHIFT} | n"
+                self._emit(depth, f"t = {segment}.get({field_number}, {component}, 1, n)")
             else:
                 at = str(field_number << FIELD_SHIFT | 1)
                 self._plain(segment, field_number, component, depth)
@@ -292,12 +295,8 @@ class _Writer:
         if rule.many:
             self._emit(depth, f"for v in {values}[n - 1 : n]:")
             return f"{key} | n", depth + 1
-        key = str(field << FIELD_SHIFT | 1)
-        if segment == "s":
-            self._emit(depth, f"v = {values}[0]")
-            return key, depth
-        self._emit(depth, f"for v in {values}[:1]:")
-        return key, depth + 1
+        self._emit(depth, f"v = {segment}.value({field})")
+        return str(field << FIELD_SHIFT | 1), depth
 
     def _split(self, place: Place) -> tuple[int, int]:
         """Field and component; a datatype map has components only."""

@@ -6,10 +6,10 @@ facility down: a bed is known only within its room.
 
 from typing import TYPE_CHECKING
 
-from plexus.api.canonical.v1.datatypes_pb2 import Authority, Reference
+from plexus.api.canonical.v1.datatypes_pb2 import Reference
 from plexus.codecs.hl7v2 import NULL, Value
 from services.transform.domain import keys
-from services.transform.domain.claims import MAPPED, first, nested
+from services.transform.domain.claims import MAPPED, first, nested, whole
 
 if TYPE_CHECKING:
     from services.transform.domain.draft import Draft
@@ -28,33 +28,45 @@ def refer_to_place(value: Value, to: Reference, draft: "Draft") -> int:
     parent = ""
     names: list[str] = []
     smallest = None
+    parts, leaves = value.parts(), value.leaves()
+    count = len(parts)
     for component, physical_type in _LEVELS:
-        part = value.component(component)
-        name = part.get(1)
-        if name == NULL:
+        if component > count or not parts[component - 1]:
             continue
-        authority = Authority()
-        level_mask = 0
-        if part.component_count() > 1:
-            level_mask = _authority(part, authority)
-        label = name or authority.universal_id
+        label = leaves[component - 1]
+        if label == NULL:
+            continue
+        universal_id = kind = ""
+        level_mask = first(1)
+        part = None
+        if parts[component - 1] != label:
+            part = value.component(component)
+            universal_id, kind, authority_mask = _authority(part)
+            level_mask |= authority_mask
+            label = label or universal_id
         if not label:
             continue
         path += (physical_type, label)
         key = keys.join("Location", draft.authority, *path)
         resource = draft.event.resources.add()
         location = resource.location
-        identifier = location.identifiers.add(value=label)
-        if authority.ByteSize():
-            identifier.authority.CopyFrom(authority)
+        identifier = location.identifiers.add()
+        identifier.value = label
+        if universal_id:
+            authority = identifier.authority
+            authority.universal_id = universal_id
+            if kind:
+                authority.universal_id_type = kind
         location.name = label
         location.physical_type = physical_type
         location.mode = "instance"
         if parent:
-            location.part_of.type = "Location"
-            location.part_of.key = parent
+            larger = location.part_of
+            larger.type = "Location"
+            larger.key = parent
         if draft.settle(resource, key):
-            mask |= nested(part, level_mask | first(1), component) or first(component)
+            whole_level = whole(component) if part is None else nested(part, level_mask, component)
+            mask |= whole_level or first(component)
         smallest = draft.settled(key)
         parent = key
         names.append(label)
@@ -71,14 +83,9 @@ def refer_to_place(value: Value, to: Reference, draft: "Draft") -> int:
     return mask
 
 
-def _authority(part: Value, authority: Authority) -> int:
-    """Universal id of a level that is an HD: kept with its identifier."""
-    universal_id, kind = part.get(2), part.get(3)
-    if universal_id in {"", NULL}:
-        return 0
-    authority.universal_id = universal_id
-    mask = first(2)
-    if kind not in {"", NULL}:
-        authority.universal_id_type = kind
-        mask |= first(3)
-    return mask
+def _authority(part: Value) -> tuple[str, str, int]:
+    """Universal id of a level that is an HD, and its type; kept with the level's identifier."""
+    universal_id, kind = (("" if leaf == NULL else leaf) for leaf in (part.get(2), part.get(3)))
+    if not universal_id:
+        return "", "", 0
+    return universal_id, kind, first(2) | first(3) if kind else first(2)

@@ -110,7 +110,7 @@ class Reads:
     def _count(self, place: Place, where: str) -> str:
         if not self._is_segment or place.unit != self._section.name:
             raise ConfigurationError(f"{where}: COUNT is for fields of {self._section.name}")
-        return f"len(s.repetitions({place.numbers[0]}))"
+        return f"s.repetition_count({place.numbers[0]})"
 
     def _is_set(self, path: str, where: str) -> str:
         steps = resolve(self._start, path, where)

@@ -8,13 +8,14 @@ gives 0, and the maps then fall back to text, so no result is lost for its form.
 import base64
 import binascii
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from plexus.api.canonical.v1.datatypes_pb2 import Attachment, Quantity
 from plexus.api.canonical.v1.resources_pb2 import ObservationValue, ReferenceRange
 from plexus.codecs.hl7v2 import NULL, Value
-from services.transform.domain.claims import ALL, MAPPED, first
+from services.transform.domain.claims import ALL, MAPPED, completed, first, usual_leaves
 from services.transform.domain.datatypes import decimal
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _SPAN = re.compile(r"\s*(-?[\d.]+)\s*-\s*(-?[\d.]+)\s*", re.ASCII)
 _BOUND = re.compile(r"\s*(<=?|>=?)\s*(-?[\d.]+)\s*", re.ASCII)
 _MEDIA = re.compile(r"[\w.+\-]+", re.ASCII)
 _UNIT_PARTS = 6
-_KEPT_RANGES = 2048
+_KEPT = 2048
 _LONGEST_KEPT = 64
 _SUBTYPES = {
     "PDF": "application/pdf",
@@ -78,7 +79,11 @@ def structured_number(value: Value, result: ObservationValue, _draft: "Draft") -
 
 def units(value: Value, quantity: Quantity, _draft: "Draft") -> int:
     """OBX-6 (CWE[Quantity]): unit as sent, and system and code where the sender says UCUM."""
-    mask, unit, code, system = _unit_of(tuple(value.leaves()[:_UNIT_PARTS]))
+    text = value.text
+    if value.is_usual and len(text) <= _LONGEST_KEPT:
+        mask, unit, code, system = _known_unit(text, value.level)
+    else:
+        mask, unit, code, system = _unit_of(value.leaves())
     if unit:
         quantity.unit = unit
     if code:
@@ -88,7 +93,13 @@ def units(value: Value, quantity: Quantity, _draft: "Draft") -> int:
     return mask
 
 
-def _unit_of(leaves: tuple[str, ...]) -> tuple[int, str, str, str]:
+@lru_cache(_KEPT)
+def _known_unit(text: str, level: int) -> tuple[int, str, str, str]:
+    mask, *unit = _unit_of(usual_leaves(text, level))
+    return completed(mask, text, level), *unit
+
+
+def _unit_of(leaves: Sequence[str]) -> tuple[int, str, str, str]:
     """Claim, unit, code and system of a CWE."""
     parts = ["" if leaf == NULL else leaf for leaf in leaves] + [""] * (_UNIT_PARTS - len(leaves))
     code, unit, other, system = parts[0], parts[1], parts[3], ""
@@ -115,13 +126,25 @@ def reference_range(value: Value, result: ReferenceRange, draft: "Draft") -> int
     """OBX-7: `low-high`, `< high`, `> low`; always the text too, for it says it exactly."""
     text, unit = value.whole(), ""
     segment = draft.near.get("OBX")
-    of_segment = segment.repetitions(6) if segment is not None else []
-    if of_segment:
-        leaves = of_segment[0].leaves()
-        unit = next((leaf for leaf in (*leaves[1:2], leaves[0]) if leaf not in {"", NULL}), "")
+    if segment is not None:
+        value = segment.value(6)
+        if value.is_usual and len(value.text) <= _LONGEST_KEPT:
+            unit = _known_word(value.text)
+        else:
+            unit = _word(value.leaves())
     read = _range_of if len(text) + len(unit) > _LONGEST_KEPT else _known_range
     result.MergeFromString(read(text, unit))
     return ALL
+
+
+@lru_cache(_KEPT)
+def _known_word(text: str) -> str:
+    return _word(usual_leaves(text, 0))
+
+
+def _word(leaves: Sequence[str]) -> str:
+    """The word for a unit: its name, else its code."""
+    return next((leaf for leaf in (*leaves[1:2], leaves[0]) if leaf not in {"", NULL}), "")
 
 
 def _range_of(text: str, unit: str) -> bytes:
@@ -148,7 +171,7 @@ def _range_of(text: str, unit: str) -> bytes:
     return result.SerializeToString()
 
 
-_known_range = lru_cache(_KEPT_RANGES)(_range_of)
+_known_range = lru_cache(_KEPT)(_range_of)
 
 
 def document(value: Value, attachment: Attachment, _draft: "Draft") -> int:

@@ -1,6 +1,7 @@
 """A service's connections: what goes wrong is told by class, and never shows a value."""
 
 import asyncio
+import pathlib
 import traceback
 
 import pytest
@@ -30,7 +31,7 @@ async def test_a_statement_that_fails_is_a_defect_and_shows_no_value(database: s
     assert not error.retryable
     assert "22P02" in error.detail
     assert VALUE not in str(error)
-    error = await refused(store, f"SELECT '{VALUE}' FROM nowhere")  # noqa: S608
+    error = await refused(store, f"SELECT '{VALUE}' FROM nowhere")
     assert VALUE not in str(error)
     assert not error.retryable
     await store.close()
@@ -49,16 +50,22 @@ async def test_two_who_store_the_same_thing_can_try_again(database: str) -> None
 
 async def test_a_block_that_fails_is_undone(database: str) -> None:
     store = await opened(database)
-    with pytest.raises(PlexusError, match="too bad"):
+
+    async def block() -> None:
         async with store.transaction() as connection:
             await connection.execute("CREATE SCHEMA stage")
             raise PlexusError("too bad")
+
+    with pytest.raises(PlexusError, match="too bad"):
+        await block()
     async with store.connection() as connection:
         assert await connection.fetchval("SELECT to_regnamespace('stage')") is None
     await store.close()
 
 
-async def test_no_free_connection_is_told_in_time(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_free_connection_is_told_in_time(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("plexus.store.database._ACQUIRE_SECONDS", 0.05)
     store = await opened(database)
     async with store.connection(), store.connection():
@@ -68,14 +75,20 @@ async def test_no_free_connection_is_told_in_time(database: str, monkeypatch: py
     await store.close()
 
 
-async def test_a_killed_server_is_weather_and_its_return_ends_it(server_folder) -> None:  # noqa: ANN001
+async def test_a_killed_server_is_weather_and_its_return_ends_it(
+    server_folder: pathlib.Path,
+) -> None:
     async with servers.running_postgres(server_folder / "postgres", durable=False) as server:
         store = await opened(server.dsn)
         await store.check()
-        with pytest.raises(Unavailable):
+
+        async def block() -> None:
             async with store.transaction() as connection:
                 await server.kill()
                 await connection.execute("SELECT 1")
+
+        with pytest.raises(Unavailable):
+            await block()
         with pytest.raises(Unavailable):
             await store.check()
         with pytest.raises(Unavailable):

@@ -19,7 +19,9 @@ def migrations(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathl
     folder = tmp_path / PACKAGE / "migrations"
     folder.mkdir(parents=True)
     (tmp_path / PACKAGE / "__init__.py").touch()
-    (folder / "0001_word.sql").write_text("CREATE TABLE word (text text); INSERT INTO word VALUES ('one');")
+    (folder / "0001_word.sql").write_text(
+        "CREATE TABLE word (text text); INSERT INTO word VALUES ('one');"
+    )
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, PACKAGE, raising=False)
     return folder
@@ -77,9 +79,7 @@ async def test_processes_that_start_together_apply_each_file_once(
     assert sorted(told) == [b"0\n", b"2\n"]
 
 
-async def test_a_file_that_was_changed_is_refused(
-    database: str, migrations: pathlib.Path
-) -> None:
+async def test_a_file_that_was_changed_is_refused(database: str, migrations: pathlib.Path) -> None:
     store = await opened(database)
     await migrate(store, PACKAGE)
     (migrations / "0001_word.sql").write_text("CREATE TABLE word (text varchar);")

@@ -22,7 +22,7 @@ from plexus.telemetry.tracing import Tracing
 
 SHARDS = 4
 UNITS = tuple(str(shard) for shard in range(SHARDS))
-KEYS = ("0a0a0a0a0a0a0a0a", "1b1b1b1b1b1b1b1b", "2c2c2c2c2c2c2c2c")
+KEYS = tuple(f"{number:016x}" for number in (0, 1, 4))  # two in one shard, one in another
 OK, POISON, DEFECT = b"ok", b"poison", b"defect"
 
 
@@ -68,6 +68,7 @@ class Recorder:
 
     Attributes:
         weather: raised by the next batches, one each, the first one first.
+        defects: how many tries at a message that meets a defect fail.
         tries: how often each message's turn was taken.
         keep: stores the batch's own state within its transaction.
     """
@@ -77,7 +78,7 @@ class Recorder:
     ) -> None:
         self.weather: list[Exception] = []
         self.tries: dict[int, int] = {}
-        self.cured: set[int] = set()
+        self.defects = 1_000_000
         self.keep = keep
 
     async def turn_batch(self, turns: Sequence[Turn], transaction: Transaction) -> None:
@@ -94,7 +95,7 @@ class Recorder:
             raise InvalidMessage(
                 "no such thing", reason=Reason.REASON_MAPPING_FAILED, location="PID-3"
             )
-        if envelope.payload == DEFECT and envelope.origin not in self.cured:
+        if envelope.payload == DEFECT and self.tries[envelope.origin] <= self.defects:
             raise ValueError("Ambrosia's number")
         turn.ran("rules", "v1")
         turn.emit("out", PayloadKind.PAYLOAD_KIND_CANONICAL, envelope.key, envelope.payload)
@@ -103,18 +104,25 @@ class Recorder:
 class KeptJournal(MemoryJournal):
     """Remembers every effect that was committed: message number, attempt and key, in order.
 
-    What is noted again as it was, at another place, is no effect.
+    What is noted again as it was, at another place, is no effect. `went_back` has the units whose
+    mark was set to an earlier place.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.effects: list[tuple[int, int, str]] = []
+        self.went_back: list[str] = []
 
     def write(
         self, entries: Sequence[Entry], marks: Mapping[str, Mark], epochs: Mapping[str, int]
     ) -> None:
         before = {entry.done: self.find(entry.done) for entry in entries}
+        old_marks = {unit: self._marks.get(unit, Mark()) for unit in epochs}
         super().write(entries, marks, epochs)
+        for unit, old in old_marks.items():
+            new = marks[unit]
+            if (new.incarnation, new.sequence) < (old.incarnation, old.sequence):
+                self.went_back.append(unit)
         for entry in entries:
             known = before[entry.done]
             if known is None or known.custody != entry.custody:  # custody tells the time
@@ -149,10 +157,10 @@ class TroubledBus(MemoryBus):
             raise Unavailable("trouble")
 
     def _note(self, item: Outgoing) -> None:
-        envelope = Envelope.FromString(item.data)
         if item.stream == "out":
-            self.left[-1].append(envelope)
+            self.left[-1].append(Envelope.FromString(item.data))
         elif item.stream == "audit":
+            envelope = Envelope.FromString(item.data)
             self.evidence += EvidenceBatch.FromString(envelope.payload).custody
 
     def wipe(self) -> None:
@@ -220,6 +228,14 @@ async def crash(flow: Flow, task: asyncio.Task[None]) -> None:
     for one in tasks:
         one.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def is_worked_off(bus: Bus, journal: Journal) -> bool:
+    """Whether all that is in the stream is committed and known to be published."""
+    state = await bus.state("in")
+    marks = await journal.marks(UNITS)
+    reached = {(mark.incarnation, mark.published) for mark in marks.values()}
+    return state.last_sequence == 0 or reached == {(state.incarnation, state.last_sequence)}
 
 
 def numbers(envelopes: Iterable[Envelope]) -> list[int]:

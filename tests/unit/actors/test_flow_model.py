@@ -24,12 +24,12 @@ from tests.unit.actors.flow_material import (
     KEYS,
     OK,
     POISON,
-    UNITS,
     KeptJournal,
     Recorder,
     TroubledBus,
     crash,
     flow_of,
+    is_worked_off,
     message,
     message_id,
     outgoing,
@@ -164,13 +164,7 @@ class FlowModel(RuleBasedStateMachine):
             await self._crash(0)
         self.bus.troubles.clear()
         await self._start()
-
-        async def all_is_worked_off() -> bool:
-            last = (await self.bus.state("in")).last_sequence
-            marks = await self.journal.marks(UNITS)
-            return {mark.published for mark in marks.values()} == {last}
-
-        await eventually(all_is_worked_off)
+        await eventually(lambda: is_worked_off(self.bus, self.journal))
         for replica in self.replicas:
             replica.flow.stop()
             await replica.task

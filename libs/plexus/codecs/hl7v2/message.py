@@ -28,7 +28,7 @@ class Segment:
         text: as written, without its terminator.
     """
 
-    __slots__ = ("_fields", "_origin", "_start", "_values", "index", "name", "position", "text")
+    __slots__ = ("_fields", "_origin", "_start", "index", "name", "position", "text")
 
     def __init__(
         self, name: str, index: int, position: int, text: str, start: int, origin: Origin
@@ -41,7 +41,6 @@ class Segment:
         self._start = start
         self._origin = origin
         self._fields: list[str] | None = None
-        self._values: dict[int, list[Value]] = {}
 
     def get(
         self, field: int, component: int = 1, subcomponent: int = 1, repetition: int = 1
@@ -93,26 +92,36 @@ class Segment:
         return text
 
     def repetitions(self, field: int) -> list[Value]:
-        """The repetitions in order, empty ones between others included; [] where absent.
-
-        The same list each time; not to be changed.
-        """
-        values = self._values.get(field)
-        if values is not None:
-            return values
+        """The repetitions in order, empty ones between others included; [] where absent."""
         text = self.raw(field)
         if not text:
             return []
         origin = self._origin
         separator = origin.separators.repetition
         if field < 3 and self.name in HEADERS:
-            values = [Value(text, origin, 2)]
-        elif separator and separator in text:
-            values = [Value(part, origin) for part in text.split(separator)]
-        else:
-            values = [Value(text, origin)]
-        self._values[field] = values
-        return values
+            return [Value(text, origin, 2)]
+        if separator and separator in text:
+            return [Value(part, origin) for part in text.split(separator)]
+        return [Value(text, origin)]
+
+    def repetition_count(self, field: int) -> int:
+        """Number of repetitions as written, empty ones included; 0 where absent."""
+        text = self.raw(field)
+        separator = self._origin.separators.repetition
+        if not text or not separator or (field < 3 and self.name in HEADERS):
+            return 1 if text else 0
+        return text.count(separator) + 1
+
+    def value(self, field: int) -> Value:
+        """The first repetition; one without text where absent."""
+        text = self.raw(field)
+        origin = self._origin
+        separator = origin.separators.repetition
+        if separator and separator in text:
+            if field < 3 and self.name in HEADERS:
+                return Value(text, origin, 2)
+            text = text.partition(separator)[0]
+        return Value(text, origin)
 
     def raw(self, field: int) -> str:
         """The field as written; "" where absent."""

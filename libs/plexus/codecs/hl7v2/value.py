@@ -1,7 +1,7 @@
 """Values of a read message, and the way from its text back to the bytes.
 
-A `Value` is a view: split at once, decoded when it is asked for. `Origin` is what all views of one
-message share. `message` has the larger views, segments and the message itself.
+A `Value` is a view: it splits when it is asked and decodes what is asked for. `Origin` is what all
+views of one message share. `message` has the larger views, segments and the message itself.
 """
 
 from array import array
@@ -18,7 +18,16 @@ NULL = '""'
 class Origin:
     """What all views of one message share: separators, codec, and the way back to the bytes."""
 
-    __slots__ = ("_offsets", "base", "between", "charset", "content", "separators", "text")
+    __slots__ = (
+        "_offsets",
+        "base",
+        "between",
+        "charset",
+        "content",
+        "is_usual",
+        "separators",
+        "text",
+    )
 
     def __init__(
         self, content: bytes, base: int, text: str, charset: str, separators: Separators
@@ -31,6 +40,7 @@ class Origin:
         self.separators = separators
         # What is between the parts of a repetition, of a component, and of what has no parts.
         self.between = (separators.component, separators.subcomponent, "", "")
+        self.is_usual = self.between[:2] == ("^", "&") and separators.escape in {"\\", ""}
         self._offsets: array[int] | None = None
 
     def decode(self, text: str) -> str:
@@ -54,23 +64,35 @@ class Origin:
 class Value:
     """One repetition of a field, or a component seen as a value of its own."""
 
-    __slots__ = ("_leaves", "_level", "_origin", "parts", "text")
+    __slots__ = ("_leaves", "_origin", "_parts", "level", "text")
 
     def __init__(self, text: str, origin: Origin, level: int = 0) -> None:
         """See `text` as a repetition (level 0), a component (1) or a subcomponent (2)."""
         self.text = text
         """As written, escapes and all."""
-        separator = origin.between[level]
-        self.parts = text.split(separator) if separator else [text]
-        """Its components as written, at least one. Not to be changed."""
+        self.level = level
         self._origin = origin
-        self._level = level
+        self._parts: list[str] | None = None
         self._leaves: list[str] | None = None
 
     @property
     def is_null(self) -> bool:
         """Whether the entire value is the HL7 null."""
         return self.text == NULL
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether text and level alone tell what it says: `^` and `&` separate, nothing is escaped."""
+        origin = self._origin
+        return origin.is_usual and "\\" not in self.text
+
+    def parts(self) -> list[str]:
+        """Its components as written, at least one; not to be changed."""
+        parts = self._parts
+        if parts is None:
+            separator = self._origin.between[self.level]
+            parts = self._parts = self.text.split(separator) if separator else [self.text]
+        return parts
 
     def leaves(self) -> list[str]:
         """Decoded text of each component, the first subcomponent where it has several.
@@ -79,24 +101,24 @@ class Value:
         """
         leaves = self._leaves
         if leaves is None:
-            origin, leaves = self._origin, self.parts
-            below = origin.between[self._level + 1]
-            if below and below in self.text:
+            origin, leaves, text = self._origin, self.parts(), self.text
+            below = origin.between[self.level + 1]
+            if below and below in text:
                 leaves = [part.partition(below)[0] for part in leaves]
             mark = origin.separators.escape
-            if mark and mark in self.text:
+            if mark and mark in text:
                 leaves = [origin.decode(leaf) for leaf in leaves]
             self._leaves = leaves
         return leaves
 
     def get(self, component: int = 1, subcomponent: int = 1) -> str:
         """Decoded text of a subcomponent; "" where absent, `NULL` for the HL7 null."""
-        parts = self.parts
+        parts = self.parts()
         if not 0 < component <= len(parts):
             return ""
         if subcomponent == 1:
             return self.leaves()[component - 1]
-        below = self._origin.between[self._level + 1]
+        below = self._origin.between[self.level + 1]
         pieces = parts[component - 1].split(below) if below else ()
         if not 0 < subcomponent <= len(pieces):
             return ""
@@ -104,13 +126,13 @@ class Value:
 
     def component(self, n: int) -> "Value":
         """Component n as a value of its own, whose components are the subcomponents."""
-        parts = self.parts
+        parts = self.parts()
         text = parts[n - 1] if 0 < n <= len(parts) else ""
-        return Value(text, self._origin, 2 if self._level else 1)
+        return Value(text, self._origin, 2 if self.level else 1)
 
     def component_count(self) -> int:
         """Number of components as written, trailing empty ones included; 0 if empty."""
-        return len(self.parts) if self.text else 0
+        return len(self.parts()) if self.text else 0
 
     def whole(self) -> str:
         """Decoded text of the entire value, separators as written.
