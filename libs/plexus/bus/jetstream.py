@@ -135,7 +135,8 @@ class JetStreamBus(Bus):
     async def close(self) -> None:
         for consumer in list(self._consumers):
             await consumer.close()
-        with contextlib.suppress(OSError):  # the connection has gone already
+        # The connection may have gone already; uvloop calls that a RuntimeError.
+        with contextlib.suppress(OSError, RuntimeError):
             await self._client.close()
 
     def _check_connected(self) -> None:
@@ -233,13 +234,13 @@ async def connect_bus(
             disconnected_cb=disconnected,
             reconnected_cb=reconnected,
         )
-    except (nats.errors.Error, OSError, TimeoutError, ValueError) as exc:
-        with contextlib.suppress(OSError):
+    except (nats.errors.Error, OSError, TimeoutError) as exc:
+        if "connect url" in str(exc):  # found before anything was opened
+            raise ConfigurationError("PLEXUS_NATS_URL is no address of a NATS server") from exc
+        with contextlib.suppress(OSError, RuntimeError):
             await client.close()
         if "authorization" in str(exc).lower():
             raise ConfigurationError("NATS refuses the credentials of PLEXUS_NATS_URL") from exc
-        if "url" in str(exc).lower() or isinstance(exc, ValueError):
-            raise ConfigurationError("PLEXUS_NATS_URL is no address of a NATS server") from exc
         raise Unavailable("NATS cannot be reached; check PLEXUS_NATS_URL") from exc
     client.options["allow_reconnect"] = True
     client.options["max_reconnect_attempts"] = -1

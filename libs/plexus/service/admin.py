@@ -71,4 +71,6 @@ class AdminServer:
         return web.json_response(body, status=503 if problems else 200)
 
     async def _metrics(self, _: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        # Reads files of /proc, and takes a while where there are many labels.
+        body = await asyncio.to_thread(generate_latest)
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})

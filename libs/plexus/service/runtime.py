@@ -195,6 +195,8 @@ class Runtime:
             try:
                 return await act()
             except Transient as exc:
+                if self._stopped.is_set():  # a cancellation that met a failure may be lost
+                    raise asyncio.CancelledError from exc
                 tries += 1
                 if tries in {3, 10} or tries % 30 == 0:
                     _log.warning("waiting for a dependency", exc, attempt=tries, state=what)

@@ -11,14 +11,10 @@ import datetime
 import random
 import time
 from collections.abc import Sequence
-from typing import Final
 
 from google.protobuf.message import DecodeError
 
 from plexus.actors.outbox import Outbox
-from plexus.api.audit.v1.audit_pb2 import Custody
-from plexus.api.audit.v1.audit_pb2 import Outcome as CustodyOutcome
-from plexus.api.audit.v1.audit_pb2 import Stage as StageName
 from plexus.api.delivery.v1.delivery_pb2 import ItemState
 from plexus.api.records.v1.records_pb2 import ChangedEvent
 from plexus.bus import Ownership
@@ -33,11 +29,12 @@ from plexus.errors import (
     Transient,
 )
 from plexus.retry import Backoff
-from plexus.store import Done, Entry, Journal, Mark
+from plexus.store import Entry, Journal, Mark
 from plexus.telemetry.logs import get_log
 from plexus.telemetry.metrics import DELIVERY_SECONDS, DESTINATION_PENDING
-from plexus.telemetry.tracing import SpanKind, Tracing, trace_id_of
+from plexus.telemetry.tracing import SpanKind, Tracing
 from services.delivery.actors.gate import Gate, Passed
+from services.delivery.actors.outcomes import OUTCOME_KIND, entry_of, parked, rule_of
 from services.delivery.actors.wire import Parcel, Wire
 from services.delivery.settings import DeliverySettings, Destination
 from services.delivery.store import Item, ItemStore, Outcome
@@ -46,17 +43,12 @@ __all__ = ["OUTCOME_KIND", "DestinationActor", "unit_of"]
 
 _log = get_log(__name__)
 
-OUTCOME_KIND: Final = 1000
-"""Kind under which the journal keeps a destination's outcome of a message."""
-
 _PAGE = 500
 _IDLE_SECONDS = 1.0
 _RESCAN_SECONDS = 5.0
-_CUSTODY = {
-    ItemState.ITEM_STATE_DELIVERED: CustodyOutcome.OUTCOME_DELIVERED,
-    ItemState.ITEM_STATE_WITHHELD: CustodyOutcome.OUTCOME_WITHHELD,
-    ItemState.ITEM_STATE_PARKED: CustodyOutcome.OUTCOME_PARKED,
-}
+# After a wake it looks this often, this long apart, for what is about to be committed.
+_LOOKS = 10
+_LOOK_SECONDS = 0.02
 
 
 def unit_of(destination: str) -> str:
@@ -107,6 +99,7 @@ class DestinationActor:
         self._outcomes = 0
         self._failures = 0
         self._wake = asyncio.Event()
+        self._looks = 0
         self._stopping = False
         self._random = random.Random()  # noqa: S311 - spreads load, guards nothing
         self._backoff = Backoff(
@@ -120,7 +113,8 @@ class DestinationActor:
         return len(self._waiting)
 
     def wake(self) -> None:
-        """Something new waits."""
+        """Something new will wait in a moment: it is being committed."""
+        self._looks = _LOOKS
         self._wake.set()
 
     def rescan(self) -> None:
@@ -143,7 +137,12 @@ class DestinationActor:
             try:
                 if not self._epochs:
                     await self._take_over()
-                if not await self._round():
+                if await self._round():
+                    continue
+                if self._looks:
+                    self._looks -= 1
+                    await self._clock.sleep(_LOOK_SECONDS)
+                else:
                     await self._sleep(_IDLE_SECONDS)
             except Fenced:
                 _log.warning("fenced: another owner has it", destination=self.destination.name)
@@ -225,7 +224,7 @@ class DestinationActor:
                 opened.append((item, ChangedEvent.FromString(item.event)))
             except DecodeError:
                 broken.append(
-                    _parked(item, InvalidMessage("unreadable", reason=Reason.REASON_INTERNAL))
+                    parked(item, InvalidMessage("unreadable", reason=Reason.REASON_INTERNAL))
                 )
         return opened, broken
 
@@ -257,7 +256,7 @@ class DestinationActor:
                 item,
                 ItemState.ITEM_STATE_WITHHELD,
                 passed.decision.reason or Reason.REASON_CONSENT_DENIED,
-                _rule(passed),
+                rule_of(passed),
                 passed.decision.decision_id,
             )
         if self._clock.monotonic() - passed.at > self._settings.decision_seconds:
@@ -285,7 +284,7 @@ class DestinationActor:
             _log.warning(
                 "message parked", exc, destination=item.destination, message_id=item.message_id
             )
-            return _parked(item, exc)
+            return parked(item, exc)
         finally:
             DELIVERY_SECONDS.labels(destination=item.destination).observe(
                 time.perf_counter() - began
@@ -293,7 +292,7 @@ class DestinationActor:
         return Outcome(
             item,
             ItemState.ITEM_STATE_DELIVERED,
-            detail=_rule(passed),
+            detail=rule_of(passed),
             decision_id=passed.decision.decision_id,
         )
 
@@ -301,7 +300,7 @@ class DestinationActor:
         now = self._clock.now()
         patience = datetime.timedelta(hours=self.destination.give_up_hours)
         if now - item.routed_at > patience:
-            return _parked(
+            return parked(
                 item,
                 Refused(
                     f"given up after {self.destination.give_up_hours:g} h: {error.detail}",
@@ -342,7 +341,7 @@ class DestinationActor:
         entries: list[Entry] = []
         for outcome in final:
             self._outcomes += 1
-            entries.append(self._entry(outcome, self._outcomes))
+            entries.append(entry_of(outcome, self._unit, self._outcomes, self._clock.now()))
         mark = Mark("outcomes", self._outcomes, self._outbox.published)
         async with self._journal.transaction(self._epochs) as transaction:
             await ItemStore.conclude(transaction.connection, outcomes)
@@ -354,33 +353,6 @@ class DestinationActor:
         )
         await self._outbox.hand_over(entries, self._outcomes)
 
-    def _entry(self, outcome: Outcome, number: int) -> Entry:
-        item = outcome.item
-        custody = Custody(
-            message_id=item.message_id,
-            tenant=item.tenant,
-            feed=item.feed,
-            stage=StageName.STAGE_DELIVERY,
-            outcome=_CUSTODY[outcome.state],
-            attempt=item.attempt,
-            destination=item.destination,
-            reason=outcome.reason,
-            detail=outcome.detail,
-            trace_id=trace_id_of(item.traceparent),
-            decision_id=outcome.decision_id,
-            message_type=item.message_type,
-            origin=item.origin,
-        )
-        custody.at.FromDatetime(self._clock.now())
-        return Entry(
-            Done(item.message_id, OUTCOME_KIND, item.destination),
-            item.attempt,
-            self._unit,
-            number,
-            (),
-            custody.SerializeToString(),
-        )
-
     async def _sleep(self, seconds: float) -> None:
         self._wake.clear()
         try:
@@ -388,12 +360,3 @@ class DestinationActor:
                 await self._wake.wait()
         except TimeoutError:
             return
-
-
-def _rule(passed: Passed) -> str:
-    return f"rule {passed.decision.rule}" if passed.decision.rule else "no rule covers it"
-
-
-def _parked(item: Item, error: PlexusError) -> Outcome:
-    where = f" at {error.location}" if error.location else ""
-    return Outcome(item, ItemState.ITEM_STATE_PARKED, error.reason, f"{error.detail}{where}")

@@ -16,7 +16,6 @@ __all__ = [
     "completed",
     "first",
     "nested",
-    "usual_leaves",
     "whole",
 ]
 
@@ -57,24 +56,16 @@ def nested(part: Value, mask: int, component: int) -> int:
     return 1 << (2 * component)
 
 
-def usual_leaves(text: str, level: int) -> list[str]:
-    """The leaves of a `Value` that is usual, by what it is made of."""
-    if level:
-        return text.split("&") if level == 1 else [text]
-    parts = text.split("^")
-    return [part.partition("&")[0] for part in parts] if "&" in text else parts
-
-
-def completed(mask: int, text: str, level: int) -> int:
-    """`ALL` if nothing of a usual value is left to read, else the mask.
+def completed(mask: int, value: Value) -> int:
+    """`ALL` if nothing of a value is left to read, else the mask.
 
     Whoever keeps what was made of a value keeps this too, and residue need not look at it.
     """
-    if not mask or (not level and "&" in text):
-        return mask
+    if not mask:
+        return 0
     rest = mask
-    for leaf in usual_leaves(text, level):
+    for part, leaf in zip(value.parts(), value.leaves(), strict=True):
         rest >>= 2
-        if leaf and not rest & 3:
+        if part and not rest & 1 and (not rest & 2 or part != leaf):
             return mask
     return ALL

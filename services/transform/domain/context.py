@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from plexus.errors import ConfigurationError
+from services.transform.domain.terms import Assigner
 
 __all__ = ["SourceContext"]
 
@@ -36,7 +37,7 @@ class SourceContext:
     default_authority: str = ""
     charset: str = ""
     zone: ZoneInfo | None = field(init=False, repr=False, compare=False, default=None)
-    assigner: tuple[str, str, str] = field(init=False, repr=False, compare=False, default=("",) * 3)
+    assigner: Assigner = field(init=False, repr=False, compare=False, default=("",) * 3)
 
     def __post_init__(self) -> None:
         """Resolve the time zone and the authority once."""
@@ -55,7 +56,7 @@ class SourceContext:
         """Name of the authority of identifiers that name none: its namespace, else its id."""
         return self.assigner[0] or self.assigner[1]
 
-    def _assigner(self) -> tuple[str, str, str]:
+    def _assigner(self) -> Assigner:
         given = self.default_authority
         if not given:
             return f"source:{self.source}", "", ""

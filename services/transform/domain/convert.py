@@ -18,9 +18,9 @@ from plexus.api.canonical.v1.event_pb2 import (
 from plexus.api.canonical.v1.resources_pb2 import Resource
 from plexus.codecs.hl7v2 import Message, Segment, read
 from plexus.errors import InvalidMessage, Reason
-from services.transform.domain import keys
 from services.transform.domain.context import SourceContext
 from services.transform.domain.draft import Draft
+from services.transform.domain.keys import CONTENT_FIELDS
 from services.transform.domain.load import CompiledStep, CompiledStructure, Maps
 from services.transform.domain.merging import drop_doubles, drop_doubles_within
 from services.transform.domain.naming import Group, Made, name_resources
@@ -149,7 +149,7 @@ class _Conversion:
 
     def _make(self, kind: str, segment: Segment, group: Group) -> Made:
         resource: Resource = self.draft.event.resources.add()
-        made = Made(kind, resource, keys.content_of(resource, kind), segment)
+        made = Made(kind, resource, getattr(resource, CONTENT_FIELDS[kind]), segment)
         group.made.append(made)
         return made
 

@@ -1,26 +1,22 @@
 """Datatypes that are code and not maps, since their rules are more than places and conditions.
 
-Three kinds: a *text* function takes one leaf and gives what to store, "" where it is no such value;
-a *value* function takes a whole repetition or component and gives text; a *message* function fills
-a canonical message and gives the claim of what it read, 0 where it read nothing. `values` has those
-of observations, `places` the location. Rows cited are those of the HL7 V2-to-FHIR guide.
+Two kinds: a *text* function takes one leaf and gives what to store, "" where it is no such value; a
+*message* function fills a canonical message and gives the claim of what it read, 0 where it read
+nothing. `values` has those of observations, `places` the location. Rows cited are those of the HL7
+V2-to-FHIR guide.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from plexus.api.canonical.v1.datatypes_pb2 import Concept, Telecom
 from plexus.codecs.hl7v2 import NULL, Value
 from plexus.errors import Reason
-from services.transform.domain.claims import MAPPED, completed, first, usual_leaves
+from services.transform.domain.claims import MAPPED, first
 from services.transform.domain.tables import Table, v2_system
+from services.transform.domain.terms import Terms
 from services.transform.domain.times import clock_time
-
-if TYPE_CHECKING:
-    from services.transform.domain.draft import Draft
 
 __all__ = ["TEXTS", "ConceptReader", "TelecomReader", "decimal"]
 
@@ -31,8 +27,6 @@ _TRIPLETS = ((1, 2, 3, 7), (4, 5, 6, 8), (10, 11, 12, 13))
 _TEXT = 9
 _CWE_PARTS = 13
 _XTN_PARTS = 12
-_KEPT_CONCEPTS = 2048
-_LONGEST_KEPT = 256
 
 
 def decimal(text: str) -> str:
@@ -58,38 +52,21 @@ TEXTS: dict[str, Callable[[str], str]] = {"TM": _clock, "NM": decimal, "SI": _wh
 """Text functions by datatype. SI is a number from 1, for counting fields."""
 
 
+@dataclass(frozen=True, slots=True)
 class ConceptReader:
     """CWE, CE, CNE, CF, IS as a Concept (CWE[CodeableConcept] 1-13), with a code table if given.
 
     The sender's coding comes first and keeps the sender's own words. A code without a system that
     the table knows is of the table's HL7 system; what the table makes of it is added as a further
-    coding, for it means the same. The same few codes come again and again, so what was made of the
-    last ones is kept.
+    coding, for it means the same.
     """
 
-    def __init__(self, systems: dict[str, str], table: Table | None = None) -> None:
-        """Know the code systems by name."""
-        self._systems = systems
-        self._table = table
-        self._known = lru_cache(_KEPT_CONCEPTS)(self._read_usual)
+    systems: dict[str, str]
+    table: Table | None = None
 
-    def __call__(self, value: Value, concept: Concept, draft: "Draft") -> int:
+    def __call__(self, value: Value, concept: Concept, _terms: Terms) -> int:
         """Fill the concept; the message function of CWE."""
-        text = value.text
-        if value.is_usual and len(text) <= _LONGEST_KEPT:
-            mask, content = self._known(text, value.level)
-        else:
-            mask, content = self._read(value.leaves())
-        if mask:
-            concept.MergeFromString(content)
-        return mask
-
-    def _read_usual(self, text: str, level: int) -> tuple[int, bytes]:
-        mask, content = self._read(usual_leaves(text, level))
-        return completed(mask, text, level), content
-
-    def _read(self, leaves: Sequence[str]) -> tuple[int, bytes]:
-        concept = Concept()
+        leaves = value.leaves()
         mask = 0
         count = len(leaves)
         known: tuple[str, str, str] | None = None
@@ -111,7 +88,7 @@ class ConceptReader:
             system = parts[n_system - 1]
             if system:
                 mask |= first(n_system)
-                uri = self._systems.get(system) or v2_system(system)
+                uri = self.systems.get(system) or v2_system(system)
                 if uri:
                     coding.system = uri
                 coding.system_name = system
@@ -119,7 +96,7 @@ class ConceptReader:
             if version:
                 coding.version = version
                 mask |= first(n_version)
-            table = self._table
+            table = self.table
             if table is not None and n_code == 1 and code in table.codes:
                 if not system:
                     coding.system = table.system
@@ -133,7 +110,7 @@ class ConceptReader:
         if text:
             concept.text = text
             mask |= first(_TEXT)
-        return mask, concept.SerializeToString()
+        return mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +124,11 @@ class TelecomReader:
     uses: Table
     equipment: Table
 
-    def __call__(self, value: Value, telecom: Telecom, draft: "Draft") -> int:
+    def __call__(self, value: Value, telecom: Telecom, terms: Terms) -> int:
         """Fill the contact point; the message function of XTN."""
-        parts = ["", *("" if leaf == NULL else leaf for leaf in value.leaves()[:_XTN_PARTS])]
+        parts = ["", *value.leaves()]
+        if NULL in parts:
+            parts = ["" if part == NULL else part for part in parts]
         parts += [""] * (_XTN_PARTS + 1 - len(parts))
         mask = MAPPED
         equipment = parts[3]
@@ -190,5 +169,5 @@ class TelecomReader:
         elif parts[2] == "NET" and telecom.system == "email":
             mask |= first(2)
         elif parts[2]:
-            draft.pending = Reason.REASON_TABLE_VALUE
+            terms.pending = Reason.REASON_TABLE_VALUE
         return mask

@@ -7,20 +7,19 @@ no table knows and a date that is none lose nothing.
 """
 
 from collections import defaultdict
-from collections.abc import Callable
 from typing import Any
 
-from plexus.api.canonical.v1.datatypes_pb2 import Authority, Origin, Reference
+from plexus.api.canonical.v1.datatypes_pb2 import Origin, Reference
 from plexus.api.canonical.v1.event_pb2 import SEVERITY_WARNING, CanonicalEvent
 from plexus.api.canonical.v1.resources_pb2 import Resource
 from plexus.codecs.hl7v2 import NULL, Message, Segment, Value
 from plexus.errors import Reason
-from services.transform.domain import keys
+from services.transform.domain.citations import Citation, MessageMap, cite
 from services.transform.domain.claims import Claims
 from services.transform.domain.context import SourceContext
 from services.transform.domain.merging import absorb
 from services.transform.domain.residue import unclaimed
-from services.transform.domain.times import date_time
+from services.transform.domain.terms import Terms
 
 __all__ = ["Draft"]
 
@@ -31,57 +30,39 @@ _DETAILS = {
 }
 
 Near = dict[str, Segment]
-MessageMap = Callable[[Value, Any, "Draft"], int]
 
 
-class Draft:
+class Draft(Terms):
     """One conversion. Not reusable."""
 
     __slots__ = (
         "_blamed",
         "_cited",
         "_lines",
-        "_refs",
-        "_zone",
+        "_settled",
         "authority",
         "context",
-        "control_id",
         "event",
         "near",
-        "pending",
-        "segment",
         "taken",
         "trigger",
     )
 
     def __init__(self, message: Message, context: SourceContext) -> None:
         """Begin an empty event for the message."""
+        super().__init__(context.assigner, context.zone)
         self.context = context
         self.authority = context.authority
         self.trigger = message.trigger
-        self.control_id = message.control_id
         self.event = CanonicalEvent()
         self.taken: list[Claims] = [defaultdict(int) for _ in message.segments]
         self.near: Near = {}
-        self.segment = message.msh
-        self.pending: int = 0
-        self._zone = context.zone
-        self._refs: dict[tuple[str, str, str], tuple[int, str, str]] = {}
+        self._cited: dict[tuple[str, str, str], Citation] = {}
         self._lines: dict[tuple[int, str], tuple[Any, list[str]]] = {}
         self._blamed: set[tuple[str, int]] = set()
-        self._cited: dict[str, Resource] = {}
+        self._settled: dict[str, Resource] = {}
 
     # -- what generated maps call ---------------------------------------------------------------
-
-    def assign(self, authority: Authority) -> None:
-        """Make it the authority of the source, unless it has a namespace."""
-        if not authority.namespace:
-            namespace, universal_id, kind = self.context.assigner
-            if namespace:
-                authority.namespace = namespace
-            if universal_id:
-                authority.universal_id = universal_id
-                authority.universal_id_type = kind
 
     def peek(self, name: str, field: int, component: int = 1, subcomponent: int = 1) -> str:
         """Text of a place in a near segment; "" where absent or null."""
@@ -119,10 +100,6 @@ class Draft:
                 setattr(to, name, "\n".join(texts))
         self._lines.clear()
 
-    def time(self, text: str) -> str:
-        """FHIR dateTime text; "" where the text is no time."""
-        return date_time(text.strip(), self._zone)
-
     def blame(self, segment: Segment, field: int, reason: Reason.ValueType) -> None:
         """Note once for each field that a value could not be mapped. The value itself never enters the text."""
         self.pending = 0
@@ -143,21 +120,17 @@ class Draft:
         Returns the mask of what was read; 0 where the value describes nothing.
         """
         at = (kind, datatype, value.text)
-        found = self._refs.get(at)
+        found = self._cited.get(at)
         if found is None:
-            resource = self.event.resources.add()
-            content = keys.content_of(resource, kind)
-            mask = fill(value, content, self)
-            if mask:
-                key, display = keys.cited_key(kind, content), keys.display_of(kind, content)
-                if not self.settle(resource, key):
-                    mask = 0
-                found = (mask, key, display)
-            else:
-                del self.event.resources[-1]
-                found = (0, "", "")
-            self._refs[at] = found
-        mask, key, display = found
+            found = cite(kind, fill, value, self._assigner, self._zone)
+            self.pending = found.pending or self.pending
+            if found.mask:
+                resource = self.event.resources.add()
+                resource.MergeFromString(found.resource)
+                if not self.settle(resource, found.key):
+                    found = found._replace(mask=0)
+            self._cited[at] = found
+        mask, _, key, display, _ = found
         if key:
             to.type = kind
             to.key = key
@@ -170,10 +143,10 @@ class Draft:
 
         Returns False where the two contradict each other, so that its leaves stay as residue.
         """
-        known = self._cited.get(key)
+        known = self._settled.get(key)
         if known is None:
             resource.key = key
-            self._cited[key] = resource
+            self._settled[key] = resource
             return True
         agreed = absorb(known, resource)
         del self.event.resources[-1]
@@ -181,7 +154,7 @@ class Draft:
 
     def settled(self, key: str) -> Resource:
         """The resource that has the key."""
-        return self._cited[key]
+        return self._settled[key]
 
     # -- at the end -----------------------------------------------------------------------------
 

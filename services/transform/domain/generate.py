@@ -51,6 +51,7 @@ class _Writer:
         self._constants = Constants(library, self._lines, self._slots)
         self._reads = Reads(section, library, self._start)
         self._guard = ""
+        self._asks_usual = False
 
     def write(self) -> str:
         """Give the whole function."""
@@ -62,17 +63,22 @@ class _Writer:
             head.append("    taken = x.taken[s.position]")
             head.append("    fields = s.fields()")
             head.append("    count = len(fields)")
+            if self._asks_usual:
+                head.append("    usual = s.is_usual")
         else:
             head.append("    k = 0")
             head.append("    parts, leaves = v.parts(), v.leaves()")
-            head.append("    count = len(parts)")
+            head.append("    count = len(leaves)")
             if self._section.requires is not None:
                 read = self._reads.required(self._section.requires, self._section.where)
                 head.append(f"    if {read} in EMPTY:")
                 head.append("        return 0")
         head += [f"    {name} = {read}" for read, name in self._reads.hoisted.items()]
         tail = [] if self._is_segment else ["    return k"]
-        return "\n".join([*head, *self._slots.begin(), *self._lines.all, *self._slots.end(), *tail]) + "\n"
+        return (
+            "\n".join([*head, *self._slots.begin(), *self._lines.all, *self._slots.end(), *tail])
+            + "\n"
+        )
 
     # -- one rule -------------------------------------------------------------------------------
 
@@ -216,16 +222,22 @@ class _Writer:
         field_number, component = self._split(place)
         is_component = len(place.numbers) == 2 if self._is_segment else True
         repeats = any(step.is_repeated for step in steps)
+        is_kept = self._library.is_kept(rule, last.message)
         if self._is_segment:
             if rule.many == "*" and not repeats:
                 raise ConfigurationError(f"{rule.where}: {rule.path} does not repeat")
             segment, taken, depth = self._segment(place, depth)
-            at, depth = self._each(rule, segment, field_number, depth)
-            at = f"{taken}[{at}]"
-            if is_component:
-                self._emit(depth, f"p = v.component({component})")
-            part = "p" if is_component else "v"
-            self._emit(depth, f"if {part}.text not in EMPTY:")
+            if is_kept and segment == "s" and not rule.many and not is_component:
+                at = f"{taken}[{field_number << FIELD_SHIFT | 1}]"
+                part, call = "v", self._kept(call, field_number, depth)
+                self._emit(depth, "if t not in EMPTY:")
+            else:
+                at, depth = self._each(rule, segment, field_number, depth)
+                at = f"{taken}[{at}]"
+                if is_component:
+                    self._emit(depth, f"p = v.component({component})")
+                part = "p" if is_component else "v"
+                self._emit(depth, f"if {part}.text not in EMPTY:")
             depth += 1
         else:
             segment, at, part = "", "k", "p"
@@ -237,9 +249,19 @@ class _Writer:
         for line in target.reach:
             self._emit(depth, line)
         self._fill(rule, call.format(value=part, target="e"), claim, steps, target, depth)
-        if self._is_segment:
+        if self._is_segment and not is_kept:
             self._emit(depth, "if x.pending:")
             self._emit(depth + 1, f"x.blame({segment}, {field_number}, x.pending)")
+
+    def _kept(self, call: str, field: int, depth: int) -> str:
+        """Read the text of a field, and make a value of it only where it is not the usual."""
+        self._asks_usual = True
+        self._emit(depth, f"t = fields[{field}]")
+        self._emit(depth, "if not usual:")
+        self._emit(depth + 1, f"v = s.value({field})")
+        self._emit(depth + 1, "t = v.text")
+        name = call.partition("(")[0]
+        return f"{name}.of(t, e) if usual else {call}"
 
     def _fill(
         self, rule: Rule, call: str, claim: str, steps: list[Step], target: Target, depth: int
@@ -249,6 +271,9 @@ class _Writer:
         if target.last.is_repeated:
             self._emit(depth, f"e = {where}.add()")
             undo = [f"del {where}[-1]", *undo]
+        elif any(step.is_repeated for step in steps[:-1]):
+            # The message around it is new.
+            self._emit(depth, f"e = {where}")
         elif rule.completes:
             self._emit(depth, f"e = {where}")
         else:

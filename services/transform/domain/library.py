@@ -6,14 +6,18 @@ The library is made of the maps themselves (datatype sections, tables) and of th
 
 import re
 from collections.abc import Iterable
+from types import CodeType
 from typing import Any
 
 from google.protobuf.descriptor import Descriptor
 
+from plexus.api.canonical.v1.datatypes_pb2 import Authority, Concept, Quantity
 from plexus.codecs.hl7v2 import NULL
 from plexus.errors import ConfigurationError, Reason
 from services.transform.domain.claims import nested
+from services.transform.domain.conditions import Place
 from services.transform.domain.datatypes import TEXTS, ConceptReader, TelecomReader
+from services.transform.domain.kept import Kept
 from services.transform.domain.notation import Rule, Section
 from services.transform.domain.places import refer_to_place
 from services.transform.domain.tables import Table
@@ -33,6 +37,11 @@ _SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}")
 
 def _text_of(text: str) -> str:
     return "" if text == NULL else text
+
+
+def _is_plain(rule: Rule) -> bool:
+    """Whether the rule takes a component as it is."""
+    return isinstance(rule.source, Place) and rule.datatype in {"", "ST"} and not rule.table
 
 
 class Library:
@@ -67,9 +76,9 @@ class Library:
         self.namespace |= {f"text_{name}": function for name, function in TEXTS.items()}
         self.namespace |= {f"codes_{name}": table.codes for name, table in tables.items()}
         for name, target, function in (
-            ("CWE", "Concept", ConceptReader(systems)),
+            ("CWE", "Concept", Kept(ConceptReader(systems), Concept)),
             ("SN", "ObservationValue", structured_number),
-            ("UNITS", "Quantity", units),
+            ("UNITS", "Quantity", Kept(units, Quantity)),
             ("RANGE", "ReferenceRange", reference_range),
             ("ED", "Attachment", document),
             ("RP", "Attachment", pointer),
@@ -87,6 +96,14 @@ class Library:
         function_name = f"{name}_{target}"
         self._readers[name, target] = function_name
         self.namespace[function_name] = function
+
+    def define(self, section: Section, source: str) -> None:
+        """Run the source of a map, so that other maps may call it."""
+        code: CodeType = compile(source, f"<map {section.label}>", "exec")
+        exec(code, self.namespace)  # noqa: S102 - made by `generate` from the checked map
+        if section.target == "Authority" and all(map(_is_plain, section.rules)):
+            name = self.function_name(section)
+            self.namespace[name] = Kept(self.namespace[name], Authority)
 
     @staticmethod
     def function_name(section: Section) -> str:
@@ -130,6 +147,11 @@ class Library:
             raise ConfigurationError(f"{where}: unknown code table {table}")
         return f"codes_{table}"
 
+    def is_kept(self, rule: Rule, target: Descriptor) -> bool:
+        """Whether the reader of the rule is a `Kept`, which takes plain text too."""
+        name = f"{rule.datatype}_{rule.resource or target.name}"
+        return not rule.resource and isinstance(self.namespace.get(name), Kept)
+
     def reader(self, rule: Rule, target: Descriptor) -> str:
         """Call that reads a value into a message, with {value} and {target} to fill in.
 
@@ -142,6 +164,8 @@ class Library:
         made = rule.resource or target.name
         if rule.resource and target.name != "Reference":
             raise ConfigurationError(f"{where}: 'as' is for references, {rule.path} is none")
+        if rule.resource and isinstance(rule.source, Place) and not rule.source.is_field:
+            raise ConfigurationError(f"{where}: only what a segment says becomes a resource")
         function = self._readers.get((rule.datatype, made))
         if function is None:
             raise ConfigurationError(f"{where}: unknown datatype {rule.datatype} for {made}")
@@ -151,7 +175,8 @@ class Library:
             self.codes_name(rule.table, where)
             function = f"CWE_Concept_{rule.table}"
             if function not in self.namespace:
-                self.namespace[function] = ConceptReader(self.systems, self._tables[rule.table])
+                read = ConceptReader(self.systems, self._tables[rule.table])
+                self.namespace[function] = Kept(read, Concept)
         if rule.resource and rule.datatype != "PL":
             return f"x.refer({made!r}, {rule.datatype!r}, {function}, {{value}}, {{target}})"
         return f"{function}({{value}}, {{target}}, x)"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
-from types import CodeType, MappingProxyType
+from types import MappingProxyType
 from typing import Any
 
 from plexus.errors import ConfigurationError
@@ -159,8 +159,7 @@ def parse_maps(files: Mapping[str, str]) -> Maps:
     sources: dict[str, str] = {}
     for label, section in sections.items():
         sources[label] = generate(section, library)
-        code: CodeType = compile(sources[label], f"<map {label}>", "exec")
-        exec(code, library.namespace)  # noqa: S102 - made by generate from the checked map
+        library.define(section, sources[label])
     compiled: dict[tuple[str, str], CompiledStructure] = {}
     for structure in structures:
         ready = _compile(structure, sections, library)

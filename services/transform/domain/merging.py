@@ -1,9 +1,12 @@
 """Putting two accounts of the same thing into one message, without losing or doubling anything."""
 
+from functools import lru_cache
 from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
+
+from services.transform.domain.targets import message_types
 
 __all__ = ["absorb", "drop_doubles", "drop_doubles_within"]
 
@@ -52,9 +55,19 @@ def drop_doubles(elements: Any) -> None:
 
 def drop_doubles_within(message: Message) -> None:
     """`drop_doubles` for each repeated message field."""
-    for descriptor, value in message.ListFields():
-        if descriptor.is_repeated and descriptor.message_type is not None:
-            drop_doubles(value)
+    for name in _repeated_messages(message.DESCRIPTOR.name):
+        elements = getattr(message, name)
+        if len(elements) > 1:
+            drop_doubles(elements)
+
+
+@lru_cache
+def _repeated_messages(kind: str) -> tuple[str, ...]:
+    return tuple(
+        field.name
+        for field in message_types()[kind].fields
+        if field.is_repeated and field.message_type is not None
+    )
 
 
 def _is_set(message: Message, descriptor: FieldDescriptor) -> bool:

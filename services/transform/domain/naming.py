@@ -72,7 +72,9 @@ def name_resources(draft: Draft, groups: list[Group], structure: Structure) -> N
             group.made.remove(made)
         namer = _Namer(source, message_id, subject, group)
         # An observation is named within its report, so reports come first.
-        for made in sorted(group.made, key=lambda made: made.kind == "Observation"):
+        results = [made for made in group.made if made.kind == "Observation"]
+        others = [made for made in group.made if made.kind != "Observation"]
+        for made in others + results:
             key = made.key = made.resource.key = _unused(namer.key(made), used, counts)
             if made.kind == "DiagnosticReport":
                 namer.report = key

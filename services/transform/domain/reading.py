@@ -39,6 +39,8 @@ class Reads:
         for node in condition.walk():
             if node.place is not None:
                 self.check(node.place, where)
+            elif not self._is_segment and not node.parts and node.operator != "SET":
+                raise ConfigurationError(f"{where}: a datatype knows no TRIGGER")
         return condition.python(
             self._text,
             self._valued,
@@ -78,7 +80,9 @@ class Reads:
         number = place.numbers[0]
         if len(place.numbers) > 1:
             return f"v.get({arguments_of(place)})"
-        return "leaves[0]" if number == 1 else f"(leaves[{number - 1}] if count >= {number} else '')"
+        return (
+            "leaves[0]" if number == 1 else f"(leaves[{number - 1}] if count >= {number} else '')"
+        )
 
     def _text(self, place: Place) -> str:
         if not self._is_segment:
@@ -100,7 +104,9 @@ class Reads:
             return self._text(place)
         number = place.numbers[0]
         if not self._is_segment:
-            part = "parts[0]" if number == 1 else f"(parts[{number - 1}] if count >= {number} else '')"
+            part = (
+                "parts[0]" if number == 1 else f"(parts[{number - 1}] if count >= {number} else '')"
+            )
             return f"{self._hoist(part)} not in EMPTY"
         if place.unit != self._section.name:
             return f"x.valued({place.unit!r}, {number})"

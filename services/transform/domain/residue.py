@@ -20,7 +20,8 @@ def unclaimed(message: Message, taken: Sequence[Claims]) -> list[tuple[str, str]
     """Give location and value of the leaves that the claims by segment leave over, in order."""
     left: list[tuple[str, str]] = []
     separators = message.separators
-    within = separators.component
+    between, within, below = separators.repetition, separators.component, separators.subcomponent
+    mark = separators.escape
     for segment, claims in zip(message.segments, taken, strict=True):
         name = f"{segment.name}[{segment.index}]"
         fields = segment.fields()
@@ -28,21 +29,27 @@ def unclaimed(message: Message, taken: Sequence[Claims]) -> list[tuple[str, str]
             left.append((f"{name}-0", fields[0][len(segment.name) :]))
         # What the segment has nowhere need not be looked for in each field.
         written = segment.text
-        repeats = _if_in(written, separators.repetition)
-        nests = _if_in(written, separators.subcomponent)
-        decode = segment.decode if _if_in(written, separators.escape) else None
+        repeats = between if between and between in written else ""
+        nests = below if below and below in written else ""
+        decode = segment.decode if mark and mark in written else None
         start = _SEPARATORS_OF_MSH if segment.name == "MSH" else 1
         for field, text in enumerate(fields[start:], start):
             if not text:
                 continue
             mask = claims.get(field << FIELD_SHIFT | 1, 0)
-            if text.isalnum():
+            if repeats and repeats in text:
+                values = text.split(repeats)
+            elif mask == ALL:
+                continue
+            elif text.isalnum():
                 # One leaf, read or not.
                 if not mask & _FIRST_LEAF:
                     left.append((f"{name}-{field}[1].1.1", text))
                 continue
+            else:
+                values = [text]
             repetition = 1
-            for value in text.split(repeats) if repeats and repeats in text else (text,):
+            for value in values:
                 if mask != ALL and value:
                     n = 0
                     for part in value.split(within) if within else (value,):
@@ -61,8 +68,3 @@ def unclaimed(message: Message, taken: Sequence[Claims]) -> list[tuple[str, str]
                 repetition += 1
                 mask = claims.get(field << FIELD_SHIFT | repetition, 0)
     return left
-
-
-def _if_in(text: str, separator: str) -> str:
-    """The separator where it exists and the text has it, else empty."""
-    return separator if separator and separator in text else ""

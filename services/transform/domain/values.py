@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 from plexus.api.canonical.v1.datatypes_pb2 import Attachment, Quantity
 from plexus.api.canonical.v1.resources_pb2 import ObservationValue, ReferenceRange
 from plexus.codecs.hl7v2 import NULL, Value
-from services.transform.domain.claims import ALL, MAPPED, completed, first, usual_leaves
+from services.transform.domain.claims import ALL, MAPPED, first
 from services.transform.domain.datatypes import decimal
+from services.transform.domain.terms import Terms
 
 if TYPE_CHECKING:
     from services.transform.domain.draft import Draft
@@ -46,7 +47,7 @@ _SUBTYPES = {
 }
 
 
-def structured_number(value: Value, result: ObservationValue, _draft: "Draft") -> int:
+def structured_number(value: Value, result: ObservationValue, _terms: Terms) -> int:
     """SN: a quantity, a range or a ratio (SN[Quantity], SN[Range], SN[Ratio])."""
     sign, low, separator, high = (
         "" if (text := value.get(n).strip()) == NULL else text for n in range(1, 5)
@@ -77,30 +78,9 @@ def structured_number(value: Value, result: ObservationValue, _draft: "Draft") -
     return 0
 
 
-def units(value: Value, quantity: Quantity, _draft: "Draft") -> int:
+def units(value: Value, quantity: Quantity, _terms: Terms) -> int:
     """OBX-6 (CWE[Quantity]): unit as sent, and system and code where the sender says UCUM."""
-    text = value.text
-    if value.is_usual and len(text) <= _LONGEST_KEPT:
-        mask, unit, code, system = _known_unit(text, value.level)
-    else:
-        mask, unit, code, system = _unit_of(value.leaves())
-    if unit:
-        quantity.unit = unit
-    if code:
-        quantity.code = code
-    if system:
-        quantity.system = system
-    return mask
-
-
-@lru_cache(_KEPT)
-def _known_unit(text: str, level: int) -> tuple[int, str, str, str]:
-    mask, *unit = _unit_of(usual_leaves(text, level))
-    return completed(mask, text, level), *unit
-
-
-def _unit_of(leaves: Sequence[str]) -> tuple[int, str, str, str]:
-    """Claim, unit, code and system of a CWE."""
+    leaves = value.leaves()
     parts = ["" if leaf == NULL else leaf for leaf in leaves] + [""] * (_UNIT_PARTS - len(leaves))
     code, unit, other, system = parts[0], parts[1], parts[3], ""
     mask = 0
@@ -119,7 +99,13 @@ def _unit_of(leaves: Sequence[str]) -> tuple[int, str, str, str]:
         code = other
         system = _UCUM
         mask |= first(4) | first(6)
-    return mask, unit, code, system
+    if unit:
+        quantity.unit = unit
+    if code:
+        quantity.code = code
+    if system:
+        quantity.system = system
+    return mask
 
 
 def reference_range(value: Value, result: ReferenceRange, draft: "Draft") -> int:
@@ -139,7 +125,7 @@ def reference_range(value: Value, result: ReferenceRange, draft: "Draft") -> int
 
 @lru_cache(_KEPT)
 def _known_word(text: str) -> str:
-    return _word(usual_leaves(text, 0))
+    return _word(Value.usual(text).leaves())
 
 
 def _word(leaves: Sequence[str]) -> str:
@@ -174,7 +160,7 @@ def _range_of(text: str, unit: str) -> bytes:
 _known_range = lru_cache(_KEPT)(_range_of)
 
 
-def document(value: Value, attachment: Attachment, _draft: "Draft") -> int:
+def document(value: Value, attachment: Attachment, _terms: Terms) -> int:
     """ED (ED[Attachment]): embedded data, decoded."""
     data, encoding = value.component(5).whole(), value.get(4)
     if not data or data == NULL:
@@ -197,7 +183,7 @@ def document(value: Value, attachment: Attachment, _draft: "Draft") -> int:
     return mask | _media_type(value, 2, 3, attachment)
 
 
-def pointer(value: Value, attachment: Attachment, _draft: "Draft") -> int:
+def pointer(value: Value, attachment: Attachment, _terms: Terms) -> int:
     """RP (RP[Attachment]): where the data lies."""
     url = value.get(1)
     if not url or url == NULL:

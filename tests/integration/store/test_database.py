@@ -106,7 +106,7 @@ async def test_wrong_addresses_are_told_apart(postgres: Postgres, database: str)
     with pytest.raises(ConfigurationError):
         await opened("nonsense://")
     with pytest.raises(Unavailable):
-        await opened("postgresql://plexus@127.0.0.1:1/plexus")
+        await opened("postgresql://plexus:x@127.0.0.1:1/plexus?sslmode=disable")
     with pytest.raises(ConfigurationError, match="schema"):
         await open_database(database, schema="Robert'; DROP", size=2)
 

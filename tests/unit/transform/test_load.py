@@ -66,6 +66,24 @@ def test_mistake_in_a_map_is_named_by_line(text: str, line: int, says: str) -> N
     [
         ("datatypes/CX.map", "datatype CX -> Identifier\nXX.1 -> value # x", 2, "no component"),
         ("datatypes/CX.map", "datatype CX -> Identifier\nCX.1* -> value # x", 2, "only fields"),
+        (
+            "datatypes/CX.map",
+            'datatype CX -> Identifier\nCX.1 -> value if TRIGGER IN ("A01") # x',
+            2,
+            "no TRIGGER",
+        ),
+        (
+            "datatypes/CX.map",
+            "datatype CX -> Identifier\n$authority -> value # x",
+            2,
+            "no authority",
+        ),
+        (
+            "datatypes/XCN.map",
+            "datatype CWE -> Practitioner\ndatatype XCN -> Encounter\nXCN.1 CWE as Practitioner -> service_provider # x",
+            3,
+            "only what a segment",
+        ),
         ("datatypes/CX.map", "datatype CX -> Identifier requires CX-1\n", 1, "no component"),
         ("tables/T.map", "A -> B", 1, "table Name"),
         ("tables/T.map", "table T\nA => B", 2, "CODE -> code"),

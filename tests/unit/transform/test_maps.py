@@ -3,9 +3,9 @@
 import pytest
 
 from plexus.api.canonical.v1.event_pb2 import EVENT_KIND_MERGE, EVENT_KIND_UPSERT
-from plexus.errors import InvalidMessage, Reason
-from services.transform.domain import Maps, SourceContext
-from tests.unit.transform.messages import CONTEXT, PID, contents, converted, residue, segment
+from plexus.errors import ConfigurationError, InvalidMessage, Reason
+from services.transform.domain import Maps, SourceContext, convert
+from tests.unit.transform.messages import CONTEXT, MSH, PID, contents, converted, residue, segment
 
 
 def at(value: object, path: str) -> object:
@@ -286,3 +286,88 @@ def test_default_authority_of_the_source_is_used(maps: Maps) -> None:
     context = SourceContext("acme", "hosp", "m-1", default_authority="HQ")
     event = converted(maps, "ADT^A08", "PID|1||5", context=context)
     assert event.subject[0].authority.namespace == "HQ"
+
+
+@pytest.mark.parametrize(
+    ("given", "authority", "key"),
+    [
+        (
+            "HQ&2.16.840.1.113883.3.9999.2.1&ISO",
+            ("HQ", "2.16.840.1.113883.3.9999.2.1", "ISO"),
+            "HQ",
+        ),
+        ("&hq.example.org&DNS", ("", "hq.example.org", "DNS"), "hq.example.org"),
+        ("HQ&&", ("HQ", "", ""), "HQ"),
+    ],
+)
+def test_default_authority_may_be_written_as_an_hd(
+    maps: Maps, given: str, authority: tuple[str, str, str], key: str
+) -> None:
+    context = SourceContext("acme", "hosp", "m-1", default_authority=given)
+    pv1 = segment("PV1", f2="I", f3="WARD", f7="5^Who^D")
+    event = converted(maps, "ADT^A01", "PID|1||7~8^^^OWN", pv1, context=context)
+    (practitioner,) = contents(event, "practitioner")
+    for identifier in (event.subject[0], practitioner.identifiers[0]):
+        found = identifier.authority
+        assert (found.namespace, found.universal_id, found.universal_id_type) == authority
+    other = event.subject[1].authority
+    assert (other.namespace, other.universal_id, other.universal_id_type) == ("OWN", "", "")
+    keys = {resource.key for resource in event.resources}
+    assert keys == {
+        f"Person|{key}|7",
+        f"Encounter|hosp|{key}|7|m-1",
+        f"Practitioner|{key}|5",
+        f"Location|{key}|ward|WARD",
+    }
+
+
+@pytest.mark.parametrize("given", ["HQ&1.2.3", "HQ&&ISO", "&&", "HQ&1.2.3&ISO&4", "&&ISO"])
+def test_default_authority_that_names_nobody_is_refused(given: str) -> None:
+    with pytest.raises(ConfigurationError, match="source hosp: the default authority"):
+        SourceContext("acme", "hosp", "m-1", default_authority=given)
+
+
+def test_what_one_source_says_is_not_kept_for_another(maps: Maps) -> None:
+    pv1 = segment("PV1", f2="I", f3="WARD", f7="5^Who^D" + "^" * 16 + "20240101120000")
+    found = set()
+    for zone in ("Europe/Vienna", "America/New_York"):
+        for authority in ("HQ", "WEST"):
+            context = SourceContext(
+                "acme", "hosp", "m", time_zone=zone, default_authority=authority
+            )
+            event = converted(maps, "ADT^A01", PID, pv1, context=context)
+            (practitioner,) = contents(event, "practitioner")
+            name = practitioner.identifiers[0].authority.namespace
+            place = next(r.key for r in event.resources if r.HasField("location"))
+            found.add((name, place, practitioner.names[0].period.start[-6:]))
+    assert found == {
+        (authority, f"Location|{authority}|ward|WARD", offset)
+        for authority in ("HQ", "WEST")
+        for offset in ("+01:00", "-05:00")
+    }
+
+
+def test_code_that_is_kept_keeps_its_trouble(maps: Maps) -> None:
+    """What was made of a text before gives the same event again, residue and issues included."""
+    lines = [
+        PID,
+        segment("PV1", f2="I&x", f4="E^^^^^^^^^^^^^^over", f7="5^Who^D^^^^^^^??"),
+        "DG1|1||E11^D&more^I10C",
+    ]
+    first = converted(maps, "ADT^A01", *lines)
+    assert residue(first)["DG1[1]-3[1].2.2"] == "more"
+    assert residue(first)["PV1[1]-2[1].1.2"] == "x"
+    assert residue(first)["PV1[1]-4[1].15.1"] == "over"
+    assert residue(first)["PV1[1]-7[1].10.1"] == "??"
+    assert [issue.location for issue in first.issues] == ["PV1[1]-7"]
+    assert converted(maps, "ADT^A01", *lines) == first
+
+
+def test_text_means_what_its_separators_say_though_it_was_read_before(maps: Maps) -> None:
+    usual = converted(maps, "ADT^A01", PID, r"DG1|1||E11^D*x^I10C")
+    other = convert(maps, MSH.replace("^~\\&", "*~\\&").format(type="ADT*A01").encode() + b"\rPID|1||1\rDG1|1||E11^D*x^I10C", CONTEXT)  # fmt: skip
+    escaped = converted(maps, "ADT^A01", PID, r"DG1|1||E11^D\T\x^I10C")
+    displays = [
+        contents(e, "condition")[0].code.codings[0].display for e in (usual, other, escaped)
+    ]
+    assert displays == ["D*x", "x^I10C", "D&x"]

@@ -108,8 +108,10 @@ class AckMode(Enum):
 
 def ack_mode(message: Message) -> AckMode:
     """Give the mode that the header asks for."""
-    asked = any(message.msh.get(field) not in {"", NULL} for field in (15, 16))
-    return AckMode.ENHANCED if asked else AckMode.ORIGINAL
+    msh = message.msh
+    if msh.get(15) in {"", NULL} and msh.get(16) in {"", NULL}:
+        return AckMode.ORIGINAL
+    return AckMode.ENHANCED
 
 
 def is_rejection(issues: Sequence[Issue]) -> bool:

@@ -104,6 +104,15 @@ class Segment:
             return [Value(part, origin) for part in text.split(separator)]
         return [Value(text, origin)]
 
+    @property
+    def is_usual(self) -> bool:
+        """Whether the text of a field alone tells what it says; see `Value.is_usual`.
+
+        So nothing is escaped in the segment and nothing repeats. Not for MSH-2.
+        """
+        origin, text = self._origin, self.text
+        return origin.is_usual and "\\" not in text and origin.separators.repetition not in text
+
     def repetition_count(self, field: int) -> int:
         """Number of repetitions as written, empty ones included; 0 where absent."""
         text = self.raw(field)
@@ -195,6 +204,7 @@ class Message:
 
     __slots__ = (
         "_by_name",
+        "_headers",
         "bom",
         "charset",
         "charset_declared",
@@ -218,6 +228,7 @@ class Message:
         """Hold what `reader.read` found; the first segment is MSH."""
         self.segments = segments
         self._by_name = by_name
+        self._headers: dict[tuple[int, int], str] = {}
         self.msh = segments[0]
         self.charset = origin.charset
         self.charset_declared = charset_declared
@@ -236,8 +247,12 @@ class Message:
         return list(self._by_name.get(name, ()))
 
     def _header(self, field: int, component: int = 1) -> str:
-        text = self.msh.get(field, component)
-        return "" if text == NULL else text.strip()
+        at = (field, component)
+        known = self._headers.get(at)
+        if known is None:
+            text = self.msh.get(field, component)
+            known = self._headers[at] = "" if text == NULL else text.strip()
+        return known
 
     @property
     def code(self) -> str:

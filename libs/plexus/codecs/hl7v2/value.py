@@ -7,7 +7,7 @@ views of one message share. `message` has the larger views, segments and the mes
 from array import array
 
 from plexus.codecs.hl7v2.charsets import byte_offsets
-from plexus.codecs.hl7v2.escapes import Separators, unescape
+from plexus.codecs.hl7v2.escapes import DEFAULT_SEPARATORS, Separators, unescape
 
 __all__ = ["NULL", "Origin", "Value"]
 
@@ -80,6 +80,11 @@ class Value:
         """Whether the entire value is the HL7 null."""
         return self.text == NULL
 
+    @classmethod
+    def usual(cls, text: str, level: int = 0) -> "Value":
+        """A value of no message, written with the usual separators."""
+        return cls(text, _USUAL, level)
+
     @property
     def is_usual(self) -> bool:
         """Whether text and level alone tell what it says: `^` and `&` separate, nothing is escaped."""
@@ -113,16 +118,19 @@ class Value:
 
     def get(self, component: int = 1, subcomponent: int = 1) -> str:
         """Decoded text of a subcomponent; "" where absent, `NULL` for the HL7 null."""
-        parts = self.parts()
+        parts = self._parts or self.parts()
         if not 0 < component <= len(parts):
             return ""
-        if subcomponent == 1:
-            return self.leaves()[component - 1]
+        text = parts[component - 1]
         below = self._origin.between[self.level + 1]
-        pieces = parts[component - 1].split(below) if below else ()
-        if not 0 < subcomponent <= len(pieces):
+        if below and below in text:
+            pieces = text.split(below)
+            if not 0 < subcomponent <= len(pieces):
+                return ""
+            text = pieces[subcomponent - 1]
+        elif subcomponent != 1:
             return ""
-        return self._origin.decode(pieces[subcomponent - 1])
+        return self._origin.decode(text)
 
     def component(self, n: int) -> "Value":
         """Component n as a value of its own, whose components are the subcomponents."""
@@ -140,3 +148,6 @@ class Value:
         For text types, where senders leave separators unescaped.
         """
         return self._origin.decode(self.text)
+
+
+_USUAL = Origin(b"", 0, "", "ascii", DEFAULT_SEPARATORS)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plexus.codecs.hl7v2 import NULL, Leaf, Message, Segment, leaves, read
+from plexus.codecs.hl7v2 import NULL, Leaf, Message, Segment, Value, leaves, read
 
 _HEADER = "MSH|^~\\&|A|B|C|D|20260101||ADT^A01|7|P|2.5.1||||||"
 
@@ -182,3 +182,29 @@ def test_leaves_agree_with_get(fields: list[list[str]]) -> None:
             field, repetition = head.rstrip("]").split("[")
             found = segment.get(int(field), int(component), int(subcomponent), int(repetition))
             assert found == leaf.value
+
+
+TEXTS = st.text(st.sampled_from("aB1^&~\\|T "), max_size=16)
+HEADS = ["MSH|^~\\&|", "MSH|^~\\&#|", "MSH|^~|", "MSH|^|", "MSH|*~\\&|", "MSH|^^\\&|", "MSH|^~&|"]
+
+
+@given(head=st.sampled_from(HEADS), text=TEXTS)
+def test_every_way_to_a_leaf_gives_the_same(head: str, text: str) -> None:
+    segment = read(f"{head}A\rPID|{text}".encode()).segments[1]
+    for field in range(1, len(segment.fields()) + 1):
+        values = segment.repetitions(field)
+        assert segment.repetition_count(field) == len(values)
+        assert segment.value(field).text == (values[0].text if values else "")
+        for nth, value in enumerate(values, 1):
+            leaves = value.leaves()
+            assert len(leaves) == len(value.parts())
+            assert leaves == [value.get(n) for n in range(1, len(leaves) + 1)]
+            assert leaves == [segment.get(field, n, 1, nth) for n in range(1, len(leaves) + 1)]
+            parts = [value.component(n) for n in range(1, len(leaves) + 1)]
+            assert [part.text for part in parts] == value.parts()
+            for seen in (value, *parts):
+                if seen.is_usual:
+                    assert Value.usual(seen.text, seen.level).leaves() == seen.leaves()
+        if segment.is_usual:
+            assert [value.text for value in values] == [segment.raw(field)] * len(values)
+            assert all(value.is_usual for value in values)
