@@ -86,13 +86,11 @@ async def database(postgres: Postgres) -> AsyncIterator[str]:
         yield dsn
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def grpc_library() -> AsyncIterator[None]:
-    """Keeps gRPC's poller until the session ends.
+@pytest.fixture(scope="session", autouse=True)
+def grpc_library() -> None:
+    """Keeps gRPC's poller for the whole session.
 
     Else it ends when the last server or channel is collected, which may be within another test, and
     waits for its thread there.
     """
     grpc.aio.init_grpc_aio()
-    yield
-    grpc.aio.shutdown_grpc_aio()

@@ -200,6 +200,7 @@ class DestinationActor:
         size = 1 if self._failures else self._settings.window
         window = [self._waiting[i] for i in range(min(size, len(self._waiting)))]
         opened, broken = self._open(window)
+        opened = _until_merge(opened)
         outcomes = list(broken)
         if opened:
             passed = await self._gate.ask(opened)
@@ -360,3 +361,17 @@ class DestinationActor:
                 await self._wake.wait()
         except TimeoutError:
             return
+
+
+def _until_merge(
+    opened: list[tuple[Item, ChangedEvent]],
+) -> list[tuple[Item, ChangedEvent]]:
+    """A merge is sent alone, after all that was routed before it.
+
+    It moves resources of another person, whose own messages are ordered under another key: one of
+    those that came after it would give the receiver the old person back.
+    """
+    for place, (_, event) in enumerate(opened):
+        if event.absorbed_person_ids:
+            return opened[: max(1, place)]
+    return opened

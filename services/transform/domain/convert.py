@@ -199,6 +199,8 @@ def _groups(segments: Sequence[Segment], where: list[int], structure: Structure)
         if segment.name not in structure.holds:
             top.setdefault(segment.name, segment)
     groups = [Group(0, dict(top))]
+    if not structure.starts:
+        return groups
     for segment, number in zip(segments, where, strict=True):
         while number >= len(groups):
             groups.append(Group(len(groups), dict(top)))
@@ -222,6 +224,8 @@ def _order_identifiers(conversion: _Conversion) -> None:
 
 
 def _order(identifiers: Any) -> None:
+    if len(identifiers) < 2:
+        return
     for wanted in ("MR", "PI"):
         for at, identifier in enumerate(identifiers):
             if identifier.type_code == wanted:
