@@ -19,6 +19,9 @@ from plexus.local.nats_server import NatsServer
 from plexus.local.postgres import Postgres
 from plexus.testing import servers
 
+# Tests fork servers; gRPC need not prepare for it, since its children only exec.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+
 _TESTS = pathlib.Path(__file__).parent
 _WATCHED = tuple(_TESTS / kind for kind in ("unit", "contract", "integration"))
 # Where our code blocks the event loop for a moment, and means to.
