@@ -27,7 +27,7 @@ up: setup ## Run the whole mesh here until Ctrl-C.
 	$(BIN)/plexus up
 
 test: setup ## Run all tests: unit, contract, integration, e2e, architecture.
-	$(BIN)/python -m pytest -n 2 --dist worksteal tests
+	$(BIN)/python -m pytest -n 2 --dist loadgroup tests
 
 test-fast: setup ## Run the tests that need no server.
 	$(BIN)/python -m pytest -n 2 tests/unit tests/architecture

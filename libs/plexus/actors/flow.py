@@ -77,6 +77,7 @@ class Flow:
         batch: int,
         park_limit_per_minute: int,
         journals_turns: bool = True,
+        linger_seconds: float = 0.0,
         on_repeated: Callable[[Sequence[Turn]], Awaitable[None]] | None = None,
     ) -> None:
         """Prepare; `run` works.
@@ -96,6 +97,7 @@ class Flow:
             batch: most messages of a batch.
             park_limit_per_minute: most messages parked in a minute.
             journals_turns: False for a stage whose own state already tells repeats apart.
+            linger_seconds: how long a batch waits for company; 0 takes what has arrived.
             on_repeated: told of messages that were worked off before, after their outputs were
                 handed over again.
         """
@@ -112,6 +114,7 @@ class Flow:
         self._parking = ParkingLimit(park_limit_per_minute, clock)
         self._outbox = Outbox(bus, service=name, ids=ids, clock=clock, tracing=tracing)
         self._journals_turns = journals_turns
+        self._linger_seconds = linger_seconds
         self._on_repeated = on_repeated
         self._backoff = Backoff(first_seconds=0.1, longest_seconds=5.0)
         self._random = random.Random()  # noqa: S311 - spreads load, guards nothing
@@ -154,6 +157,9 @@ class Flow:
         try:
             while not self._stopping and self._ownership.owned == owned:
                 batch = await consumer.next_batch(self._batch, _IDLE_SECONDS)
+                if batch and self._linger_seconds and len(batch) < self._batch:
+                    await self._clock.sleep(self._linger_seconds)
+                    batch += await consumer.next_batch(self._batch - len(batch), 0)
                 if batch:
                     CONSUMER_PENDING.labels(stage=self._name).set(batch[-1].pending)
                     await self._take(batch)
