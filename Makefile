@@ -43,7 +43,7 @@ fmt-fix: setup ## Mend format and what the linter can mend.
 
 lint: setup ## Lint, and look for unused dependencies.
 	$(BIN)/ruff check .
-	$(BIN)/deptry . -ee '(\.venv|libs/plexus/api|tests)' 
+	$(BIN)/deptry . -ee '(\.venv|libs/plexus/api|tests|proto)'
 
 types: setup ## Check types strictly.
 	$(BIN)/mypy
