@@ -60,6 +60,7 @@ async def wire(runtime: Runtime) -> None:
         store,
         lambda: relay.writer,
         relay.offer,
+        relay.doubt,
         batch=settings.commit_batch,
         pending=settings.pending_receipts,
     )

@@ -6,6 +6,8 @@ three writes. A record is loaded only as far as the batch touches it.
 
 import dataclasses
 import datetime
+import functools
+import hashlib
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
@@ -46,7 +48,7 @@ class Need:
 
 
 class _Told(NamedTuple):
-    """What all rows that one message writes to one record share."""
+    """What all rows share that one message writes to one record in the same way."""
 
     tenant: str
     person_id: str
@@ -55,19 +57,21 @@ class _Told(NamedTuple):
     message_id: str
     receipt: int
     attempt: int
+    number: int
+    disposition: int  # 0 for what is no news to the history
+    is_held: bool
+    is_new: bool  # no row of the resource is stored yet
 
 
 class _Written(NamedTuple):
     """A row for resource, history or both."""
 
-    told: int  # place of its _Told, from 1
+    told: str  # place of its _Told, from 1
+    digest: str
     type: str
     key: str
     told_by: str
-    number: int
-    content: bytes
-    disposition: int  # 0 for what is no news to the history
-    is_held: bool
+    content: bytes | None  # None where the stored one stands
 
 
 class RecordStore:
@@ -92,25 +96,25 @@ class RecordStore:
             record.golden_version = version
             record.is_changed = False
         wanted = [
-            (place, slot.type, slot.key)
-            for place, need in enumerate(needs.values(), 1)
+            (str(place), slot.type, _digest(tenant, slot.key))
+            for place, ((tenant, _), need) in enumerate(needs.items(), 1)
             for slot in need.slots
         ]
         with_accounts = [key for key, need in needs.items() if need.accounts or need.estates]
         rows = await self._connection.fetch(
-            f"SELECT {_COLUMNS} FROM unnest($3::integer[], $4::text[], $5::text[])"
-            " s (place, type, key) JOIN unnest($1::text[], $2::uuid[]) WITH ORDINALITY"
+            f"SELECT {_COLUMNS} FROM unnest(string_to_array($3, ',')::integer[],"
+            " string_to_array($4, ','), string_to_array($5, ',')::uuid[])"
+            " s (place, type, key_digest) JOIN unnest($1::text[], $2::uuid[]) WITH ORDINALITY"
             " n (tenant, person_id, place) USING (place)"
-            " JOIN resource r USING (tenant, person_id, type, key)"
+            " JOIN resource r USING (tenant, person_id, type, key_digest)"
             f" UNION ALL SELECT {_COLUMNS} FROM unnest($6::text[], $7::uuid[]) n (tenant, person_id)"
             f" JOIN resource r USING (tenant, person_id) WHERE r.type = '{PERSON}'",
             *_columns(needs, 2),
-            *_columns(wanted, 3),
+            *map(_joined, _columns(wanted, 3)),
             *_columns(with_accounts, 2),
         )
         for row in rows:
-            slot, version = _version(row)
-            records[row["tenant"], str(row["person_id"])].held[slot] = version
+            records[row["tenant"], str(row["person_id"])].restore(*_version(row))
         heirs = [(*key, each) for key, need in needs.items() for each in sorted(need.estates)]
         if heirs:
             await self._load_estates(heirs, records)
@@ -142,14 +146,14 @@ class RecordStore:
             " n (tenant, heir, left_by)"
             " JOIN resource l ON l.tenant = n.tenant AND l.person_id = n.left_by"
             " JOIN resource r ON r.tenant = n.tenant AND r.person_id = n.heir"
-            " AND r.type = l.type AND r.key = l.key AND r.told_by = l.told_by",
+            " AND r.key_digest = l.key_digest AND r.type = l.type AND r.told_by = l.told_by",
             *_columns(fresh, 3),
         )
         for row in rows:
             slot, version = _version(row)
             tenant, owner = row["tenant"], str(row["person_id"])
             if row["heir"] is None:
-                records[tenant, owner].held[slot] = version
+                records[tenant, owner].restore(slot, version)
             else:
                 records[tenant, str(row["heir"])].estates.setdefault(owner, {})[slot] = version
 
@@ -159,32 +163,37 @@ class RecordStore:
         told: dict[_Told, int] = {}
         rows = [row for record in changed for row in _written(record, told)]
         if rows:
+            columns = _columns(rows, 6)
+            numbers_digests_types, others = columns[:3], columns[3:]
             # What the rows of a message share goes over once, and the content of a version too.
             await self._connection.execute(
                 "WITH told AS MATERIALIZED (SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[],"
-                " $4::text[], $5::uuid[], $6::bigint[], $7::integer[]) WITH ORDINALITY AS t"
-                " (tenant, person_id, source, source_time, message_id, receipt, attempt, told)),"
-                " n AS MATERIALIZED (SELECT * FROM unnest($8::integer[], $9::text[], $10::text[],"
-                " $11::text[], $12::bigint[], $13::bytea[], $14::smallint[], $15::boolean[])"
-                " WITH ORDINALITY AS r"
-                " (told, type, key, told_by, version, content, disposition, is_held, place)"
-                " JOIN told USING (told)),"
-                " past AS (INSERT INTO history (tenant, person_id, type, key, told_by, version,"
-                " disposition, source, source_time, message_id, receipt, attempt, content, at)"
-                " SELECT tenant, person_id, type, key, told_by, version, disposition, source,"
-                " source_time, message_id, receipt, attempt, content, $16::timestamptz"
-                " FROM n WHERE disposition <> 0 ORDER BY place)"
-                " INSERT INTO resource (tenant, person_id, type, key, told_by, version, source,"
-                " source_time, message_id, receipt, attempt, content, updated_at)"
-                " SELECT tenant, person_id, type, key, told_by, version, source, source_time,"
-                " message_id, receipt, attempt, content, $16 FROM n WHERE is_held"
-                " ON CONFLICT (tenant, person_id, type, key, told_by) DO UPDATE SET"
-                " version = excluded.version, source = excluded.source,"
-                " source_time = excluded.source_time, message_id = excluded.message_id,"
-                " receipt = excluded.receipt, attempt = excluded.attempt,"
-                " content = excluded.content, updated_at = excluded.updated_at",
-                *_columns(told, 7),
-                *_columns(rows, 8),
+                " $4::text[], $5::uuid[], $6::bigint[], $7::integer[], $8::bigint[], $9::smallint[],"
+                " $10::boolean[], $11::boolean[]) WITH ORDINALITY AS t"
+                " (tenant, person_id, source, source_time, message_id, receipt, attempt, version,"
+                " disposition, is_held, is_new, told)),"
+                " n AS MATERIALIZED (SELECT * FROM unnest(string_to_array($12, ',')::integer[],"
+                " string_to_array($13, ',')::uuid[], string_to_array($14, ','), $15::text[],"
+                " $16::text[], $17::bytea[]) WITH ORDINALITY AS r"
+                " (told, key_digest, type, key, told_by, content, place) JOIN told USING (told)),"
+                " past AS (INSERT INTO history (key_digest, tenant, person_id, type, key, told_by,"
+                " version, disposition, source, source_time, message_id, receipt, attempt, content,"
+                " at) SELECT key_digest, tenant, person_id, type, key, told_by, version, disposition,"
+                " source, source_time, message_id, receipt, attempt, content, $18::timestamptz"
+                " FROM n WHERE disposition <> 0 ORDER BY place),"
+                # A record has one writer, so what it did not find when it loaded is not there.
+                " fresh AS (INSERT INTO resource (person_id, key_digest, tenant, type, key, told_by,"
+                " version, source, source_time, message_id, receipt, attempt, content)"
+                " SELECT person_id, key_digest, tenant, type, key, told_by, version, source,"
+                " source_time, message_id, receipt, attempt, content FROM n WHERE is_held AND is_new)"
+                " UPDATE resource r SET version = n.version, source = n.source,"
+                " source_time = n.source_time, message_id = n.message_id, receipt = n.receipt,"
+                " attempt = n.attempt, content = coalesce(n.content, r.content)"
+                " FROM n WHERE n.is_held AND NOT n.is_new AND r.person_id = n.person_id"
+                " AND r.key_digest = n.key_digest AND r.type = n.type AND r.told_by = n.told_by",
+                *_columns(told, 11),
+                *map(_joined, numbers_digests_types),
+                *others,
                 at,
             )
         people = [record for record in changed if record.is_changed]
@@ -254,11 +263,13 @@ class RecordStore:
 
     async def history(self, tenant: str, key: str) -> list[RecordedResource]:
         """The versions of a resource, the newest first."""
+        place = place_of(key)
         rows = await self._connection.fetch(
             f"SELECT {_COLUMNS}, r.disposition FROM history r"
-            " WHERE tenant = $1 AND key = $2 ORDER BY seq DESC LIMIT $3",
+            " WHERE key_digest = $1 AND tenant = $2 AND key = $3 ORDER BY seq DESC LIMIT $4",
+            _digest(tenant, place),
             tenant,
-            place_of(key),
+            place,
             _MOST_VERSIONS,
         )
         return _recorded(rows, _MOST_VERSIONS)[0]
@@ -268,6 +279,11 @@ def _columns(rows: Iterable[tuple[object, ...]], count: int) -> list[list[object
     """Rows as `count` columns, also where there are no rows."""
     columns = [list(column) for column in zip(*rows, strict=True)]
     return columns or [[] for _ in range(count)]
+
+
+def _joined(column: list[object]) -> str:
+    """A column of names and numbers as one text: the driver takes its time over each of an array."""
+    return ",".join(map(str, column))
 
 
 def _version(row: Row) -> tuple[Slot, Version]:
@@ -283,23 +299,39 @@ def _version(row: Row) -> tuple[Slot, Version]:
     )
 
 
+@functools.lru_cache(maxsize=16_384)
+def _digest(tenant: str, key: str) -> str:
+    """The digest of a key within its tenant, as a UUID without hyphens."""
+    return hashlib.blake2b(f"{tenant}\0{key}".encode(), digest_size=16).hexdigest()
+
+
 def _written(record: Record, told: dict[_Told, int]) -> Iterator[_Written]:
     """One row for each new version; a version that is in the history and holds needs only one."""
+    tenant, stored = record.tenant, record.stored
     pending = set(record.touched)
     for past in record.history:
-        is_held = record.held[past.slot] is past.version
+        slot, version = past.slot, past.version
+        is_held = record.held[slot] is version
         if is_held:
-            pending.discard(past.slot)
-        place = _place(record, past.version, told)
-        yield _Written(
-            place, *past.slot, past.number, past.version.content, past.disposition, is_held
-        )
+            pending.discard(slot)
+        place = _place(record, past.number, version, past.disposition, is_held, slot, told)
+        yield _Written(place, _digest(tenant, slot.key), *slot, version.content)
     for slot in sorted(pending):
         held = record.held[slot]
-        yield _Written(_place(record, held, told), *slot, held.number, held.content, 0, True)
+        place = _place(record, held.number, held, 0, True, slot, told)
+        content = None if stored.get(slot) == held.content else held.content
+        yield _Written(place, _digest(tenant, slot.key), *slot, content)
 
 
-def _place(record: Record, version: Version, told: dict[_Told, int]) -> int:
+def _place(
+    record: Record,
+    number: int,
+    version: Version,
+    disposition: int,
+    is_held: bool,
+    slot: Slot,
+    told: dict[_Told, int],
+) -> str:
     shared = _Told(
         record.tenant,
         record.person_id,
@@ -308,8 +340,12 @@ def _place(record: Record, version: Version, told: dict[_Told, int]) -> int:
         version.message_id,
         version.receipt,
         version.attempt,
+        number,
+        disposition,
+        is_held,
+        slot not in record.stored,
     )
-    return told.setdefault(shared, len(told) + 1)
+    return str(told.setdefault(shared, len(told) + 1))
 
 
 def _recorded(rows: Sequence[Row], limit: int) -> tuple[list[RecordedResource], bool]:

@@ -19,6 +19,7 @@ from plexus.api.delivery.v1.delivery_pb2 import ItemState
 from plexus.api.records.v1.records_pb2 import ChangedEvent
 from plexus.bus import Ownership
 from plexus.clock import Clock
+from plexus.codecs.fhir import Disclosure
 from plexus.errors import (
     ConfigurationError,
     Fenced,
@@ -217,16 +218,18 @@ class DestinationActor:
         return True
 
     @staticmethod
-    def _open(window: Sequence[Item]) -> tuple[list[tuple[Item, ChangedEvent]], list[Outcome]]:
-        opened: list[tuple[Item, ChangedEvent]] = []
+    def _open(window: Sequence[Item]) -> tuple[list[tuple[Item, Disclosure]], list[Outcome]]:
+        opened: list[tuple[Item, Disclosure]] = []
         broken: list[Outcome] = []
         for item in window:
             try:
-                opened.append((item, ChangedEvent.FromString(item.event)))
+                opened.append((item, Disclosure(ChangedEvent.FromString(item.event))))
             except DecodeError:
                 broken.append(
                     parked(item, InvalidMessage("unreadable", reason=Reason.REASON_INTERNAL))
                 )
+            except InvalidMessage as exc:
+                broken.append(parked(item, exc))
         return opened, broken
 
     async def _send_all(self, passed: Sequence[Passed]) -> list[Outcome]:
@@ -276,7 +279,7 @@ class DestinationActor:
                         item.tenant,
                         item.received_at,
                         span.traceparent,
-                        passed.event,
+                        passed.disclosure,
                     )
                 )
         except (Transient, ConfigurationError) as exc:
@@ -364,14 +367,14 @@ class DestinationActor:
 
 
 def _until_merge(
-    opened: list[tuple[Item, ChangedEvent]],
-) -> list[tuple[Item, ChangedEvent]]:
+    opened: list[tuple[Item, Disclosure]],
+) -> list[tuple[Item, Disclosure]]:
     """A merge is sent alone, after all that was routed before it.
 
     It moves resources of another person, whose own messages are ordered under another key: one of
     those that came after it would give the receiver the old person back.
     """
-    for place, (_, event) in enumerate(opened):
-        if event.absorbed_person_ids:
+    for place, (_, disclosure) in enumerate(opened):
+        if disclosure.event.absorbed_person_ids:
             return opened[: max(1, place)]
     return opened

@@ -10,9 +10,8 @@ from typing import Final
 
 from plexus.api.audit.v1 import audit_pb2, audit_pb2_grpc
 from plexus.api.consent.v1 import consent_pb2, consent_pb2_grpc
-from plexus.api.records.v1.records_pb2 import ChangedEvent
 from plexus.clock import Clock
-from plexus.codecs.fhir import resource_types
+from plexus.codecs.fhir import Disclosure
 from plexus.errors import Unavailable
 from plexus.rpc import Peer
 from plexus.telemetry.tracing import trace_id_of
@@ -36,7 +35,7 @@ class Passed:
     """
 
     item: Item
-    event: ChangedEvent
+    disclosure: Disclosure
     permitted: bool
     decision: consent_pb2.Decision
     at: float
@@ -53,7 +52,7 @@ class Gate:
         self._append = audit_pb2_grpc.AuditServiceStub(audit.channel).Append
         self._clock = clock
 
-    async def ask(self, items: Sequence[tuple[Item, ChangedEvent]]) -> list[Passed]:
+    async def ask(self, items: Sequence[tuple[Item, Disclosure]]) -> list[Passed]:
         """Decide on items, and record what may leave and what may not.
 
         Raises:
@@ -62,13 +61,13 @@ class Gate:
         requests = [
             consent_pb2.DisclosureRequest(
                 tenant=item.tenant,
-                person_id=event.person_id,
+                person_id=disclosure.event.person_id,
                 recipient=self._destination.recipient_name,
                 purpose=self._destination.purpose,
                 action="disclose",
-                resource_types=resource_types(event),
+                resource_types=disclosure.resource_types,
             )
-            for item, event in items
+            for item, disclosure in items
         ]
         traceparent = next(
             (item.traceparent for item, _ in items if item.traceparent.endswith("-01")), ""
@@ -85,13 +84,13 @@ class Gate:
         passed = [
             Passed(
                 item,
-                event,
+                disclosure,
                 # Anything but an explicit permit is a denial.
                 decision.effect == consent_pb2.Effect.EFFECT_PERMIT,
                 decision,
                 at,
             )
-            for (item, event), decision in zip(items, answer.decisions, strict=True)
+            for (item, disclosure), decision in zip(items, answer.decisions, strict=True)
         ]
         await self._audit.ask(
             self._append,
@@ -117,7 +116,7 @@ class Gate:
             type="disclosure",
             action="R",
             agent="delivery",
-            person_id=passed.event.person_id,
+            person_id=passed.disclosure.event.person_id,
             message_id=item.message_id,
             destination=item.destination,
             purpose=request.purpose,

@@ -4,7 +4,7 @@ import dataclasses
 import datetime
 from typing import Protocol
 
-from plexus.api.records.v1.records_pb2 import ChangedEvent
+from plexus.codecs.fhir import Disclosure
 
 __all__ = ["Parcel", "Wire"]
 
@@ -22,7 +22,7 @@ class Parcel:
     tenant: str
     received_at: datetime.datetime
     traceparent: str
-    event: ChangedEvent
+    disclosure: Disclosure
 
 
 class Wire(Protocol):

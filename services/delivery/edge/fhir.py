@@ -5,7 +5,6 @@ import pathlib
 import aiohttp
 import orjson
 
-from plexus.codecs.fhir import bundle_bytes
 from plexus.errors import ConfigurationError, DeadlineExceeded, Unavailable
 from services.delivery.actors.wire import Parcel, Wire
 from services.delivery.domain import judge_answer
@@ -36,7 +35,7 @@ class FhirWire(Wire):
         )
 
     async def send(self, parcel: Parcel) -> None:
-        body = bundle_bytes(parcel.event, tenant=parcel.tenant, message_id=parcel.message_id)
+        body = parcel.disclosure.bundle_bytes(tenant=parcel.tenant, message_id=parcel.message_id)
         headers = {
             "Content-Type": _MEDIA_TYPE,
             "Accept": _MEDIA_TYPE,

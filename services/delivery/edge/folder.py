@@ -8,7 +8,6 @@ import asyncio
 import os
 import pathlib
 
-from plexus.codecs.fhir import resource_lines
 from plexus.errors import Unavailable
 from services.delivery.actors.wire import Parcel, Wire
 
@@ -22,7 +21,7 @@ class FolderWire(Wire):
         self._path = path
 
     async def send(self, parcel: Parcel) -> None:
-        lines = resource_lines(parcel.event, tenant=parcel.tenant)
+        lines = parcel.disclosure.lines(tenant=parcel.tenant)
         day = parcel.received_at.strftime("%Y-%m-%d")
         target = self._path / day / f"{parcel.message_id}.ndjson"
         try:

@@ -28,6 +28,7 @@ class Committer:
         store: ReceiptStore,
         writer: Callable[[], Writer],
         on_stored: Callable[[Sequence[Stored]], None],
+        on_doubt: Callable[[], None],
         *,
         batch: int,
         pending: int,
@@ -35,6 +36,7 @@ class Committer:
         self._store = store
         self._writer = writer
         self._on_stored = on_stored
+        self._on_doubt = on_doubt
         self._batch = batch
         self._queue: asyncio.Queue[tuple[Draft, asyncio.Future[Stored]]] = asyncio.Queue(pending)
         self.last_origin = 0
@@ -74,6 +76,8 @@ class Committer:
             stored = await self._store.add([draft for draft, _ in waiting], self._writer())
         except Transient as exc:
             _log.warning("receipts could not be stored", exc, count=len(waiting))
+            # A connection that breaks may have committed first.
+            self._on_doubt()
             for _, future in waiting:
                 if not future.done():
                     future.set_exception(exc)

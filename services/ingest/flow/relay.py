@@ -8,6 +8,7 @@ whole costs time, not messages, and not the order of anybody's messages.
 
 import asyncio
 import collections
+import contextlib
 import dataclasses
 import random
 from collections.abc import Callable, Sequence
@@ -73,6 +74,7 @@ class Relay:
         self._tracing = tracing
         self._waiting: collections.deque[Stored] = collections.deque()
         self._behind = True  # the store has receipts that memory has not: true after every start
+        self._in_doubt = False
         self._arrived = asyncio.Event()
         self._publishing = asyncio.Lock()
         self._connections = -1
@@ -88,10 +90,21 @@ class Relay:
 
     def offer(self, stored: Sequence[Stored]) -> None:
         """Receipts that were just committed, in order."""
+        self._in_doubt = False
         if self._behind or len(self._waiting) + len(stored) > _MEMORY:
             self._behind = True
         else:
             self._waiting.extend(stored)
+        self._arrived.set()
+
+    def doubt(self) -> None:
+        """A commit has failed, and nobody knows if it took place: look into the store.
+
+        It stays open until a later commit succeeds: each takes the writer's row first, so by then
+        the one in doubt has ended, one way or the other.
+        """
+        self._in_doubt = True
+        self._behind = True
         self._arrived.set()
 
     def stop(self) -> None:
@@ -143,17 +156,22 @@ class Relay:
             page = await self._store.page(self.writer.name, self.writer.relayed, _PAGE)
             if page:
                 return page
-            if self.writer.relayed >= self._last_origin():
+            if self._in_doubt:
+                await self._wait()
+            elif self.writer.relayed >= self._last_origin():
                 self._behind = False
             return []
         if not self._waiting:
-            self._arrived.clear()
-            try:
-                async with asyncio.timeout(_IDLE_SECONDS):
-                    await self._arrived.wait()
-            except TimeoutError:
+            await self._wait()
+            if self._behind:
                 return []
         return [self._waiting[i] for i in range(min(_BATCH, len(self._waiting)))]
+
+    async def _wait(self) -> None:
+        self._arrived.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_IDLE_SECONDS):
+                await self._arrived.wait()
 
     async def _hand_on(self, batch: Sequence[Stored]) -> None:
         bus = self._bus()

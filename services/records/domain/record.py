@@ -47,6 +47,7 @@ class Record:
         absorbed: persons that this record has taken over, as far as the batch asks.
         newly_absorbed: those that this batch added, with the message.
         history: what this batch adds to the history, in order.
+        stored: contents as they were loaded.
         touched: slots that this batch has changed.
         wanted: slots that a turn would have told of and that are not in `held`.
         is_changed: what is above `held` has changed, or the record is new.
@@ -64,6 +65,7 @@ class Record:
         "merged_into",
         "newly_absorbed",
         "person_id",
+        "stored",
         "tenant",
         "touched",
         "wanted",
@@ -80,10 +82,16 @@ class Record:
         self.absorbed: set[str] = set()
         self.newly_absorbed: dict[str, str] = {}
         self.history: list[Past] = []
+        self.stored: dict[Slot, bytes] = {}
         self.touched: set[Slot] = set()
         self.wanted: set[Slot] = set()
         self.is_changed = True
         self._person_touched = False
+
+    def restore(self, slot: Slot, version: Version) -> None:
+        """Take in what is stored, before the turns."""
+        self.held[slot] = version
+        self.stored[slot] = version.content
 
     def go_under(self, survivor: str) -> None:
         """Hand over to another record. Nothing may be put into this one any more."""

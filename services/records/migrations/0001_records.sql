@@ -10,8 +10,9 @@ CREATE TABLE person (
 
 -- The winning version of each resource of a record.
 CREATE TABLE resource (
-    tenant      text NOT NULL,
     person_id   uuid NOT NULL,
+    key_digest  uuid NOT NULL, -- of tenant and key: of one width, so that the index compares fast
+    tenant      text NOT NULL,
     type        text NOT NULL, -- canonical, for example Observation
     key         text NOT NULL,
     told_by     text NOT NULL, -- for a Person: whose account it is, for each source has its own; else empty
@@ -22,13 +23,17 @@ CREATE TABLE resource (
     receipt     bigint NOT NULL,
     attempt     integer NOT NULL,
     content     bytea NOT NULL, -- canonical Resource without its origin, which the columns above are
-    updated_at  timestamptz NOT NULL,
-    PRIMARY KEY (tenant, person_id, type, key, told_by)
+    PRIMARY KEY (person_id, key_digest, type, told_by)
 );
+CREATE INDEX resource_account ON resource (person_id) WHERE type = 'Person';
+-- Rows are rewritten where they are, each time that a source says the same again.
+ALTER TABLE resource SET (fillfactor = 85, toast_tuple_target = 8160);
+ALTER TABLE resource ALTER content SET STORAGE EXTERNAL;
 
 -- Append-only: every version that was told and said something new when it came.
 CREATE TABLE history (
-    seq         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    key_digest  uuid NOT NULL,
+    seq         bigint GENERATED ALWAYS AS IDENTITY,
     tenant      text NOT NULL,
     person_id   uuid NOT NULL,
     type        text NOT NULL,
@@ -42,9 +47,9 @@ CREATE TABLE history (
     receipt     bigint NOT NULL,
     attempt     integer NOT NULL,
     content     bytea NOT NULL,
-    at          timestamptz NOT NULL
+    at          timestamptz NOT NULL,
+    PRIMARY KEY (key_digest, seq)
 );
-CREATE INDEX history_key ON history (tenant, key, seq);
 
 -- Which records a record has taken over, so that a late message does not take over again.
 CREATE TABLE absorbed (

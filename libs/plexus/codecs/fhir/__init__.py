@@ -7,11 +7,11 @@ hold) stays in the record.
 """
 
 from plexus.codecs.fhir.bundle import (
+    Disclosure,
     bundle_bytes,
     render_bundle,
     resource_lines,
-    resource_types,
 )
 from plexus.codecs.fhir.resources import render_resource
 
-__all__ = ["bundle_bytes", "render_bundle", "render_resource", "resource_lines", "resource_types"]
+__all__ = ["Disclosure", "bundle_bytes", "render_bundle", "render_resource", "resource_lines"]

@@ -11,7 +11,8 @@ deletion is a transaction Bundle, as in FHIR Bulk Data Access ("deleted").
 """
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import orjson
@@ -20,16 +21,18 @@ from plexus.api.canonical.v1.resources_pb2 import Person
 from plexus.api.records.v1.records_pb2 import ChangedEvent
 from plexus.codecs.fhir.elements import Json
 from plexus.codecs.fhir.people import patient
-from plexus.codecs.fhir.references import Links, Target
+from plexus.codecs.fhir.references import LOCATION, Links, Target
 from plexus.codecs.fhir.resources import Content, content_of, rendered
 from plexus.codecs.fhir.systems import PERSON_SYSTEM, RESOURCE_SYSTEM
 from plexus.errors import InvalidMessage, Reason
 
-__all__ = ["MESSAGE_SYSTEM", "bundle_bytes", "render_bundle", "resource_lines", "resource_types"]
+__all__ = ["MESSAGE_SYSTEM", "Disclosure", "bundle_bytes", "render_bundle", "resource_lines"]
 
 MESSAGE_SYSTEM = "urn:plexus:message"
 
 _NOBODY = Content("Patient", Person(), patient, None)
+_SHARED = frozenset({"Practitioner", "Organization", "Location"})
+_SHARED_BYTES = 1024
 
 
 class _Entry(NamedTuple):
@@ -44,13 +47,55 @@ class _Entry(NamedTuple):
     """Patients to link with: R4 link type and person id."""
 
 
-def resource_types(event: ChangedEvent) -> list[str]:
-    """The FHIR types that the bundle discloses, each once, in the order of the entries.
+class Disclosure:
+    """What an event discloses: looked at once, for those who decide on it and for the wire."""
 
-    Raises:
-        InvalidMessage: the event has no person, or a resource without content or key.
-    """
-    return list(dict.fromkeys(each.content.fhir_type for each in _entries(event)))
+    __slots__ = ("_entries", "event")
+
+    def __init__(self, event: ChangedEvent) -> None:
+        """Find out what the output holds.
+
+        Raises:
+            InvalidMessage: the event has no person, or a resource without content or key.
+        """
+        self.event = event
+        self._entries = _entries(event)
+
+    @property
+    def resource_types(self) -> list[str]:
+        """The FHIR types that the bundle discloses, each once, in the order of the entries."""
+        return list(dict.fromkeys(each.content.fhir_type for each in self._entries))
+
+    def bundle(self, *, tenant: str, message_id: str) -> dict[str, object]:
+        """See `render_bundle`."""
+        links = _linked(self.event, self._entries, tenant, _urn)
+        entries = [
+            _deletion(each, links) if each.is_deleted else _update(each, links)
+            for each in self._entries
+        ]
+        return _bundle(message_id, entries)
+
+    def bundle_bytes(self, *, tenant: str, message_id: str) -> bytes:
+        """`bundle` as JSON text."""
+        links = _linked(self.event, self._entries, tenant, _urn)
+        entries: list[object] = []
+        for each in self._entries:
+            if each.is_deleted:
+                entries.append(_deletion(each, links))
+            elif each.content.fhir_type in _SHARED and (
+                len(data := each.content.message.SerializeToString()) <= _SHARED_BYTES
+            ):
+                entries.append(_shared(tenant, each.key, _Shared.of(each.content, data, links)))
+            else:
+                entries.append(_update(each, links))
+        return orjson.dumps(_bundle(message_id, entries))
+
+    def lines(self, *, tenant: str) -> list[bytes]:
+        """One JSON text for each resource, without line ends, in the order of the entries."""
+        links = _linked(
+            self.event, self._entries, tenant, lambda fhir_type, id_: f"{fhir_type}/{id_}"
+        )
+        return [orjson.dumps(_line(each, links)) for each in self._entries]
 
 
 def render_bundle(event: ChangedEvent, *, tenant: str, message_id: str) -> dict[str, object]:
@@ -62,21 +107,12 @@ def render_bundle(event: ChangedEvent, *, tenant: str, message_id: str) -> dict[
     Raises:
         InvalidMessage: the event has no person, or a resource without content or key.
     """
-    entries = _entries(event)
-    links = _linked(event, entries, tenant, lambda _type, id_: f"urn:uuid:{id_}")
-    return {
-        "resourceType": "Bundle",
-        "identifier": {"system": MESSAGE_SYSTEM, "value": message_id},
-        "type": "transaction",
-        "entry": [
-            _deletion(each, links) if each.is_deleted else _update(each, links) for each in entries
-        ],
-    }
+    return Disclosure(event).bundle(tenant=tenant, message_id=message_id)
 
 
 def bundle_bytes(event: ChangedEvent, *, tenant: str, message_id: str) -> bytes:
     """`render_bundle` as JSON text."""
-    return orjson.dumps(render_bundle(event, tenant=tenant, message_id=message_id))
+    return Disclosure(event).bundle_bytes(tenant=tenant, message_id=message_id)
 
 
 def resource_lines(event: ChangedEvent, *, tenant: str) -> list[bytes]:
@@ -85,9 +121,47 @@ def resource_lines(event: ChangedEvent, *, tenant: str) -> list[bytes]:
     Raises:
         InvalidMessage: the event has no person, or a resource without content or key.
     """
-    entries = _entries(event)
-    links = _linked(event, entries, tenant, lambda fhir_type, id_: f"{fhir_type}/{id_}")
-    return [orjson.dumps(_line(each, links)) for each in entries]
+    return Disclosure(event).lines(tenant=tenant)
+
+
+def _bundle(message_id: str, entries: list[Any]) -> dict[str, object]:
+    return {
+        "resourceType": "Bundle",
+        "identifier": {"system": MESSAGE_SYSTEM, "value": message_id},
+        "type": "transaction",
+        "entry": entries,
+    }
+
+
+def _urn(_type: str, id_: str) -> str:
+    return f"urn:uuid:{id_}"
+
+
+class _Shared(NamedTuple):
+    """All that the entry of a resource depends on which belongs to no person."""
+
+    fhir_type: str
+    kind: type[Any]
+    render: Callable[[Any, Links], Json]
+    data: bytes
+    part_of: str
+    """Address of the Location that it is a part of, where that stands in the same output."""
+
+    @classmethod
+    def of(cls, content: Content, data: bytes, links: Links) -> "_Shared":
+        part_of = ""
+        if content.fhir_type == "Location":
+            part_of = str(links.one(content.message.part_of, LOCATION).get("reference", ""))
+        return cls(content.fhir_type, type(content.message), content.render, data, part_of)
+
+
+@lru_cache(maxsize=4096)
+def _shared(tenant: str, key: str, source: _Shared) -> orjson.Fragment:
+    """The entry of a ward, a physician or an organization: a feed names the same few all day."""
+    message = source.kind.FromString(source.data)
+    targets = {("Location", message.part_of.key): source.part_of} if source.part_of else {}
+    content = Content(source.fhir_type, message, source.render, None)
+    return orjson.Fragment(orjson.dumps(_update(_Entry(content, key), Links(tenant, "", targets))))
 
 
 def _line(entry: _Entry, links: Links) -> Json:

@@ -6,7 +6,7 @@ import pytest
 
 from plexus.api.canonical.v1.resources_pb2 import Resource
 from plexus.api.records.v1.records_pb2 import ChangedEvent
-from plexus.codecs.fhir import bundle_bytes, resource_lines, resource_types
+from plexus.codecs.fhir import Disclosure, bundle_bytes, resource_lines
 from plexus.errors import InvalidMessage
 from plexus.ids import resource_id
 from tests.unit.codecs.fhir import fhir_material as material
@@ -102,7 +102,7 @@ def test_a_deleted_resource_is_deleted_by_condition_and_no_longer_pointed_at() -
         "request": {"method": "DELETE", "url": f"Encounter?identifier=urn:plexus:resource|{stay}"}
     }
     assert kept["resource"]["encounter"]["identifier"]["value"] == stay
-    assert resource_types(event) == ["Patient", "Encounter", "Condition"]
+    assert Disclosure(event).resource_types == ["Patient", "Encounter", "Condition"]
 
 
 def test_a_merge_links_whom_the_survivor_took_over() -> None:
@@ -135,7 +135,7 @@ def test_how_a_source_knows_the_person_is_not_a_second_patient() -> None:
     relation = _add(event, "e").encounter.participants.add()
     relation.actor.type = "RelatedPerson"
     relation.actor.display = "Sister"
-    assert resource_types(event) == ["Patient", "Encounter"]
+    assert Disclosure(event).resource_types == ["Patient", "Encounter"]
     assert b"Mustermann" not in bundle_bytes(event, tenant="t", message_id="m")
 
 
@@ -165,4 +165,18 @@ def test_a_resource_without_content_or_key_is_refused(resource: Resource) -> Non
 
 def test_an_event_without_a_person_is_refused() -> None:
     with pytest.raises(InvalidMessage, match="needs a person"):
-        resource_types(ChangedEvent())
+        Disclosure(ChangedEvent())
+
+
+def test_a_room_points_at_its_ward_only_where_the_ward_is_in_the_same_bundle() -> None:
+    without = _event()
+    room = _add(without, "room").location
+    room.name = "Room 1"
+    room.part_of.type, room.part_of.key = "Location", "ward"
+    together = ChangedEvent.FromString(without.SerializeToString())
+    _add(together, "ward").location.name = "Ward 1"
+    for _ in range(2):
+        shown = _bundle(without)["entry"][1]["resource"]["partOf"]
+        assert "reference" not in shown
+        shown = _bundle(together)["entry"][1]["resource"]["partOf"]
+        assert shown == {"reference": f"urn:uuid:{resource_id('t', 'Location', 'ward')}"}

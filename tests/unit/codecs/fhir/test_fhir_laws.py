@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from plexus.api.canonical.v1.resources_pb2 import Resource
 from plexus.api.records.v1.records_pb2 import ChangedEvent
 from plexus.codecs.fhir import (
+    Disclosure,
     bundle_bytes,
+    render_bundle,
     render_resource,
     resource_lines,
-    resource_types,
 )
 from tests.unit.codecs.fhir import fhir_material as material
 
@@ -92,7 +93,7 @@ def test_any_bundle_is_a_valid_transaction_without_dangling_references(event: Ch
 def test_types_and_lines_agree_with_the_bundle(event: ChangedEvent) -> None:
     bundle = material.read(bundle_bytes(event, tenant="t", message_id="m"))
     types = [entry["request"]["url"].partition("?")[0] for entry in bundle["entry"]]
-    assert resource_types(event) == list(dict.fromkeys(types))
+    assert Disclosure(event).resource_types == list(dict.fromkeys(types))
     lines = [material.read(line) for line in resource_lines(event, tenant="t")]
     assert len(lines) == len(types)
     addresses = {f"{line['resourceType']}/{line.get('id')}" for line in lines}
@@ -120,3 +121,13 @@ def test_same_event_gives_same_bytes_and_the_message_id_stands_on_the_bundle_onl
     other = bundle_bytes(again, tenant="t", message_id="message-2")
     assert first.count(b"message-1") == 1
     assert first.replace(b"message-1", b"message-2") == other
+
+
+@_EXAMPLES
+@given(material.events)
+def test_the_bytes_are_the_rendered_bundle_whatever_was_rendered_before(
+    event: ChangedEvent,
+) -> None:
+    for tenant in ("t", "another", "t"):
+        rendered = render_bundle(event, tenant=tenant, message_id="m")
+        assert bundle_bytes(event, tenant=tenant, message_id="m") == orjson.dumps(rendered)
