@@ -28,6 +28,8 @@ pytestmark = [
 
 FEED = "busy"
 RECOVERY_SECONDS = 15.0
+MOST_IN_FLIGHT = 120
+"""The traffic waits at this many: a machine slower than the sender would measure its queue, not recovery."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -46,12 +48,24 @@ def traffic() -> TrafficGenerator:
 
 
 async def send_until(running: Running, stopped: asyncio.Event, history: list[Sent]) -> None:
-    """Send without pause until told to stop; each message until it is answered."""
+    """Send until told to stop, each message until it is answered, never far ahead of the receiver."""
     messages = traffic()
+    arrived_before = arrived(running)
+
+    def may_go_on() -> bool:
+        in_flight = len(history) - (arrived(running) - arrived_before)
+        return stopped.is_set() or in_flight < MOST_IN_FLIGHT
+
     while not stopped.is_set():
         history += await running.send(
             FEED, list(itertools.islice(messages, 24)), connections=4, tries=40
         )
+        await eventually(may_go_on, timeout_seconds=60)
+
+
+def arrived(running: Running) -> int:
+    """How many messages the receiver has got."""
+    return len({one.message_id for one in running.receiver.transactions})
 
 
 async def check_promises(running: Running, history: list[Sent]) -> None:
