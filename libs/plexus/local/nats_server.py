@@ -66,6 +66,8 @@ class NatsServer:
             "always").
         store_limit_bytes: JetStream takes no more disk than this; None lets the server choose.
         configuration: more lines for the server's configuration file.
+        memory: what it tries to stay under, in Go's notation (GOMEMLIMIT, which wins where it is
+            set in our environment): left to itself it keeps what it has ever used.
     """
 
     def __init__(
@@ -75,11 +77,13 @@ class NatsServer:
         sync_interval: str = "100ms",
         store_limit_bytes: int | None = None,
         configuration: str = "",
+        memory: str = "192MiB",
     ) -> None:
         self.folder = folder.absolute()
         self._sync_interval = sync_interval
         self._store_limit_bytes = store_limit_bytes
         self._configuration = configuration
+        self._memory = memory
         self._process: processes.Process | None = None
         self._ports: dict[str, int] = {}
         self._password = ""
@@ -221,6 +225,7 @@ class NatsServer:
             logged = os.fstat(log).st_size
             process = processes.spawn(
                 [program, "--config", self.folder / "nats-server.conf"],
+                environment={"GOMEMLIMIT": self._memory, **os.environ},
                 folder=self.folder,
                 output=log,
                 on_parent_death=signal.SIGTERM,

@@ -219,6 +219,8 @@ class Postgres:
             "synchronous_commit": "on",
             "shared_buffers": "256MB",
             "jit": "off",
+            # Random reads cost what sequential ones do on SSDs and in memory.
+            "random_page_cost": "1.1",
             # Nobody replicates from here, and a checkpoint makes every page it touches written
             # whole once more: few of them.
             "wal_level": "minimal",
