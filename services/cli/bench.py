@@ -27,7 +27,18 @@ def command() -> None:
 
 @command.command()
 @click.option(
-    "--seconds", type=_SECONDS, default=60.0, show_default=True, help="How long to send flat out."
+    "--seconds",
+    type=_SECONDS,
+    default=60.0,
+    show_default=True,
+    help="How long sustained delivery is measured.",
+)
+@click.option(
+    "--intake-seconds",
+    type=_SECONDS,
+    default=20.0,
+    show_default=True,
+    help="How long to send flat out.",
 )
 @click.option(
     "--rate",
@@ -71,6 +82,7 @@ def command() -> None:
 )
 def pipeline(
     seconds: float,
+    intake_seconds: float,
     rate: float,
     latency_seconds: float,
     connections: int,
@@ -82,13 +94,14 @@ def pipeline(
     """Measure the whole pipeline: MLLP in, FHIR out, durable as in production.
 
     A mesh of its own runs in a temporary folder, takes about 1.5 KB HL7 v2 messages over MLLP, and
-    delivers each as a FHIR transaction. Latency is measured at a steady rate, throughput flat out;
-    then everything has to arrive. Exit code 1: something was lost, brought twice or left behind.
+    delivers each as a FHIR transaction. Latency is measured at a steady rate, intake flat out, and
+    delivery while no more is taken in than is brought; everything has to arrive. Exit code 1: something was lost, brought twice or left behind.
     """
     if people < connections:
         raise click.UsageError("--people must be at least --connections: each sender has its own")
     plan = Plan(
         seconds=seconds,
+        intake_seconds=intake_seconds,
         latency_seconds=latency_seconds,
         rate_per_second=rate,
         connections=connections,

@@ -1,22 +1,26 @@
 """The sources of a benchmark, in a process of their own: `python -m services.cli.benchmark.load`.
 
 Orders come as JSON lines on standard input, results leave as JSON lines on standard output. Each
-connection has its own persons, so each person's messages keep their order. Two kinds of load:
+connection has its own persons, so each person's messages keep their order. Three kinds of load:
 
 - open loop: messages are due at fixed times, whatever the answers do. Latency counts from the time a
   message was due, so a pause of the mesh is charged with every message that it delayed.
 - closed loop: each connection sends its next message when it has the answer to the last one.
+- sustained: the same, but never more than so many messages are between source and receiver. So the
+  mesh takes in what it brings, and its queues neither grow nor run dry.
 """
 
 import asyncio
 import collections
+import contextlib
 import dataclasses
 import json
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
+import aiohttp
 import uvloop
 
 from plexus.errors import PlexusError
@@ -30,6 +34,7 @@ _PROGRESS_SECONDS = 1.0
 _TIMEOUT_SECONDS = 60.0
 # Between an order and its first message, so that every connection is ready when its time comes.
 _HEAD_START_SECONDS = 0.1
+_LOOK_SECONDS = 0.1
 
 
 @dataclasses.dataclass(slots=True)
@@ -116,6 +121,33 @@ class Load:
         await self._all(one_connection)
         return self._count.result(time.perf_counter() - began, began_at)
 
+    async def sustained(self, seconds: float, most: int, stats_url: str) -> dict[str, Any]:
+        """As many messages as the mesh can bring, with at most `most` of them on their way.
+
+        Args:
+            seconds: how long.
+            most: messages sent that the receiver has not got.
+            stats_url: where the receiver tells how many `distinct_messages` it has.
+        """
+        self._count = _Count()
+        sent = 0
+        async with _arrivals(stats_url) as arrivals:
+            began, began_at = time.perf_counter(), time.time()
+            until = began + seconds
+
+            async def one_connection(number: int) -> None:
+                nonlocal sent
+                connection = self._connections[number]
+                while time.perf_counter() < until:
+                    if sent - arrivals.count >= most:
+                        await arrivals.look()
+                        continue
+                    sent += 1
+                    await self._exchange(connection, time.perf_counter())
+
+            await self._all(one_connection)
+            return self._count.result(time.perf_counter() - began, began_at)
+
     async def _all(self, work: Any) -> None:
         telling = asyncio.create_task(self._tell())
         try:
@@ -143,6 +175,48 @@ class Load:
             _write({"progress": len(self._count.latencies)})
 
 
+class _Arrivals:
+    """How many messages have come to the receiver since the beginning."""
+
+    def __init__(self, ask: Callable[[], Any]) -> None:
+        self._ask = ask
+        self._looked = asyncio.Event()
+        self._before = 0
+        self.count = 0
+
+    async def start(self) -> None:
+        self._before = await self._ask()
+
+    async def look(self) -> None:
+        """Wait for the next count."""
+        await self._looked.wait()
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            self.count = await self._ask() - self._before
+            self._looked.set()
+            self._looked.clear()
+
+
+@contextlib.asynccontextmanager
+async def _arrivals(stats_url: str) -> AsyncIterator[_Arrivals]:
+    timeout = aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
+    async with aiohttp.ClientSession(timeout=timeout, raise_for_status=True) as session:
+
+        async def ask() -> int:
+            async with session.get(stats_url) as answer:
+                return int((await answer.json())["distinct_messages"])
+
+        arrivals = _Arrivals(ask)
+        await arrivals.start()
+        counting = asyncio.create_task(arrivals.run())
+        try:
+            yield arrivals
+        finally:
+            counting.cancel()
+
+
 def _write(line: Mapping[str, Any]) -> None:
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()
@@ -151,6 +225,8 @@ def _write(line: Mapping[str, Any]) -> None:
 async def _do(load: Load, order: Mapping[str, Any]) -> dict[str, Any]:
     if order["act"] == "open_loop":
         return await load.open_loop(order["rate_per_second"], order["seconds"])
+    if order["act"] == "sustained":
+        return await load.sustained(order["seconds"], order["most"], order["stats_url"])
     return await load.closed_loop(order["seconds"])
 
 

@@ -70,6 +70,13 @@ class LoadProcess:
         """See `Load.closed_loop`; tells the number of answers every second."""
         return await self._order({"act": "closed_loop", "seconds": seconds}, on_progress)
 
+    async def sustained(
+        self, seconds: float, most: int, stats_url: str, on_progress: Callable[[int], None]
+    ) -> dict[str, Any]:
+        """See `Load.sustained`; tells the number of answers every second."""
+        order = {"act": "sustained", "seconds": seconds, "most": most, "stats_url": stats_url}
+        return await self._order(order, on_progress)
+
     async def _order(
         self, order: dict[str, Any], on_progress: Callable[[int], None]
     ) -> dict[str, Any]:

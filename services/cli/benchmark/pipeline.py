@@ -1,4 +1,4 @@
-"""One run: a mesh of its own, warm-up, latency at a steady rate, saturation, and the proof.
+"""One run: a mesh of its own, warm-up, latency at a steady rate, intake flat out, sustained delivery, proof.
 
 Everything but this process is what production runs: the services as `plexus run` starts them, over
 durable PostgreSQL and NATS with its store. The receiver answers transactions and only counts them; it
@@ -29,7 +29,7 @@ from services.cli.conservation import Report, settle
 from services.cli.local_mesh import LocalMesh
 from services.cli.sending.latency import percentiles_ms
 
-__all__ = ["Plan", "Run", "run_pipeline"]
+__all__ = ["FEEDS", "MOST_ON_THEIR_WAY", "Plan", "Run", "run_pipeline"]
 
 FEEDS: Final = ("bench-1", "bench-2", "bench-3", "bench-4")
 _TENANT = "bench"
@@ -38,6 +38,8 @@ _READY_SECONDS = 120.0
 _POLL_SECONDS = 0.5
 _TELL_SECONDS = 5.0
 _SETTLE_SECONDS = 60.0
+# At the rates of the bar about a second's worth: enough for every stage to have a batch to work on.
+MOST_ON_THEIR_WAY: Final = 300
 # ListReceipts gives no more of a feed.
 _MOST_RECEIPTS = 1000
 _ASK_SECONDS = 30.0
@@ -50,7 +52,8 @@ class Plan:
     """What a run does.
 
     Attributes:
-        seconds: of saturation.
+        seconds: of sustained delivery.
+        intake_seconds: flat out.
         warmup_seconds: at the steady rate, before anything counts.
         latency_seconds: at the steady rate.
         rate_per_second: the steady rate.
@@ -61,6 +64,7 @@ class Plan:
     """
 
     seconds: float = 60.0
+    intake_seconds: float = 20.0
     warmup_seconds: float = 5.0
     latency_seconds: float = 15.0
     rate_per_second: float = 100.0
@@ -78,10 +82,11 @@ class Run:
         steady: the load generator's result of the latency phase.
         e2e_ms: percentiles from when a message was due to its commit at the receiver.
         e2e_samples: how many messages these are of.
-        saturated: the load generator's result of saturation.
-        delivered_in_window: commits at the receiver while saturation lasted.
-        drained_seconds: from the begin of saturation to the last commit of what it sent.
-        usage: by process, from the begin of saturation to the last commit.
+        intake: the load generator's result of the intake phase.
+        delivered_meanwhile: commits at the receiver while the intake phase lasted.
+        sustained: the load generator's result of the sustained phase.
+        delivered: commits at the receiver while the sustained phase lasted.
+        usage: by process, from the begin of the sustained phase to its last commit.
         accepted: all messages of the run that were answered AA.
         stats: of the receiver, at the end.
         report: the conservation report, at the end.
@@ -91,9 +96,10 @@ class Run:
     steady: dict[str, Any]
     e2e_ms: dict[str, float]
     e2e_samples: int
-    saturated: dict[str, Any]
-    delivered_in_window: int
-    drained_seconds: float
+    intake: dict[str, Any]
+    delivered_meanwhile: int
+    sustained: dict[str, Any]
+    delivered: int
     usage: dict[str, Usage]
     accepted: int
     stats: dict[str, Any]
@@ -183,15 +189,26 @@ class _Phases:
         await self._drained()
         e2e = await self._end_to_end(steady, before)
 
-        self._tell(f"saturation: {plan.connections} connections for {plan.seconds:g} s")
+        self._tell(f"intake: {plan.connections} connections flat out for {plan.intake_seconds:g} s")
+        before = (await self._receiver.stats())["transactions"]
+        intake = await self._load.closed_loop(plan.intake_seconds, self._tell_progress())
+        meanwhile = (await self._receiver.stats())["transactions"] - before
+        self._count(intake)
+        self._tell("draining")
+        before = (await self._drained())["transactions"]
+
+        self._tell(
+            f"sustained delivery: at most {MOST_ON_THEIR_WAY} messages on their way,"
+            f" for {plan.seconds:g} s"
+        )
         sampler = UsageSampler({**self._mesh.supervisor.pids(), "load": self._load.pid})
         await sampler.start()
-        before = (await self._receiver.stats())["transactions"]
-        saturated = await self._load.closed_loop(plan.seconds, self._tell_progress())
+        sustained = await self._load.sustained(
+            plan.seconds, MOST_ON_THEIR_WAY, self._receiver.stats_url, self._tell_progress()
+        )
         delivered = (await self._receiver.stats())["transactions"] - before
-        self._count(saturated)
-        self._tell(f"draining: {self._accepted - before - delivered:,} messages on their way")
-        stats = await self._drained()
+        self._count(sustained)
+        await self._drained()
         usage = await sampler.stop()
         report = await settle(
             self._mesh.mesh, _SETTLE_SECONDS, empty=True, on_progress=lambda _: None
@@ -200,9 +217,10 @@ class _Phases:
             steady=steady,
             e2e_ms=percentiles_ms(e2e),
             e2e_samples=len(e2e),
-            saturated=saturated,
-            delivered_in_window=delivered,
-            drained_seconds=stats["last_at"] - saturated["began_at"],
+            intake=intake,
+            delivered_meanwhile=meanwhile,
+            sustained=sustained,
+            delivered=delivered,
             usage=usage,
             accepted=self._accepted,
             stats=await self._receiver.stats(),
@@ -276,6 +294,10 @@ class _Receiver:
     async def __aexit__(self, *_: object) -> None:
         if self._session is not None:
             await self._session.close()
+
+    @property
+    def stats_url(self) -> str:
+        return f"{self._url}/_stats"
 
     async def stats(self) -> dict[str, Any]:
         found: dict[str, Any] = await self._get("/_stats")
