@@ -14,8 +14,8 @@ __all__ = ["SECTIONS", "SETTINGS", "wire"]
 SETTINGS = AuditSettings
 SECTIONS: tuple[str, ...] = ()
 
-# All stages of a message report within a moment; told together, they are one change of its row.
-_LINGER_SECONDS = 0.4
+# All stages of a message report within a moment; what is told together changes its row once.
+_PACE_SECONDS = 0.8
 
 
 async def wire(runtime: Runtime) -> None:
@@ -31,7 +31,7 @@ async def wire(runtime: Runtime) -> None:
         bus=bus,
         journal=PostgresJournal(database),
         journals_turns=False,
-        linger_seconds=_LINGER_SECONDS,
+        pace_seconds=_PACE_SECONDS,
     )
     audit_pb2_grpc.add_AuditServiceServicer_to_server(
         AuditServicer(ledger), runtime.rpc.grpc_server

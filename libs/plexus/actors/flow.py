@@ -77,7 +77,7 @@ class Flow:
         batch: int,
         park_limit_per_minute: int,
         journals_turns: bool = True,
-        linger_seconds: float = 0.0,
+        pace_seconds: float = 0.0,
         on_repeated: Callable[[Sequence[Turn]], Awaitable[None]] | None = None,
     ) -> None:
         """Prepare; `run` works.
@@ -97,7 +97,8 @@ class Flow:
             batch: most messages of a batch.
             park_limit_per_minute: most messages parked in a minute.
             journals_turns: False for a stage whose own state already tells repeats apart.
-            linger_seconds: how long a batch waits for company; 0 takes what has arrived.
+            pace_seconds: batches begin no closer together. A lone message is taken at once; in a
+                stream of them, a batch of many costs little more than a batch of few.
             on_repeated: told of messages that were worked off before, after their outputs were
                 handed over again.
         """
@@ -114,7 +115,7 @@ class Flow:
         self._parking = ParkingLimit(park_limit_per_minute, clock)
         self._outbox = Outbox(bus, service=name, ids=ids, clock=clock, tracing=tracing)
         self._journals_turns = journals_turns
-        self._linger_seconds = linger_seconds
+        self._pace_seconds = pace_seconds
         self._on_repeated = on_repeated
         self._backoff = Backoff(first_seconds=0.1, longest_seconds=5.0)
         self._random = random.Random()  # noqa: S311 - spreads load, guards nothing
@@ -157,18 +158,22 @@ class Flow:
         try:
             while not self._stopping and self._ownership.owned == owned:
                 batch = await consumer.next_batch(self._batch, _IDLE_SECONDS)
-                if batch and self._linger_seconds and len(batch) < self._batch:
-                    await self._clock.sleep(self._linger_seconds)
-                    batch += await consumer.next_batch(self._batch - len(batch), 0)
                 if batch:
+                    began = self._clock.monotonic()
                     CONSUMER_PENDING.labels(stage=self._name).set(batch[-1].pending)
                     await self._take(batch)
+                    await self._keep_pace(began)
                 else:
                     await self._settle()
             await self._outbox.flush()
             await self._settle()
         finally:
             await consumer.close()
+
+    async def _keep_pace(self, began: float) -> None:
+        left = began + self._pace_seconds - self._clock.monotonic()
+        if left > 0 and not self._stopping:
+            await self._clock.sleep(left)
 
     async def _open(self, owned: frozenset[str]) -> Consumer:
         """Claim the shards, finish what a predecessor left, and read on after its marks."""

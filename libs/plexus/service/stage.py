@@ -20,7 +20,7 @@ def open_stage(
     bus: Bus,
     journal: Journal,
     journals_turns: bool = True,
-    linger_seconds: float = 0.0,
+    pace_seconds: float | None = None,
     on_repeated: Callable[[Sequence[Turn]], Awaitable[None]] | None = None,
 ) -> Flow:
     """Work off `stream` for as long as the service runs, on the shards that it owns.
@@ -33,7 +33,7 @@ def open_stage(
         bus: carries the stream and the leases.
         journal: keeps marks, outbox and fences.
         journals_turns: False for a stage whose own state already tells repeats apart.
-        linger_seconds: how long a batch waits for company; 0 takes what has arrived.
+        pace_seconds: batches begin no closer together; None is what the settings say.
         on_repeated: told of messages that were worked off before.
     """
     settings = runtime.settings
@@ -59,7 +59,7 @@ def open_stage(
         batch=settings.batch,
         park_limit_per_minute=settings.park_limit_per_minute,
         journals_turns=journals_turns,
-        linger_seconds=linger_seconds,
+        pace_seconds=settings.pace_seconds if pace_seconds is None else pace_seconds,
         on_repeated=on_repeated,
     )
     owning = runtime.run(ownership.run(), "ownership")
