@@ -14,16 +14,14 @@ import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
-from google.protobuf.message import DecodeError
-
 from plexus.actors.outbox import Outbox
 from plexus.actors.parking import ParkingLimit
 from plexus.actors.turn import Directive, Turn, TurnFailed, supervise
 from plexus.api.audit.v1.audit_pb2 import Stage as StageName
 from plexus.api.envelope.v1.envelope_pb2 import Envelope
-from plexus.bus import Bus, Consumer, ConsumerLost, Incoming, Ownership
+from plexus.bus import Bus, Consumer, ConsumerLost, Incoming, Ownership, unpack
 from plexus.clock import Clock
-from plexus.errors import Fenced, PlexusError, Reason, Transient
+from plexus.errors import Fenced, InvalidMessage, PlexusError, Reason, Transient
 from plexus.ids import IdSource
 from plexus.retry import Backoff
 from plexus.store import Done, Entry, Journal, Mark, Transaction
@@ -379,8 +377,8 @@ class Flow:
 
 def _opened(incoming: Incoming) -> Envelope | None:
     try:
-        envelope = Envelope.FromString(incoming.data)
+        envelope = unpack(incoming.data)
         uuid.UUID(envelope.message_id)
-    except (DecodeError, ValueError):
+    except (InvalidMessage, ValueError):
         return None
     return envelope

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from plexus.api.audit.v1.audit_pb2 import Custody, EvidenceBatch, Outcome
 from plexus.api.envelope.v1.envelope_pb2 import Envelope, PayloadKind
-from plexus.bus import Bus, ConsumerLost, Outgoing
+from plexus.bus import Bus, ConsumerLost, Outgoing, pack
 from plexus.clock import Clock
 from plexus.errors import Transient
 from plexus.ids import IdSource
@@ -39,7 +39,7 @@ def evidence(service: str, message_id: str, custody: Sequence[Custody]) -> Outgo
         kind=PayloadKind.PAYLOAD_KIND_EVIDENCE,
         payload=batch.SerializeToString(),
     )
-    return Outgoing(AUDIT_STREAM, service, message_id, envelope.SerializeToString())
+    return Outgoing(AUDIT_STREAM, service, message_id, pack(envelope))
 
 
 class Outbox:

@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 from plexus.api.audit.v1.audit_pb2 import Custody, Outcome
 from plexus.api.audit.v1.audit_pb2 import Stage as StageName
 from plexus.api.envelope.v1.envelope_pb2 import Envelope, PayloadKind
+from plexus.bus import pack
 from plexus.errors import Fenced, InvalidMessage, PlexusError, Reason, Transient
 from plexus.store import Done, Entry
 from plexus.telemetry.tracing import trace_id_of
@@ -203,7 +204,7 @@ class Turn:
             source.attempt,
             self.unit,
             self.sequence,
-            tuple((stream, made.SerializeToString()) for stream, made in self._outputs),
+            tuple((stream, pack(made)) for stream, made in self._outputs),
             custody.SerializeToString(),
         )
 

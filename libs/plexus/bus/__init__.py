@@ -1,8 +1,8 @@
 """The bus: streams of messages that stay in order per key, in shards that one replica owns each.
 
 `contract` says what a bus promises, `jetstream` and `pull` keep it on NATS JetStream, `memory` keeps
-it in one process; the same tests hold for both. `ownership` decides which replica owns which shard.
-Only this package knows NATS.
+it in one process; the same tests hold for both. `packing` writes and reads the envelopes on them.
+`ownership` decides which replica owns which shard. Only this package knows NATS.
 """
 
 from plexus.bus.contract import (
@@ -17,6 +17,7 @@ from plexus.bus.contract import (
 from plexus.bus.jetstream import JetStreamBus, connect_bus
 from plexus.bus.memory import MemoryBus
 from plexus.bus.ownership import Ownership
+from plexus.bus.packing import pack, unpack
 
 __all__ = [
     "Bus",
@@ -30,4 +31,6 @@ __all__ = [
     "Ownership",
     "StreamState",
     "connect_bus",
+    "pack",
+    "unpack",
 ]

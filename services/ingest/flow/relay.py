@@ -18,7 +18,7 @@ from plexus.api.audit.v1.audit_pb2 import Custody, Outcome
 from plexus.api.audit.v1.audit_pb2 import Stage as StageName
 from plexus.api.envelope.v1.envelope_pb2 import Envelope, PayloadKind
 from plexus.api.ingest.v1.ingest_pb2 import ReceiptOutcome
-from plexus.bus import Bus, Outgoing
+from plexus.bus import Bus, Outgoing, pack
 from plexus.clock import Clock
 from plexus.errors import Fenced, Transient, Unavailable
 from plexus.ids import IdSource
@@ -282,7 +282,7 @@ class Relay:
             "raw",
             stored.key,
             f"{stored.message_id}:raw:{stored.attempt}{label}",
-            envelope.SerializeToString(),
+            pack(envelope),
             span.traceparent,
         )
 

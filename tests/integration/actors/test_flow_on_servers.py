@@ -13,7 +13,7 @@ import pytest_asyncio
 from plexus.actors import Flow, Turn
 from plexus.api.audit.v1.audit_pb2 import Custody, EvidenceBatch, Outcome
 from plexus.api.envelope.v1.envelope_pb2 import Envelope
-from plexus.bus import Bus, JetStreamBus, Outgoing, Ownership, connect_bus
+from plexus.bus import Bus, JetStreamBus, Outgoing, Ownership, connect_bus, unpack
 from plexus.clock import SystemClock
 from plexus.errors import Unavailable
 from plexus.local.nats_server import NatsServer
@@ -103,7 +103,7 @@ class World:
         async with asyncio.timeout(10):
             while len(found) < last:
                 batch = await consumer.next_batch(100, 1.0)
-                found += [Envelope.FromString(one.data) for one in batch]
+                found += [unpack(one.data) for one in batch]
         await consumer.close()
         return found
 

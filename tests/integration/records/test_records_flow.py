@@ -12,7 +12,7 @@ from plexus.api.audit.v1.audit_pb2 import EvidenceBatch, Outcome
 from plexus.api.audit.v1.audit_pb2 import Stage as StageName
 from plexus.api.envelope.v1.envelope_pb2 import Envelope
 from plexus.api.records.v1.records_pb2 import ChangedEvent
-from plexus.bus import MemoryBus, Outgoing, Ownership
+from plexus.bus import MemoryBus, Outgoing, Ownership, unpack
 from plexus.clock import SystemClock
 from plexus.ids import KeyDigest, RandomIds
 from plexus.store import Database, PostgresJournal
@@ -73,7 +73,7 @@ async def _publish(bus: MemoryBus, *envelopes: Envelope) -> None:
 
 def _changed(bus: MemoryBus) -> list[ChangedEvent]:
     return [
-        ChangedEvent.FromString(Envelope.FromString(data).payload)
+        ChangedEvent.FromString(unpack(data).payload)
         for _, data in bus.entries("changed")
     ]
 
@@ -129,6 +129,6 @@ def _parked(bus: MemoryBus) -> list[str]:
     return [
         custody.message_id
         for _, data in bus.entries("audit")
-        for custody in EvidenceBatch.FromString(Envelope.FromString(data).payload).custody
+        for custody in EvidenceBatch.FromString(unpack(data).payload).custody
         if custody.outcome == Outcome.OUTCOME_PARKED
     ]

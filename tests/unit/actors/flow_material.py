@@ -13,7 +13,7 @@ from plexus.actors import Flow, Turn, run_turns
 from plexus.api.audit.v1.audit_pb2 import Custody, EvidenceBatch
 from plexus.api.audit.v1.audit_pb2 import Stage as StageName
 from plexus.api.envelope.v1.envelope_pb2 import Envelope, PayloadKind
-from plexus.bus import Bus, MemoryBus, Outgoing, Ownership
+from plexus.bus import Bus, MemoryBus, Outgoing, Ownership, unpack
 from plexus.clock import Clock, ManualClock, SystemClock
 from plexus.errors import InvalidMessage, Reason, Unavailable
 from plexus.ids import RandomIds
@@ -158,9 +158,9 @@ class TroubledBus(MemoryBus):
 
     def _note(self, item: Outgoing) -> None:
         if item.stream == "out":
-            self.left[-1].append(Envelope.FromString(item.data))
+            self.left[-1].append(unpack(item.data))
         elif item.stream == "audit":
-            envelope = Envelope.FromString(item.data)
+            envelope = unpack(item.data)
             self.evidence += EvidenceBatch.FromString(envelope.payload).custody
 
     def wipe(self) -> None:

@@ -64,6 +64,30 @@ PAYLOAD_KIND_EVIDENCE: PayloadKind.ValueType  # 6
 """plexus.api.audit.v1.EvidenceBatch (stream audit)."""
 Global___PayloadKind: _TypeAlias = PayloadKind  # noqa: Y015
 
+class _PayloadEncoding:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PayloadEncodingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PayloadEncoding.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PAYLOAD_ENCODING_UNSPECIFIED: _PayloadEncoding.ValueType  # 0
+    """As it is."""
+    PAYLOAD_ENCODING_LZ4: _PayloadEncoding.ValueType  # 1
+    """LZ4 block format, after four bytes that give the length it unpacks to,
+    lowest byte first.
+    """
+
+class PayloadEncoding(_PayloadEncoding, metaclass=_PayloadEncodingEnumTypeWrapper):
+    """How a payload is written on a stream."""
+
+PAYLOAD_ENCODING_UNSPECIFIED: PayloadEncoding.ValueType  # 0
+"""As it is."""
+PAYLOAD_ENCODING_LZ4: PayloadEncoding.ValueType  # 1
+"""LZ4 block format, after four bytes that give the length it unpacks to,
+lowest byte first.
+"""
+Global___PayloadEncoding: _TypeAlias = PayloadEncoding  # noqa: Y015
+
 @_typing.final
 class Envelope(_message.Message):
     """The wrapper of one message at one hop. It holds no patient data outside
@@ -111,6 +135,7 @@ class Envelope(_message.Message):
     CONTENT_TYPE_FIELD_NUMBER: _builtins.int
     CHARSET_FIELD_NUMBER: _builtins.int
     MESSAGE_TYPE_FIELD_NUMBER: _builtins.int
+    PAYLOAD_ENCODING_FIELD_NUMBER: _builtins.int
     message_id: _builtins.str
     """Names the message everywhere, from receipt to proof (UUID, version 7)."""
     tenant: _builtins.str
@@ -145,6 +170,8 @@ class Envelope(_message.Message):
     """Python codec name in which a raw text payload is to be read."""
     message_type: _builtins.str
     """What the source calls the message, for example "ADT^A01"."""
+    payload_encoding: Global___PayloadEncoding.ValueType
+    """How payload is written."""
     @_builtins.property
     def received_at(self) -> _timestamp_pb2.Timestamp:
         """When its first byte was received."""
@@ -175,10 +202,11 @@ class Envelope(_message.Message):
         content_type: _builtins.str = ...,
         charset: _builtins.str = ...,
         message_type: _builtins.str = ...,
+        payload_encoding: Global___PayloadEncoding.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["received_at", b"received_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "cause", b"cause", "charset", b"charset", "content_type", b"content_type", "correlation_id", b"correlation_id", "feed", b"feed", "key", b"key", "kind", b"kind", "message_id", b"message_id", "message_type", b"message_type", "origin", b"origin", "payload", b"payload", "received_at", b"received_at", "schema_version", b"schema_version", "source", b"source", "tenant", b"tenant", "traceparent", b"traceparent", "tracestate", b"tracestate", "versions", b"versions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "cause", b"cause", "charset", b"charset", "content_type", b"content_type", "correlation_id", b"correlation_id", "feed", b"feed", "key", b"key", "kind", b"kind", "message_id", b"message_id", "message_type", b"message_type", "origin", b"origin", "payload", b"payload", "payload_encoding", b"payload_encoding", "received_at", b"received_at", "schema_version", b"schema_version", "source", b"source", "tenant", b"tenant", "traceparent", b"traceparent", "tracestate", b"tracestate", "versions", b"versions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
