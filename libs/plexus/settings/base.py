@@ -46,7 +46,7 @@ class ServiceSettings(pydantic_settings.BaseSettings):
     batch: int = pydantic.Field(default=256, ge=1, le=2000)
     """Most messages of one turn batch, which is one transaction."""
 
-    pace_seconds: float = pydantic.Field(default=0.05, ge=0, le=5)
+    pace_seconds: float = pydantic.Field(default=0.1, ge=0, le=5)
     """Turn batches of a stage begin no closer together. A message on a quiet stage never waits for it."""
 
     grpc_listen: str = "127.0.0.1:0"

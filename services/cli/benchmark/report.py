@@ -176,7 +176,7 @@ def _how(figures: dict[str, Any]) -> list[str]:
         ),
         (
             "Durability: PostgreSQL with fsync and synchronous_commit, answered after the commit;"
-            " JetStream on disk, synced every 100 ms; consent asked and disclosure recorded for each."
+            " JetStream on disk, synced every second; consent asked and disclosure recorded for each."
         ),
         (
             f"Flat out: {figures['intake_messages']:,} messages in {figures['intake_seconds']:,.0f} s,"
