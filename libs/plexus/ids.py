@@ -8,9 +8,40 @@ import uuid
 from collections.abc import Callable
 from typing import Protocol
 
-__all__ = ["IdSource", "KeyDigest", "RandomIds", "resource_id", "shard_of"]
+__all__ = ["IdSource", "KeyDigest", "RandomIds", "random_digits", "resource_id", "shard_of"]
 
+_POOL_BYTES = 4096
 _NAMESPACE = uuid.UUID("0b7f9c3e-3d0c-5c53-9d3a-6f0a2f0f7c11")
+
+
+class _Pool:
+    """Randomness of the operating system, fetched for many names at once: each fetch is a call."""
+
+    def __init__(self) -> None:
+        self._digits = ""
+        self._used = 0
+        # A child of a fork must not give the names that its parent gives.
+        os.register_at_fork(after_in_child=self._drop)
+
+    def take(self, count: int) -> str:
+        start, end = self._used, self._used + count
+        if end > len(self._digits):
+            self._digits = os.urandom(max(_POOL_BYTES, count)).hex()
+            start, end = 0, count
+        self._used = end
+        return self._digits[start:end]
+
+    def _drop(self) -> None:
+        self._digits = ""
+        self._used = 0
+
+
+_pool = _Pool()
+
+
+def random_digits(count: int) -> str:
+    """That many random hexadecimal digits, for names. Not for secrets."""
+    return _pool.take(count)
 
 
 class IdSource(Protocol):
@@ -27,10 +58,10 @@ class RandomIds:
         self._wall_ms = wall_ms or (lambda: time.time_ns() // 1_000_000)
 
     def message_id(self) -> str:
-        value = (self._wall_ms() << 80) | int.from_bytes(os.urandom(10))
-        value = (value & ~(0xF << 76)) | (7 << 76)
-        value = (value & ~(0x3 << 62)) | (0x2 << 62)
-        return str(uuid.UUID(int=value))
+        time_digits = f"{self._wall_ms():012x}"
+        digits = _pool.take(19)
+        variant = "89ab"[int(digits[0], 16) & 3]
+        return f"{time_digits[:8]}-{time_digits[8:]}-7{digits[1:4]}-{variant}{digits[4:7]}-{digits[7:]}"
 
 
 class KeyDigest:

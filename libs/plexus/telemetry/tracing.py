@@ -21,6 +21,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from opentelemetry.trace import Link, Span, SpanContext, SpanKind, StatusCode, TraceFlags
 
 from plexus.errors import PlexusError
+from plexus.ids import random_digits
 from plexus.telemetry.names import ATTRIBUTES
 
 __all__ = ["SpanKind", "Tracing", "new_traceparent", "trace_id_of"]
@@ -31,8 +32,8 @@ _SAMPLED: Final = 0x01
 
 def new_traceparent(*, sampled: bool) -> str:
     """A fresh W3C trace context (Trace Context level 1, section 3.2)."""
-    flags = "01" if sampled else "00"
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-{flags}"
+    digits = random_digits(48)
+    return f"00-{digits[:32]}-{digits[32:]}-{'01' if sampled else '00'}"
 
 
 def trace_id_of(traceparent: str) -> str:

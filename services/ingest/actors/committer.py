@@ -48,13 +48,26 @@ class Committer:
             DeadlineExceeded: it took too long; whether it was stored is unknown.
             Unavailable: it was not stored, as far as is known.
         """
-        future: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Stored] = loop.create_future()
+        # A timer of the loop costs a fraction of a timeout block, and every message has one.
+        expiry = loop.call_later(wait_seconds, _expire, future)
         try:
-            async with asyncio.timeout(wait_seconds):
-                await self._queue.put((draft, future))
-                return await future
-        except TimeoutError as exc:
-            raise DeadlineExceeded("the receipt was not committed in time") from exc
+            if self._queue.full():
+                await self._make_room(draft, future)
+            else:
+                self._queue.put_nowait((draft, future))
+            return await future
+        finally:
+            expiry.cancel()
+
+    async def _make_room(self, draft: Draft, future: asyncio.Future[Stored]) -> None:
+        """Wait until the queue has taken the draft, or its time is up."""
+        putting = asyncio.ensure_future(self._queue.put((draft, future)))
+        try:
+            await asyncio.wait((putting, future), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            putting.cancel()
 
     async def run(self) -> None:
         """Commit until cancelled.
@@ -89,3 +102,8 @@ class Committer:
         for (_, future), receipt in zip(waiting, stored, strict=True):
             if not future.done():
                 future.set_result(receipt)
+
+
+def _expire(future: asyncio.Future[Stored]) -> None:
+    if not future.done():
+        future.set_exception(DeadlineExceeded("the receipt was not committed in time"))

@@ -8,7 +8,7 @@ from plexus.api.ingest.v1.ingest_pb2 import ReceiptOutcome
 from plexus.clock import Clock
 from plexus.codecs.hl7v2 import acknowledge, answer_code
 from plexus.errors import Reason, Transient
-from plexus.ids import IdSource, KeyDigest
+from plexus.ids import IdSource, KeyDigest, random_digits
 from plexus.telemetry.logs import get_log
 from plexus.telemetry.metrics import (
     ACKNOWLEDGED,
@@ -31,6 +31,7 @@ _OUTCOME_LABELS = {
     ReceiptOutcome.RECEIPT_OUTCOME_REJECTED: "rejected",
     ReceiptOutcome.RECEIPT_OUTCOME_DUPLICATE: "duplicate",
 }
+_CODES = (None, "AA", "AE", "AR", "CA", "CE", "CR")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -74,6 +75,16 @@ class FeedActor:
         self._clock = clock
         self._tracing = tracing
         self._receipt_seconds = receipt_seconds
+        # Finding a metric by its labels costs more than counting.
+        self._received = {
+            outcome: RECEIVED.labels(tenant=feed.tenant, feed=feed.name, outcome=label)
+            for outcome, label in _OUTCOME_LABELS.items()
+        }
+        self._acknowledged = {
+            code: ACKNOWLEDGED.labels(feed=feed.name, code=code or "none") for code in _CODES
+        }
+        self._last_message = FEED_LAST_MESSAGE.labels(tenant=feed.tenant, feed=feed.name)
+        self._seconds = RECEIPT_SECONDS.labels(feed=feed.name)
 
     async def receive(self, content: bytes) -> Reply:
         """Judge, store and answer one message. Never raises for what the message holds."""
@@ -139,11 +150,10 @@ class FeedActor:
             span.end()
             return self._unstored(assessment, exc)
         span.end()
-        label = _OUTCOME_LABELS[stored.outcome]
-        RECEIVED.labels(tenant=feed.tenant, feed=feed.name, outcome=label).inc()
-        FEED_LAST_MESSAGE.labels(tenant=feed.tenant, feed=feed.name).set(now.timestamp())
-        ACKNOWLEDGED.labels(feed=feed.name, code=assessment.answer or "none").inc()
-        RECEIPT_SECONDS.labels(feed=feed.name).observe(time.perf_counter() - began)
+        self._received[stored.outcome].inc()
+        self._last_message.set(now.timestamp())
+        self._acknowledged[assessment.answer].inc()
+        self._seconds.observe(time.perf_counter() - began)
         if not assessment.accepted:
             first = assessment.issues[0]
             _log.info(
@@ -167,7 +177,7 @@ class FeedActor:
             detail="The message was not stored; send it again.",
         )
         code = answer_code(assessment.message, accepted=False, unsupported=True)
-        ACKNOWLEDGED.labels(feed=self.feed.name, code=code or "none").inc()
+        self._acknowledged[code].inc()
         return Reply(None, self._answer(assessment, code, (issue,)))
 
     def _answer(
@@ -179,6 +189,6 @@ class FeedActor:
             assessment.message,
             code,
             issues,
-            control_id=self._ids.message_id().replace("-", "")[:20],
+            control_id=random_digits(20),
             now=self._clock.now(),
         )

@@ -209,6 +209,8 @@ class _Writer:
 
     def text(self, text: str) -> str:
         """Written so that it breaks neither the message nor its MLLP block."""
+        if text.isalnum():
+            return text
         return escape(text, self._separators).translate(_CONTROL)
 
     def header(self, field: int) -> str:
@@ -220,6 +222,8 @@ class _Writer:
             written = msh.raw(field)
         else:
             written = self.text(msh.whole(field))
+        if written.isprintable():
+            return "" if written == NULL else written
         written = re.split("[\r\n]", written, maxsplit=1)[0].translate(_CONTROL)
         return "" if written == NULL else written
 
