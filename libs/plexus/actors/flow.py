@@ -11,7 +11,7 @@ import dataclasses
 import random
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 from plexus.actors.outbox import Outbox
@@ -160,7 +160,8 @@ class Flow:
                     began = self._clock.monotonic()
                     CONSUMER_PENDING.labels(stage=self._name).set(batch[-1].pending)
                     await self._take(batch)
-                    await self._keep_pace(began)
+                    if len(batch) < self._batch:
+                        await self._keep_pace(began)
                 else:
                     await self._settle()
             await self._outbox.flush()
@@ -272,7 +273,9 @@ class Flow:
     ) -> list[Entry]:
         """Run and commit one batch. Returns what is to be published, in the batch's order."""
         async with self._journal.transaction(self._epochs) as transaction:
-            seen = await transaction.seen([turn.done for turn in turns])
+            seen: Mapping[Done, Entry] = {}
+            if self._journals_turns:
+                seen = await transaction.seen([turn.done for turn in turns])
             fresh: dict[Done, Turn] = {}
             repeated: list[Turn] = []
             for turn in turns:
@@ -298,7 +301,8 @@ class Flow:
                 )
                 for turn in repeated
             }
-            made |= {done: self._entry(turn, spent) for done, turn in fresh.items()}
+            if self._journals_turns:
+                made |= {done: self._entry(turn, spent) for done, turn in fresh.items()}
             marks = {
                 # A shard that was read further than the others keeps its place.
                 unit: Mark(
@@ -308,13 +312,13 @@ class Flow:
                 )
                 for unit, mark in self._marks.items()
             }
-            await transaction.commit(list(made.values()) if self._journals_turns else [], marks)
+            await transaction.commit(list(made.values()), marks)
         self._marks = marks
         self._dirty = True
         self._repeated = repeated
         if repeated:
             REDELIVERIES.labels(stage=self._name).inc(len(repeated))
-        return list({turn.done: made[turn.done] for turn in turns}.values())
+        return list({turn.done: made[turn.done] for turn in turns if turn.done in made}.values())
 
     def _entry(self, turn: Turn, duration_us: int) -> Entry:
         entry = turn.entry(self._stage_name, duration_us)
