@@ -6,6 +6,7 @@ twice and in any order between services: the ledger ends up the same.
 
 import asyncio
 from collections.abc import Sequence
+from typing import Final
 
 from google.protobuf.message import DecodeError
 
@@ -22,6 +23,8 @@ __all__ = ["AuditStage"]
 
 _log = get_log(__name__)
 
+_YIELD_EVERY: Final = 500
+
 
 class AuditStage:
     """Writes evidence down."""
@@ -32,10 +35,13 @@ class AuditStage:
     async def turn_batch(self, turns: Sequence[Turn], transaction: Transaction) -> None:
         custody: list[Custody] = []
         events: list[AuditEvent] = []
+        rested = 0
         for turn in turns:
             run_turns([(turn, lambda read: _collect(read, custody, events))])
             # Health checks and questions go on while thousands of entries are read.
-            await asyncio.sleep(0)
+            if len(custody) + len(events) - rested >= _YIELD_EVERY:
+                rested = len(custody) + len(events)
+                await asyncio.sleep(0)
         await self._ledger.record(transaction.connection, custody, events)
 
 

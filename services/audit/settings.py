@@ -10,6 +10,6 @@ __all__ = ["AuditSettings"]
 class AuditSettings(ServiceSettings):
     """What audit wants otherwise than other services."""
 
-    batch: int = pydantic.Field(default=128, ge=1, le=128)
+    batch: int = pydantic.Field(default=512, ge=1, le=2000)
     """Most messages of one turn batch, which is one transaction. Each carries the evidence of a
-    whole batch of another service, so few of them are thousands of rows."""
+    whole batch of another service: enough for all that come while a batch waits for the next."""

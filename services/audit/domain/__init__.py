@@ -5,7 +5,7 @@ up to the law; `evidence` says which entries and events can be kept at all.
 """
 
 from services.audit.domain.conservation import LegTally, Tally, destinations, feeds, reasons
-from services.audit.domain.evidence import check_custody, check_event, flaw_of
+from services.audit.domain.evidence import canonical, check_custody, check_event, flaw_of, moment_of
 from services.audit.domain.standing import Leg, LegState, Standing, deciding
 
 __all__ = [
@@ -14,11 +14,13 @@ __all__ = [
     "LegTally",
     "Standing",
     "Tally",
+    "canonical",
     "check_custody",
     "check_event",
     "deciding",
     "destinations",
     "feeds",
     "flaw_of",
+    "moment_of",
     "reasons",
 ]

@@ -17,6 +17,7 @@ from typing import Final
 
 from plexus.api.audit.v1.audit_pb2 import Custody, Disposition, Outcome
 from plexus.errors import Reason
+from services.audit.domain.evidence import moment_of
 
 __all__ = ["Leg", "LegState", "Standing", "deciding"]
 
@@ -43,10 +44,19 @@ class LegState(enum.IntEnum):
 _DUPLICATE: Final = Outcome.OUTCOME_DUPLICATE
 _RECEIVED: Final = Outcome.OUTCOME_RECEIVED
 _REJECTED: Final = Outcome.OUTCOME_REJECTED
+_PASSED: Final = Outcome.OUTCOME_PASSED
 _ROUTED: Final = Outcome.OUTCOME_ROUTED
 _WITHHELD: Final = Outcome.OUTCOME_WITHHELD
 _HELD: Final = Outcome.OUTCOME_HELD
 _PARKED: Final = Outcome.OUTCOME_PARKED
+_UNSPECIFIED: Final = Disposition.DISPOSITION_UNSPECIFIED
+_IN_FLIGHT: Final = Disposition.DISPOSITION_IN_FLIGHT
+_IS_DELIVERED: Final = Disposition.DISPOSITION_DELIVERED
+_IS_REJECTED: Final = Disposition.DISPOSITION_REJECTED
+_IS_WITHHELD: Final = Disposition.DISPOSITION_WITHHELD
+_IS_HELD: Final = Disposition.DISPOSITION_HELD
+_IS_PARKED: Final = Disposition.DISPOSITION_PARKED
+_NO_REASON: Final = Reason.REASON_UNSPECIFIED
 
 _LEG_STATES: Final = {
     Outcome.OUTCOME_DELIVERED: LegState.DELIVERED,
@@ -63,11 +73,11 @@ _DONE: Final = frozenset({
 })  # fmt: skip
 # The outcomes that can put a message into a state.
 _DECIDING: Final[dict[int, set[Outcome.ValueType]]] = {
-    Disposition.DISPOSITION_DELIVERED: {Outcome.OUTCOME_DELIVERED},
-    Disposition.DISPOSITION_REJECTED: {Outcome.OUTCOME_REJECTED},
-    Disposition.DISPOSITION_WITHHELD: {Outcome.OUTCOME_WITHHELD, Outcome.OUTCOME_ROUTED},
-    Disposition.DISPOSITION_HELD: {Outcome.OUTCOME_HELD},
-    Disposition.DISPOSITION_PARKED: {Outcome.OUTCOME_PARKED},
+    _IS_DELIVERED: {Outcome.OUTCOME_DELIVERED},
+    _IS_REJECTED: {Outcome.OUTCOME_REJECTED},
+    _IS_WITHHELD: {Outcome.OUTCOME_WITHHELD, Outcome.OUTCOME_ROUTED},
+    _IS_HELD: {Outcome.OUTCOME_HELD},
+    _IS_PARKED: {Outcome.OUTCOME_PARKED},
 }
 
 
@@ -119,10 +129,15 @@ class Standing:
 
     def tell(self, entry: Custody) -> None:
         """Take in one custody entry."""
-        self.tenant = max(self.tenant, entry.tenant)
-        self.feed = max(self.feed, entry.feed)
-        self.message_type = max(self.message_type, entry.message_type)
-        self.origin = max(self.origin, entry.origin)
+        # Compared by hand: this runs for each entry of the mesh, and a call costs as much as all of it.
+        if (tenant := entry.tenant) > self.tenant:
+            self.tenant = tenant
+        if (feed := entry.feed) > self.feed:
+            self.feed = feed
+        if (message_type := entry.message_type) > self.message_type:
+            self.message_type = message_type
+        if (origin := entry.origin) > self.origin:
+            self.origin = origin
         outcome = entry.outcome
         if outcome == _DUPLICATE:
             self.is_duplicate = True
@@ -135,17 +150,23 @@ class Standing:
             self.is_rejected = True
             self.rejected_reason = max(self.rejected_reason, entry.reason)
             self._receive(entry)
-        attempt = max(1, entry.attempt)
+        attempt = entry.attempt or 1
         if attempt > self.attempt:
             self._begin(attempt)
+        destination = entry.destination
         if attempt == self.attempt:
-            self._tell_of_passage(entry)
-        if entry.destination:
+            self._tell_of_passage(entry, outcome, destination)
+        if destination:
             state = _LEG_STATES.get(outcome, LegState.PENDING)
-            self._tell_of_leg(entry.destination, Leg(attempt, state, entry.reason))
+            self._tell_of_leg(destination, Leg(attempt, state, entry.reason))
         elif outcome == _ROUTED:
-            for destination in entry.destinations:
-                self._tell_of_leg(destination, Leg(attempt, LegState.PENDING))
+            for routed in entry.destinations:
+                self._tell_of_leg(routed, Leg(attempt, LegState.PENDING))
+
+    @property
+    def is_held(self) -> bool:
+        """A stage has held the message in its latest passage, whether it has let it go or not."""
+        return self.held != _NOWHERE
 
     @property
     def disposition(self) -> Disposition.ValueType:
@@ -155,39 +176,39 @@ class Standing:
         shows before what is under way.
         """
         if not self.attempt:
-            return Disposition.DISPOSITION_UNSPECIFIED
+            return _UNSPECIFIED
         if self.is_rejected and not self.is_accepted:
-            return Disposition.DISPOSITION_REJECTED
+            return _IS_REJECTED
         if self.parked != _NOWHERE:
-            return Disposition.DISPOSITION_PARKED
+            return _IS_PARKED
         if self.held[0] > self.done_stage:
-            return Disposition.DISPOSITION_HELD
+            return _IS_HELD
         if not self.is_routed:
-            if self.withheld != _NOWHERE:
-                return Disposition.DISPOSITION_WITHHELD
-            return Disposition.DISPOSITION_IN_FLIGHT
+            return _IN_FLIGHT if self.withheld == _NOWHERE else _IS_WITHHELD
         return self._disposition_of_legs()
 
     @property
     def reason(self) -> Reason.ValueType:
         """Why it is parked, held, withheld or rejected; unspecified in the other states."""
-        match self.disposition:
-            case Disposition.DISPOSITION_REJECTED:
-                return _reason(self.rejected_reason)
-            case Disposition.DISPOSITION_PARKED:
-                return _reason(self.parked[1] or self._leg_reason(LegState.PARKED))
-            case Disposition.DISPOSITION_HELD:
-                is_open = self.held[0] > self.done_stage
-                return _reason(self.held[1] if is_open else self._leg_reason(LegState.HELD))
-            case Disposition.DISPOSITION_WITHHELD:
-                if self.is_routed and self.legs:
-                    return _reason(self._leg_reason(LegState.WITHHELD))
-                return _reason(self.withheld[1] or Reason.REASON_NO_SUBSCRIPTION)
-            case _:
-                return Reason.REASON_UNSPECIFIED
+        return self.reason_for(self.disposition)
+
+    def reason_for(self, disposition: Disposition.ValueType) -> Reason.ValueType:
+        """`reason`, for whoever has just asked for the disposition."""
+        if disposition == _IS_REJECTED:
+            return _reason(self.rejected_reason)
+        if disposition == _IS_PARKED:
+            return _reason(self.parked[1] or self._leg_reason(LegState.PARKED))
+        if disposition == _IS_HELD:
+            is_open = self.held[0] > self.done_stage
+            return _reason(self.held[1] if is_open else self._leg_reason(LegState.HELD))
+        if disposition == _IS_WITHHELD:
+            if self.is_routed and self.legs:
+                return _reason(self._leg_reason(LegState.WITHHELD))
+            return _reason(self.withheld[1] or Reason.REASON_NO_SUBSCRIPTION)
+        return _NO_REASON
 
     def _receive(self, entry: Custody) -> None:
-        at = entry.at.ToDatetime(datetime.UTC)
+        at = moment_of(entry.at)
         self.received_at = at if self.received_at is None else min(self.received_at, at)
 
     def _begin(self, attempt: int) -> None:
@@ -196,12 +217,14 @@ class Standing:
         self.is_routed = False
         self.parked = self.held = self.withheld = _NOWHERE
 
-    def _tell_of_passage(self, entry: Custody) -> None:
-        stage, outcome = entry.stage, entry.outcome
+    def _tell_of_passage(
+        self, entry: Custody, outcome: Outcome.ValueType, destination: str
+    ) -> None:
+        stage = entry.stage
         self.last_stage = max(self.last_stage, stage)
-        if outcome in _DONE:
-            self.done_stage = max(self.done_stage, stage)
-        if entry.destination:
+        if stage > self.done_stage and outcome in _DONE:
+            self.done_stage = stage
+        if destination or outcome == _PASSED:
             return
         placed = (int(stage), int(entry.reason))
         if outcome == _ROUTED:
@@ -221,14 +244,14 @@ class Standing:
     def _disposition_of_legs(self) -> Disposition.ValueType:
         states = {leg.state for leg in self.legs.values()}
         if LegState.PARKED in states:
-            return Disposition.DISPOSITION_PARKED
+            return _IS_PARKED
         if LegState.HELD in states:
-            return Disposition.DISPOSITION_HELD
+            return _IS_HELD
         if LegState.PENDING in states:
-            return Disposition.DISPOSITION_IN_FLIGHT
+            return _IN_FLIGHT
         if LegState.DELIVERED in states:
-            return Disposition.DISPOSITION_DELIVERED
-        return Disposition.DISPOSITION_WITHHELD
+            return _IS_DELIVERED
+        return _IS_WITHHELD
 
     def _leg_reason(self, state: LegState) -> int:
         return max((leg.reason for leg in self.legs.values() if leg.state == state), default=0)

@@ -1,54 +1,53 @@
--- What stages said, word for word, once for each thing said.
+-- What stages said, word for word, in the order in which it was told. What is told of a message in one
+-- batch is one row. Nothing here is ever changed; what was told twice stands here twice, and whoever
+-- reads takes the first wording of each entry.
 CREATE TABLE custody (
-    message_id  uuid NOT NULL,
-    attempt     integer NOT NULL,
-    stage       smallint NOT NULL, -- plexus.api.audit.v1.Stage
-    outcome     smallint NOT NULL, -- plexus.api.audit.v1.Outcome
-    destination text NOT NULL,
-    at          timestamptz NOT NULL,
-    body        bytea NOT NULL, -- plexus.api.audit.v1.Custody
-    PRIMARY KEY (message_id, attempt, stage, outcome, destination)
+    number     bigint GENERATED ALWAYS AS IDENTITY,
+    message_id uuid NOT NULL,
+    entries    bytea NOT NULL -- plexus.api.audit.v1.EvidenceBatch
 );
+CREATE INDEX custody_message ON custody (message_id);
 
 -- How each message stands: what follows from its custody entries (services/audit/domain/standing).
 CREATE TABLE message (
-    message_id      uuid PRIMARY KEY, -- version 7: sorts by time
-    tenant          text NOT NULL,
-    feed            text NOT NULL,
-    message_type    text NOT NULL DEFAULT '',
-    origin          bigint NOT NULL DEFAULT 0,
-    received_at     timestamptz,
-    is_accepted     boolean NOT NULL DEFAULT false,
-    is_rejected     boolean NOT NULL DEFAULT false,
-    is_duplicate    boolean NOT NULL DEFAULT false,
-    rejected_reason smallint NOT NULL DEFAULT 0,
-    attempt         integer NOT NULL DEFAULT 0,
-    last_stage      smallint NOT NULL DEFAULT 0,
-    done_stage      smallint NOT NULL DEFAULT 0,
-    is_routed       boolean NOT NULL DEFAULT false,
-    parked_stage    smallint NOT NULL DEFAULT 0,
-    parked_reason   smallint NOT NULL DEFAULT 0,
-    held_stage      smallint NOT NULL DEFAULT 0,
-    held_reason     smallint NOT NULL DEFAULT 0,
-    withheld_stage  smallint NOT NULL DEFAULT 0,
-    withheld_reason smallint NOT NULL DEFAULT 0,
-    disposition     smallint NOT NULL DEFAULT 0, -- plexus.api.audit.v1.Disposition; 0 for a duplicate
-    reason          smallint NOT NULL DEFAULT 0
-) WITH (fillfactor = 75); -- room to update a row where it lies
-CREATE INDEX message_disposition ON message (disposition, message_id);
+    message_id   uuid PRIMARY KEY, -- version 7: sorts by time
+    tenant       text NOT NULL,
+    feed         text NOT NULL,
+    message_type text NOT NULL,
+    received_at  timestamptz,
+    disposition  smallint NOT NULL, -- plexus.api.audit.v1.Disposition; 0 for a duplicate
+    reason       smallint NOT NULL, -- plexus.api.errors.v1.Reason
+    standing     bytea NOT NULL -- the rest, packed (services/audit/store/packing)
+) WITH (fillfactor = 60); -- room to update a row where it lies
 CREATE INDEX message_feed ON message (feed, message_id);
+-- Most messages are delivered: finding the others is what needs help.
+CREATE INDEX message_undelivered ON message (disposition, message_id) WHERE disposition <> 2::smallint;
 
--- How each message stands towards each destination.
+-- Which messages were on their way to a destination, whatever became of them.
 CREATE TABLE leg (
-    message_id  uuid NOT NULL,
     destination text NOT NULL,
+    message_id  uuid NOT NULL,
+    PRIMARY KEY (destination, message_id)
+);
+
+-- The conservation report: how many rows of `message` are alike, kept up with each change of them.
+CREATE TABLE tally (
     tenant      text NOT NULL,
-    attempt     integer NOT NULL,
-    state       smallint NOT NULL, -- services.audit.domain.LegState
+    feed        text NOT NULL,
+    disposition smallint NOT NULL,
     reason      smallint NOT NULL,
-    PRIMARY KEY (message_id, destination)
-) WITH (fillfactor = 75);
-CREATE INDEX leg_destination ON leg (destination, message_id);
+    messages    bigint NOT NULL,
+    PRIMARY KEY (tenant, feed, disposition, reason)
+) WITH (fillfactor = 50);
+
+-- The same for how messages stand towards destinations.
+CREATE TABLE leg_tally (
+    tenant      text NOT NULL,
+    destination text NOT NULL,
+    state       smallint NOT NULL, -- services.audit.domain.LegState
+    messages    bigint NOT NULL,
+    PRIMARY KEY (tenant, destination, state)
+) WITH (fillfactor = 50);
 
 -- The audit log: who did what to what.
 CREATE TABLE audit_event (

@@ -1,4 +1,4 @@
-"""The ledger on a real PostgreSQL. Out of scope: how a message stands (tests/unit/audit)."""
+"""The ledger on a real PostgreSQL. Out of scope: how a message stands (tests/unit/audit), and the report."""
 
 import asyncio
 import datetime
@@ -6,7 +6,6 @@ import itertools
 import random
 import time
 import uuid
-from collections.abc import Sequence
 
 import pytest
 
@@ -20,66 +19,19 @@ from plexus.api.audit.v1.audit_pb2 import (
 )
 from plexus.errors import Reason
 from plexus.store import Database
-from services.audit.domain import LegState, Standing, destinations, feeds
+from services.audit.domain import Standing, check_custody, destinations, feeds
 from services.audit.store import Ledger
+from tests.integration.audit.ledger_material import (
+    START,
+    delivered,
+    entry,
+    new_id,
+    record,
+    states,
+)
 
 D = Disposition
 _numbers = itertools.count(1)
-START = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
-
-
-def new_id() -> str:
-    """Rises, as ids of version 7 do."""
-    return str(uuid.UUID(int=(0x0198 << 112) | (7 << 76) | (2 << 62) | next(_numbers)))
-
-
-def entry(
-    message_id: str,
-    stage: Stage.ValueType,
-    outcome: Outcome.ValueType,
-    *routed: str,
-    to: str = "",
-    attempt: int = 1,
-    reason: Reason.ValueType = Reason.REASON_UNSPECIFIED,
-    feed: str = "adt",
-    tenant: str = "north",
-) -> Custody:
-    made = Custody(
-        message_id=message_id,
-        tenant=tenant,
-        feed=feed,
-        stage=stage,
-        outcome=outcome,
-        attempt=attempt,
-        destination=to,
-        destinations=routed,
-        reason=reason,
-        message_type="ADT^A01",
-        origin=3,
-        trace_id="0" * 32,
-    )
-    made.at.FromDatetime(START + datetime.timedelta(seconds=stage))
-    return made
-
-
-def delivered(message_id: str, *names: str, feed: str = "adt") -> list[Custody]:
-    """The whole trail of a message that came through to all destinations."""
-    return [
-        entry(message_id, Stage.STAGE_INGEST, Outcome.OUTCOME_RECEIVED, feed=feed),
-        entry(message_id, Stage.STAGE_TRANSFORM, Outcome.OUTCOME_PASSED, feed=feed),
-        entry(message_id, Stage.STAGE_IDENTITY, Outcome.OUTCOME_PASSED, feed=feed),
-        entry(message_id, Stage.STAGE_RECORDS, Outcome.OUTCOME_PASSED, feed=feed),
-        entry(message_id, Stage.STAGE_DELIVERY, Outcome.OUTCOME_ROUTED, *names, feed=feed),
-        *(
-            entry(message_id, Stage.STAGE_DELIVERY, Outcome.OUTCOME_DELIVERED, to=name, feed=feed)
-            for name in names
-        ),
-    ]
-
-
-async def record(store: Database, entries: Sequence[Custody]) -> None:
-    async with store.transaction() as connection:
-        await Ledger(store).record(connection, entries, [])
 
 
 def event(person_id: str = "p1", message_id: str = "", kind: str = "disclosure") -> AuditEvent:
@@ -93,19 +45,6 @@ def event(person_id: str = "p1", message_id: str = "", kind: str = "disclosure")
     )
     made.at.FromDatetime(START + datetime.timedelta(seconds=next(_numbers)))
     return made
-
-
-async def states(ledger: Ledger, **asked: object) -> dict[str, Disposition.ValueType]:
-    wanted: dict[str, object] = {
-        "tenant": "",
-        "feed": "",
-        "disposition": D.DISPOSITION_UNSPECIFIED,
-        "destination": "",
-        "limit": 100,
-        **asked,
-    }
-    found = await ledger.messages(**wanted)  # type: ignore[arg-type] # a test names what it asks
-    return {state.message_id: state.disposition for state in found}
 
 
 async def test_shuffled_repeated_and_split_evidence_ends_in_the_same_ledger(
@@ -271,47 +210,23 @@ async def test_events_are_found_by_each_field_the_newest_first(store: Database) 
     assert await found(tenant="south") == []
 
 
-async def test_conservation_is_counted_for_one_tenant_or_all(store: Database) -> None:
-    ledger = Ledger(store)
-    await record(
-        store,
-        [
-            entry(new_id(), Stage.STAGE_INGEST, Outcome.OUTCOME_RECEIVED, tenant=tenant)
-            for tenant in ("north", "south", "south")
-        ],
-    )
-    counts = {
-        tenant: [count.received for count in feeds((await ledger.tallies(tenant))[0])]
-        for tenant in ("", "north", "south", "west")
-    }
-    assert counts == {"": [1, 2], "north": [1], "south": [2], "west": []}
+async def test_an_entry_told_again_keeps_its_first_wording(store: Database) -> None:
+    message_id = new_id()
+    first = entry(message_id, Stage.STAGE_TRANSFORM, Outcome.OUTCOME_PASSED)
+    again = entry(message_id, Stage.STAGE_TRANSFORM, Outcome.OUTCOME_PASSED)
+    again.detail = "told again"
+    for told in ([first, again], [again]):
+        await record(store, told)
+    assert await Ledger(store).custody(message_id) == [first]
 
 
-async def test_the_report_on_100000_messages_takes_less_than_a_second(store: Database) -> None:
-    async with store.transaction() as connection:
-        await connection.execute(
-            "INSERT INTO message (message_id, tenant, feed, attempt, disposition, reason)"
-            " SELECT gen_random_uuid(), 'north', 'feed-' || n % 20, 1, 1 + n % 6, n % 7"
-            " FROM generate_series(1, 100000) n"
-        )
-        await connection.execute(
-            "INSERT INTO leg (message_id, destination, tenant, attempt, state, reason)"
-            " SELECT message_id, 'destination-' || n, 'north', 1, 1 + n, 0"
-            " FROM message, generate_series(1, 2) n"
-        )
-    ledger = Ledger(store)
-
-    async def seconds() -> float:
-        began = time.perf_counter()
-        messages, legs = await ledger.tallies("")
-        taken = time.perf_counter() - began
-        assert sum(count.received for count in feeds(messages)) == 100_000
-        assert sum(count.routed for count in destinations(legs)) == 200_000
-        assert {leg.state for leg in legs} == {LegState.HELD, LegState.PARKED}
-        return taken
-
-    # The better of two: other jobs of the machine are not ours to measure.
-    assert min([await seconds() for _ in range(2)]) < 1.0
+async def test_a_message_is_one_however_its_id_is_written(store: Database) -> None:
+    message_id = new_id()
+    spelled = f"{{{message_id.upper()}}}"
+    await record(store, delivered(message_id, "ehr")[:2])
+    await record(store, delivered(spelled, "ehr")[2:])
+    assert await states(Ledger(store)) == {message_id: D.DISPOSITION_DELIVERED}
+    assert len(await Ledger(store).custody(message_id)) == 6
 
 
 async def test_5000_entries_are_kept_within_a_second(store: Database) -> None:
@@ -329,3 +244,26 @@ async def test_5000_entries_are_kept_within_a_second(store: Database) -> None:
         return time.perf_counter() - began
 
     assert min([await seconds() for _ in range(3)]) < 1.0
+
+
+async def test_the_longest_names_that_may_come_are_kept(store: Database) -> None:
+    message_id = new_id()
+    # Four bytes a character, and nothing that compresses.
+    generator = random.Random(1)
+    tenant, feed, destination = (
+        "".join(chr(generator.randint(0x10000, 0x1FFFF)) for _ in range(200)) for _ in range(3)
+    )
+    told = entry(
+        message_id,
+        Stage.STAGE_DELIVERY,
+        Outcome.OUTCOME_ROUTED,
+        destination,
+        tenant=tenant,
+        feed=feed,
+    )
+    check_custody(told)
+    await record(store, [told])
+    found = await states(Ledger(store), tenant=tenant, feed=feed, destination=destination)
+    assert found == {message_id: D.DISPOSITION_IN_FLIGHT}
+    _, (leg,) = await Ledger(store).tallies(tenant)
+    assert leg.destination == destination

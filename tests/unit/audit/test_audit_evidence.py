@@ -43,6 +43,10 @@ def test_what_a_newer_service_reports_is_kept() -> None:
         (lambda e: setattr(e.at, "nanos", -1), "at"),
         (lambda e: setattr(e, "feed", "a\0b"), "NUL"),
         (lambda e: e.destinations.append("a\0b"), "NUL"),
+        (lambda e: setattr(e, "tenant", "a" * 201), "longer"),
+        (lambda e: setattr(e, "feed", "a" * 201), "longer"),
+        (lambda e: setattr(e, "destination", "a" * 201), "longer"),
+        (lambda e: e.destinations.append("a" * 201), "longer"),
     ],
 )
 def test_an_entry_that_no_table_can_hold_is_refused(
