@@ -72,10 +72,7 @@ async def _publish(bus: MemoryBus, *envelopes: Envelope) -> None:
 
 
 def _changed(bus: MemoryBus) -> list[ChangedEvent]:
-    return [
-        ChangedEvent.FromString(unpack(data).payload)
-        for _, data in bus.entries("changed")
-    ]
+    return [ChangedEvent.FromString(unpack(data).payload) for _, data in bus.entries("changed")]
 
 
 async def test_a_merge_goes_round_and_is_told_once_by_the_survivor(records_db: Database) -> None:
