@@ -50,7 +50,7 @@ async def answered(wire: Wire, content: bytes) -> bytes:
 async def kept(running: Running, reason: str, bytes_at_least: int) -> bool:
     rows = await running.rows(
         "SELECT length(r.content) AS size FROM ingest.receipt r JOIN audit.message m"
-        " USING (message_id) WHERE r.outcome = 2 AND m.rejected_reason = $1"
+        " USING (message_id) WHERE r.outcome = 2 AND m.reason = $1"
         " ORDER BY r.origin DESC LIMIT 1",
         {"INVALID_FRAME": 1, "TOO_LARGE": 2}[reason],
     )

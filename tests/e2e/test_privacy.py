@@ -14,6 +14,7 @@ import nats
 import pytest
 import pytest_asyncio
 
+from plexus.bus import unpack
 from plexus.codecs.mllp import frame
 from services.cli.sample_mesh import SampleFeed
 from tests.e2e.running import TRACED, Running, running_mesh
@@ -129,7 +130,7 @@ async def test_no_subject_or_header_holds_patient_data(marked: tuple[Running, by
                 told = f"{message.subject} {message.headers}".encode()
                 assert not _marks_in(told)
             payloads = [
-                (await js.get_msg(stream, n)).data or b""
+                unpack((await js.get_msg(stream, n)).data or b"").SerializeToString()
                 for n in range(state.first_seq, state.last_seq + 1)
             ]
             # Evidence is no place for patient data either, payload and all.
@@ -157,7 +158,7 @@ async def test_no_answer_or_command_shows_patient_data(marked: tuple[Running, by
 
 async def test_evidence_in_the_store_holds_no_patient_data(marked: tuple[Running, bytes]) -> None:
     running, _ = marked
-    for table in ("audit.custody", "audit.audit_event"):
-        rows = await running.rows(f"SELECT body FROM {table}")
+    for table, body in (("custody", "entries"), ("message", "standing"), ("audit_event", "body")):
+        rows = await running.rows(f"SELECT {body} AS body FROM audit.{table}")
         assert rows
         assert not _marks_in(b"".join(row["body"] for row in rows))
