@@ -7,7 +7,7 @@ taken over, and no actor writes another's rows.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
 from google.protobuf.message import DecodeError
@@ -124,8 +124,8 @@ class PersonRecord:
             for slot in slots:
                 adopted.pop(slot, None)
             self._tell_adopted(adopted, changed, turn)
-        self._tell_context(slots, changed, envelope.message_id)
         self._tell_person(person, changed)
+        self._tell_context(slots, changed, envelope.message_id)
         turn.emit(
             "changed", PayloadKind.PAYLOAD_KIND_CHANGED, envelope.key, changed.SerializeToString()
         )
@@ -150,23 +150,28 @@ class PersonRecord:
         """Tell what the told resources point at, so that a receiver can resolve each reference.
 
         What this message told points at what it told as well. What it did not, for a newer version
-        stands, may point elsewhere.
+        stands, may point elsewhere; and so may the person, who is what several messages made of them.
         """
-        record, told = self._record, set(slots)
+        told = set(slots)
+        self._tell_of(references_of(changed.person.resource), told, changed)
         place = 0
         while place < len(changed.resources):
             resource = changed.resources[place].resource
             place += 1
             if resource.origin.message_id == message_id:
                 continue
-            for slot in references_of(resource):
-                if slot in told:
-                    continue
-                told.add(slot)
-                if slot in record.held:
-                    record.tell(slot, DISPOSITION_UNCHANGED, changed.resources.add())
-                else:
-                    record.wanted.add(slot)
+            self._tell_of(references_of(resource), told, changed)
+
+    def _tell_of(self, pointed_at: Iterable[Slot], told: set[Slot], changed: ChangedEvent) -> None:
+        record = self._record
+        for slot in pointed_at:
+            if slot in told:
+                continue
+            told.add(slot)
+            if slot in record.held:
+                record.tell(slot, DISPOSITION_UNCHANGED, changed.resources.add())
+            else:
+                record.wanted.add(slot)
 
     def _tell_adopted(
         self, adopted: dict[Slot, Disposition.ValueType], changed: ChangedEvent, turn: Turn

@@ -16,7 +16,15 @@ from plexus.api.canonical.v1.resources_pb2 import Resource
 from plexus.api.records.v1.records_pb2 import RecordedResource
 from plexus.store import Connection
 from plexus.store import Record as Row
-from services.records.domain import PERSON, Record, Slot, Version, origin_of, place_of
+from services.records.domain import (
+    PERSON,
+    Record,
+    Slot,
+    Version,
+    origin_of,
+    place_of,
+    references_of,
+)
 
 __all__ = ["Need", "RecordKey", "RecordStore"]
 
@@ -81,7 +89,10 @@ class RecordStore:
         self._connection = connection
 
     async def load(self, needs: Mapping[RecordKey, Need]) -> dict[RecordKey, Record]:
-        """The committed state of records, as far as needed. One that is unknown is empty."""
+        """The committed state of records, as far as needed. One that is unknown is empty.
+
+        What the golden persons point at is needed too, and added to `needs`.
+        """
         records = {key: Record(*key) for key in needs}
         people = await self._connection.fetch(
             "SELECT p.tenant, p.person_id, p.merged_into, p.golden, p.golden_version"
@@ -95,6 +106,8 @@ class RecordStore:
             record.golden = None if golden is None else Resource.FromString(golden)
             record.golden_version = version
             record.is_changed = False
+            if record.golden is not None:
+                needs[tenant, str(person_id)].slots.update(references_of(record.golden))
         wanted = [
             (str(place), slot.type, _digest(tenant, slot.key))
             for place, ((tenant, _), need) in enumerate(needs.items(), 1)

@@ -1,6 +1,6 @@
 """Which resources a resource points at."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from google.protobuf.message import Message
 
@@ -13,13 +13,23 @@ __all__ = ["references_of"]
 
 def references_of(resource: Resource) -> Iterator[Slot]:
     """The slots that a resource points at by key, persons aside, in the order of its fields."""
+    if resource.HasField("person"):
+        # All that a person points at; looked for with every message, and most often there is none.
+        return _of(resource.person.general_practitioners)
     return _below(resource)
+
+
+def _of(references: Iterable[Reference]) -> Iterator[Slot]:
+    return (
+        Slot(each.type, place_of(each.key), "")
+        for each in references
+        if each.key and each.type != PERSON
+    )
 
 
 def _below(message: Message) -> Iterator[Slot]:
     if isinstance(message, Reference):
-        if message.key and message.type != PERSON:
-            yield Slot(message.type, place_of(message.key), "")
+        yield from _of((message,))
         return
     for field, value in message.ListFields():
         if field.message_type is None:

@@ -6,6 +6,8 @@ import uuid
 import pytest
 
 from plexus.actors import TurnFailed
+from plexus.api.canonical.v1.datatypes_pb2 import Concept
+from plexus.api.canonical.v1.resources_pb2 import Practitioner, Resource
 from plexus.api.envelope.v1.envelope_pb2 import Envelope
 from plexus.api.records.v1.records_pb2 import Adoption, Disposition
 from plexus.store import Database
@@ -82,6 +84,27 @@ async def test_batches_give_what_one_actor_in_memory_gives(records_db: Database)
         (each.slot.type, each.slot.key, each.disposition, each.version.content)
         for each in chart.record.history
     ]
+
+
+async def test_whom_the_person_points_at_is_told_with_every_message(records_db: Database) -> None:
+    """Else how a receiver sees the person would depend on which message came last."""
+    replica = Replica(records_db)
+    physician = Resource(
+        key="Practitioner|NORTH|9", practitioner=Practitioner(qualifications=[Concept(text="MD")])
+    )
+    known = person("Quill", time="2026-01-01")
+    known.person.general_practitioners.add(type="Practitioner", key=physician.key)
+    first, later, again = await replica.settled(
+        envelope_of(resolved([known, physician])),
+        envelope_of(resolved([result(), person(source=LAB, time="2026-01-02")])),
+        envelope_of(resolved([result("amended")])),
+    )
+    (last,) = await replica.settled(envelope_of(resolved([result("corrected")])))
+    for changed in (first, later, again, last):
+        assert [each.key for each in changed.person.resource.person.general_practitioners] == [
+            physician.key
+        ]
+        assert physician.key in {each.resource.key for each in changed.resources}
 
 
 async def test_what_says_nothing_new_writes_no_history(records_db: Database) -> None:
