@@ -174,6 +174,13 @@ def python_for(user: str) -> str:
     pytest.skip(f"{user} can run no Python that imports this checkout")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux knows the policy")
+async def test_a_child_interrupts_nobody_who_works() -> None:
+    asked = "import os; print(os.sched_getscheduler(0) == os.SCHED_BATCH)"
+    finished = await run([sys.executable, "-c", asked], deadline_seconds=30)
+    assert finished.output.strip() == "True"
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
 async def test_servers_end_with_a_parent_that_was_killed(server_folder: pathlib.Path) -> None:
     parent = await asyncio.to_thread(Parent, sys.executable, server_folder, None)
