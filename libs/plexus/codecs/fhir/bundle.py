@@ -11,7 +11,6 @@ deletion is a transaction Bundle, as in FHIR Bulk Data Access ("deleted").
 """
 
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -21,7 +20,8 @@ from plexus.api.canonical.v1.resources_pb2 import Person
 from plexus.api.records.v1.records_pb2 import ChangedEvent
 from plexus.codecs.fhir.elements import Json
 from plexus.codecs.fhir.people import patient
-from plexus.codecs.fhir.references import LOCATION, Links, Target
+from plexus.codecs.fhir.recent import RECURRING, RecentEntries
+from plexus.codecs.fhir.references import Links, Target
 from plexus.codecs.fhir.resources import Content, content_of, rendered
 from plexus.codecs.fhir.systems import PERSON_SYSTEM, RESOURCE_SYSTEM
 from plexus.errors import InvalidMessage, Reason
@@ -31,8 +31,7 @@ __all__ = ["MESSAGE_SYSTEM", "Disclosure", "bundle_bytes", "render_bundle", "res
 MESSAGE_SYSTEM = "urn:plexus:message"
 
 _NOBODY = Content("Patient", Person(), patient, None)
-_SHARED = frozenset({"Practitioner", "Organization", "Location"})
-_SHARED_BYTES = 1024
+_RECENT = RecentEntries()
 
 
 class _Entry(NamedTuple):
@@ -82,10 +81,8 @@ class Disclosure:
         for each in self._entries:
             if each.is_deleted:
                 entries.append(_deletion(each, links))
-            elif each.content.fhir_type in _SHARED and (
-                len(data := each.content.message.SerializeToString()) <= _SHARED_BYTES
-            ):
-                entries.append(_shared(tenant, each.key, _Shared.of(each.content, data, links)))
+            elif each.content.fhir_type in RECURRING and each.is_active and not each.linked:
+                entries.append(_RECENT.entry(each.key, each.content, links, _recurring))
             else:
                 entries.append(_update(each, links))
         return orjson.dumps(_bundle(message_id, entries))
@@ -137,31 +134,8 @@ def _urn(_type: str, id_: str) -> str:
     return f"urn:uuid:{id_}"
 
 
-class _Shared(NamedTuple):
-    """All that the entry of a resource depends on which belongs to no person."""
-
-    fhir_type: str
-    kind: type[Any]
-    render: Callable[[Any, Links], Json]
-    data: bytes
-    part_of: str
-    """Address of the Location that it is a part of, where that stands in the same output."""
-
-    @classmethod
-    def of(cls, content: Content, data: bytes, links: Links) -> "_Shared":
-        part_of = ""
-        if content.fhir_type == "Location":
-            part_of = str(links.one(content.message.part_of, LOCATION).get("reference", ""))
-        return cls(content.fhir_type, type(content.message), content.render, data, part_of)
-
-
-@lru_cache(maxsize=4096)
-def _shared(tenant: str, key: str, source: _Shared) -> orjson.Fragment:
-    """The entry of a ward, a physician or an organization: a feed names the same few all day."""
-    message = source.kind.FromString(source.data)
-    targets = {("Location", message.part_of.key): source.part_of} if source.part_of else {}
-    content = Content(source.fhir_type, message, source.render, None)
-    return orjson.Fragment(orjson.dumps(_update(_Entry(content, key), Links(tenant, "", targets))))
+def _recurring(key: str, content: Content, links: Links) -> Json:
+    return _update(_Entry(content, key), links)
 
 
 def _line(entry: _Entry, links: Links) -> Json:

@@ -56,14 +56,13 @@ _NOWHERE: Mapping[Target, str] = MappingProxyType({})
 class Links:
     """What the resources of one output may point at.
 
-    Args:
+    Attributes:
         tenant: whose resources they are.
         person_id: the golden person whom they are about; empty where unknown.
         targets: address of each resource that stands in the same output.
-        literal: point at other resources too, as `Type/id`; for a server that holds them all.
     """
 
-    __slots__ = ("_literal", "_person_id", "_targets", "_tenant")
+    __slots__ = ("_literal", "person_id", "targets", "tenant")
 
     def __init__(
         self,
@@ -73,18 +72,19 @@ class Links:
         *,
         literal: bool = False,
     ) -> None:
-        self._tenant = tenant
-        self._person_id = person_id
-        self._targets = targets
+        """See the attributes; `literal` points at other resources too, for a server that has them."""
+        self.tenant = tenant
+        self.person_id = person_id
+        self.targets = targets
         self._literal = literal
 
     def id(self, fhir_type: str, key: str) -> str:
         """The FHIR id of a resource of this tenant."""
-        return _recent_id(self._tenant, fhir_type, key)
+        return _recent_id(self.tenant, fhir_type, key)
 
     def subject(self) -> Json:
         """Reference to the patient, or its data-absent-reason."""
-        return self.patient(self._person_id) if self._person_id else dict(ABSENT)
+        return self.patient(self.person_id) if self.person_id else dict(ABSENT)
 
     def patient(self, person_id: str) -> Json:
         """Reference to the Patient of a golden person."""
@@ -122,8 +122,8 @@ class Links:
         return [made for each in sources[:] if (made := self.one(each, permitted))]
 
     def _address(self, fhir_type: str, key: str) -> str:
-        if address := self._targets.get((fhir_type, key)):
+        if address := self.targets.get((fhir_type, key)):
             return address
-        if self._literal and (fhir_type != "Patient" or key == self._person_id):
+        if self._literal and (fhir_type != "Patient" or key == self.person_id):
             return f"{fhir_type}/{self.id(fhir_type, key)}"
         return ""

@@ -128,6 +128,14 @@ def test_same_event_gives_same_bytes_and_the_message_id_stands_on_the_bundle_onl
 def test_the_bytes_are_the_rendered_bundle_whatever_was_rendered_before(
     event: ChangedEvent,
 ) -> None:
-    for tenant in ("t", "another", "t"):
-        rendered = render_bundle(event, tenant=tenant, message_id="m")
-        assert bundle_bytes(event, tenant=tenant, message_id="m") == orjson.dumps(rendered)
+    # The same resources along with fewer others: references to these lead elsewhere.
+    halves = [ChangedEvent.FromString(event.SerializeToString()) for _ in range(2)]
+    for half, place in zip(halves, (0, 1), strict=True):
+        half.ClearField("resources")
+        half.resources.extend(list(event.resources)[place::2])
+    another_person = ChangedEvent.FromString(event.SerializeToString())
+    another_person.person_id = "another person"
+    for told in (event, *halves, another_person, event):
+        for tenant in ("t", "another", "t"):
+            rendered = render_bundle(told, tenant=tenant, message_id="m")
+            assert bundle_bytes(told, tenant=tenant, message_id="m") == orjson.dumps(rendered)
