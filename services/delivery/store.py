@@ -5,6 +5,8 @@ import datetime
 import uuid
 from collections.abc import Sequence
 
+import lz4.block
+
 from plexus.api.delivery.v1.delivery_pb2 import ItemState
 from plexus.errors import Reason
 from plexus.store import Connection, Database, Record
@@ -109,7 +111,7 @@ class ItemStore:
             [item.message_type for item in items],
             [item.received_at for item in items],
             [item.traceparent for item in items],
-            [item.event for item in items],
+            [lz4.block.compress(item.event) for item in items],
         )
 
     async def pending(self, destination: str, after: int, limit: int) -> list[Item]:
@@ -200,4 +202,5 @@ class ItemStore:
 def _item(row: Record) -> Item:
     fields = dict(row)
     fields["message_id"] = str(fields["message_id"])
+    fields["event"] = lz4.block.decompress(fields["event"])
     return Item(**fields)

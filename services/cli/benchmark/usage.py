@@ -13,7 +13,8 @@ import psutil
 
 __all__ = ["Usage", "UsageSampler", "cpu_seconds"]
 
-_SAMPLE_SECONDS = 1.0
+# To add up what PostgreSQL's processes share takes the kernel a while: oftener would show in the figures.
+_SAMPLE_SECONDS = 5.0
 _MEGABYTE = 1024 * 1024
 
 
@@ -23,7 +24,7 @@ class Usage:
 
     Attributes:
         cpu_seconds: user and system, all cores together.
-        rss_mb_start, rss_mb_max, rss_mb_end: resident memory; the most is of a sample a second.
+        rss_mb_start, rss_mb_max, rss_mb_end: resident memory; the most is of a sample every five seconds.
     """
 
     cpu_seconds: float

@@ -18,7 +18,7 @@ CREATE TABLE item (
     reason      smallint NOT NULL DEFAULT 0, -- plexus.api.errors.v1.Reason
     detail      text NOT NULL DEFAULT '',
     decision_id text NOT NULL DEFAULT '',
-    event       bytea, -- ChangedEvent; gone once nothing more will be sent
+    event       bytea, -- ChangedEvent, as an lz4 block; gone once nothing more will be sent
     PRIMARY KEY (destination, message_id)
 );
 ALTER TABLE item ALTER event SET STORAGE EXTERNAL;
