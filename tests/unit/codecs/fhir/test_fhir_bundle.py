@@ -180,3 +180,13 @@ def test_a_room_points_at_its_ward_only_where_the_ward_is_in_the_same_bundle() -
         assert "reference" not in shown
         shown = _bundle(together)["entry"][1]["resource"]["partOf"]
         assert shown == {"reference": f"urn:uuid:{resource_id('t', 'Location', 'ward')}"}
+
+
+def test_an_entry_rendered_before_points_where_this_output_leads() -> None:
+    alone = _event()
+    alone.person.resource.person.general_practitioners.add(type="Practitioner", key="physician")
+    along = ChangedEvent.FromString(alone.SerializeToString())
+    _add(along, "physician").practitioner.names.add(family="Inkblot")
+    for event, is_literal in ((alone, False), (along, True), (alone, False), (along, True)):
+        patient = _bundle(event)["entry"][0]["resource"]
+        assert ("reference" in patient["generalPractitioner"][0]) is is_literal
