@@ -13,8 +13,10 @@ import aiohttp
 import nats
 import pytest
 import pytest_asyncio
+from nats.js.api import RawStreamMsg
 
 from plexus.bus import unpack
+from plexus.bus.frames import FRAME_HEADER, unframed
 from plexus.codecs.mllp import frame
 from services.cli.sample_mesh import SampleFeed
 from tests.e2e.running import TRACED, Running, running_mesh
@@ -82,6 +84,10 @@ async def marked() -> AsyncIterator[tuple[Running, bytes]]:
         yield running, answers
 
 
+def _bodies(message: RawStreamMsg) -> list[bytes]:
+    return unframed((message.headers or {}).get(FRAME_HEADER), message.data or b"")
+
+
 def _marks_in(content: bytes) -> list[str]:
     return [mark for mark in MARKS if mark.encode() in content]
 
@@ -130,8 +136,9 @@ async def test_no_subject_or_header_holds_patient_data(marked: tuple[Running, by
                 told = f"{message.subject} {message.headers}".encode()
                 assert not _marks_in(told)
             payloads = [
-                unpack((await js.get_msg(stream, n)).data or b"").SerializeToString()
+                unpack(body).SerializeToString()
                 for n in range(state.first_seq, state.last_seq + 1)
+                for body in _bodies(await js.get_msg(stream, n))
             ]
             # Evidence is no place for patient data either, payload and all.
             assert bool(_marks_in(b"".join(payloads))) is (stream != "audit")

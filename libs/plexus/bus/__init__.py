@@ -1,7 +1,8 @@
 """The bus: streams of messages that stay in order per key, in shards that one replica owns each.
 
 `contract` says what a bus promises, `jetstream` and `pull` keep it on NATS JetStream, `memory` keeps
-it in one process; the same tests hold for both. `packing` writes and reads the envelopes on them.
+it in one process; the same tests hold for both. `packing` writes and reads the envelopes on them,
+`frames` lets those of one shard travel together.
 `ownership` decides which replica owns which shard. Only this package knows NATS.
 """
 

@@ -3,7 +3,7 @@
 A *stream* is an append-only list. Each message belongs to the *shard* that its key falls into
 (`plexus.ids.shard_of`); within a shard, order of publication is order of delivery. A stream has an
 *incarnation*: when it is lost and made again the name stays and the incarnation changes, and
-sequence numbers start at 1 again.
+sequence numbers start near 1 again.
 """
 
 import dataclasses
@@ -34,7 +34,9 @@ class Outgoing:
     Attributes:
         stream: name of the stream.
         key: decides the shard; a digest or a configured name, never patient data.
-        dedupe_id: the stream keeps the first of two messages with the same id, within its window.
+        dedupe_id: the stream keeps the first of two messages with the same id, within its window, where
+            both were published in the same company (one list, published again). Otherwise it may keep
+            both: whoever reads knows repeats.
         data: the message.
         traceparent: trace context for the broker's own spans, or empty.
     """
@@ -54,7 +56,7 @@ class Incoming:
         shard: its shard.
         sequence: its place in the stream, from 1, rising but not without gaps.
         data: the message.
-        pending: how many more wait for this consumer.
+        pending: how many more wait for this consumer, at least.
     """
 
     shard: int
@@ -135,7 +137,7 @@ class Bus(Protocol):
         """
 
     async def publish(self, items: Sequence[Outgoing]) -> None:
-        """Append all items, in order per stream. Returns when all are stored.
+        """Append all items, in order per shard. Returns when all are stored.
 
         Raises:
             Unavailable: some may be stored, some not; publish all again with the same ids.

@@ -23,6 +23,7 @@ from nats.js.api import (
 )
 
 from plexus.bus.contract import Bus, Consumer, Outgoing, StreamState
+from plexus.bus.frames import framed, last_of
 from plexus.bus.kv_leases import KvLeases
 from plexus.bus.pull import PullConsumer
 from plexus.errors import ConfigurationError, DeadlineExceeded, Unavailable
@@ -79,7 +80,7 @@ class JetStreamBus(Bus):
     async def state(self, stream: str) -> StreamState:
         info = await self._info(stream)
         created = info.created.isoformat() if info.created else ""
-        return StreamState(created, info.state.last_seq)
+        return StreamState(created, last_of(info.state.last_seq))
 
     async def publish(self, items: Sequence[Outgoing]) -> None:
         # One batch at a time: a batch that failed half way is published again before the next.
@@ -91,15 +92,8 @@ class JetStreamBus(Bus):
         self._check_connected()
         acks: list[asyncio.Future[PubAck]] = []
         try:
-            for item in items:
-                headers = {"Nats-Msg-Id": item.dedupe_id}
-                if item.traceparent:
-                    headers["traceparent"] = item.traceparent
-                acks.append(
-                    await self._js.publish_async(
-                        f"{item.stream}.{item.key}", item.data, headers=headers
-                    )
-                )
+            for subject, headers, body in framed(items, self.shards):
+                acks.append(await self._js.publish_async(subject, body, headers=headers))
             async with asyncio.timeout(_PUBLISH_SECONDS):
                 await asyncio.gather(*acks)
         except TimeoutError as exc:

