@@ -9,8 +9,8 @@ Poison is parked and the batch run again without it; weather holds the place and
 import contextlib
 import dataclasses
 import random
+import re
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
@@ -40,6 +40,8 @@ __all__ = ["Flow", "Stage"]
 
 _log = get_log(__name__)
 
+# As RFC 9562, section 4 writes it.
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _IDLE_SECONDS = 0.5
 _REPUBLISH = 500
 
@@ -120,6 +122,7 @@ class Flow:
         self._epochs: dict[str, int] = {}
         self._marks: dict[str, Mark] = {}
         self._repeated: list[Turn] = []
+        self._envelopes: dict[Done, list[Envelope]] = {}
         self._dirty = False
         self._stopping = False
 
@@ -262,7 +265,8 @@ class Flow:
                 await self._clock.sleep(self._backoff.wait(tries, self._random))
         for span in spans:
             span.end()
-        await self._outbox.hand_over(entries, batch[-1].sequence)
+        await self._outbox.hand_over(entries, batch[-1].sequence, self._envelopes)
+        self._envelopes = {}
         if self._repeated and self._on_repeated is not None:
             await self._on_repeated(self._repeated)
         BATCH_SECONDS.labels(stage=self._name).observe(time.perf_counter() - began)
@@ -316,13 +320,16 @@ class Flow:
         self._marks = marks
         self._dirty = True
         self._repeated = repeated
+        self._envelopes = {
+            done: [envelope for _, envelope in turn.outputs] for done, turn in fresh.items()
+        }
         if repeated:
             REDELIVERIES.labels(stage=self._name).inc(len(repeated))
         return list({turn.done: made[turn.done] for turn in turns if turn.done in made}.values())
 
     def _entry(self, turn: Turn, duration_us: int) -> Entry:
         entry = turn.entry(self._stage_name, duration_us)
-        if self._stage_name == StageName.STAGE_UNSPECIFIED:
+        if not self._stage_name:  # STAGE_UNSPECIFIED
             return dataclasses.replace(entry, custody=b"")
         return entry
 
@@ -362,27 +369,27 @@ class Flow:
                 BUS_ERRORS.labels(kind="envelope").inc()
                 _log.error("unreadable envelope", stage=self._name, sequence=incoming.sequence)
                 continue
-            span = self._tracing.start(
-                f"process {self._stream}",
-                envelope.traceparent,
-                SpanKind.CONSUMER,
-                {
-                    "messaging.system": "nats",
-                    "messaging.destination.name": self._stream,
-                    "messaging.operation.type": "process",
-                    "plexus.message_id": envelope.message_id,
-                },
-            )
-            envelope.traceparent = span.traceparent
+            if self._tracing.records(envelope.traceparent):
+                span = self._tracing.start(
+                    f"process {self._stream}",
+                    envelope.traceparent,
+                    SpanKind.CONSUMER,
+                    {
+                        "messaging.system": "nats",
+                        "messaging.destination.name": self._stream,
+                        "messaging.operation.type": "process",
+                        "plexus.message_id": envelope.message_id,
+                    },
+                )
+                envelope.traceparent = span.traceparent
+                spans.append(span)
             turns.append(Turn(envelope, unit=unit, sequence=incoming.sequence, now=now))
-            spans.append(span)
         return turns, spans
 
 
 def _opened(incoming: Incoming) -> Envelope | None:
     try:
         envelope = unpack(incoming.data)
-        uuid.UUID(envelope.message_id)
-    except (InvalidMessage, ValueError):
+    except InvalidMessage:
         return None
-    return envelope
+    return envelope if _UUID.fullmatch(envelope.message_id) else None

@@ -6,7 +6,7 @@ publication that fails is repeated with the same ids until it succeeds; the stre
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from plexus.api.audit.v1.audit_pb2 import Custody, EvidenceBatch, Outcome
 from plexus.api.envelope.v1.envelope_pb2 import Envelope, PayloadKind
@@ -15,7 +15,7 @@ from plexus.clock import Clock
 from plexus.errors import Transient
 from plexus.ids import IdSource
 from plexus.retry import Backoff
-from plexus.store import Entry
+from plexus.store import Done, Entry
 from plexus.telemetry.logs import get_log
 from plexus.telemetry.metrics import OUTCOMES
 from plexus.telemetry.tracing import SpanKind, Tracing
@@ -31,6 +31,11 @@ def evidence(service: str, message_id: str, custody: Sequence[Custody]) -> Outgo
     """A message for the audit stream that reports custody entries, in order."""
     batch = EvidenceBatch(service=service)
     batch.custody.extend(custody)
+    return _evidence(batch, message_id)
+
+
+def _evidence(batch: EvidenceBatch, message_id: str) -> Outgoing:
+    service = batch.service
     envelope = Envelope(
         message_id=message_id,
         schema_version=1,
@@ -65,16 +70,22 @@ class Outbox:
         self.published = 0
         self.connections: int | None = None
 
-    async def hand_over(self, entries: Sequence[Entry], sequence: int) -> None:
+    async def hand_over(
+        self,
+        entries: Sequence[Entry],
+        sequence: int,
+        fresh: Mapping[Done, Sequence[Envelope]] | None = None,
+    ) -> None:
         """Start publishing `entries`; first waits for those handed over before.
 
-        Once they are published, `published` becomes `sequence`.
+        Once they are published, `published` becomes `sequence`. `fresh` has the envelopes of entries
+        that were made just now, in the order of their outputs; those of others are read.
 
         Raises:
             ConsumerLost: as `flush` does; then these entries have not been taken.
         """
         await self.flush()
-        items = self._items(entries)
+        items = self._items(entries, fresh or {})
         if not items:
             self.published = sequence
             return
@@ -107,42 +118,46 @@ class Outbox:
                 self.published = sequence
                 return
 
-    def _items(self, entries: Sequence[Entry]) -> list[Outgoing]:
+    def _items(
+        self, entries: Sequence[Entry], fresh: Mapping[Done, Sequence[Envelope]]
+    ) -> list[Outgoing]:
         items: list[Outgoing] = []
-        custody: list[Custody] = []
+        told = EvidenceBatch(service=self._service)
         counts: dict[Outcome.ValueType, int] = {}
         for entry in entries:
+            made = fresh.get(entry.done)
             for number, (stream, data) in enumerate(entry.outputs):
-                envelope = Envelope.FromString(data)
-                with self._tracing.span(
-                    f"send {stream}",
-                    envelope.traceparent,
-                    SpanKind.PRODUCER,
-                    {
-                        "messaging.system": "nats",
-                        "messaging.destination.name": stream,
-                        "messaging.operation.type": "send",
-                        "plexus.message_id": envelope.message_id,
-                    },
-                ) as span:
-                    traceparent = span.traceparent
-                if traceparent != envelope.traceparent:
-                    envelope.traceparent = traceparent
-                    data = envelope.SerializeToString()  # noqa: PLW2901 - the same message, one hop on
-                # The key belongs to the name: a message that is handed from record to record goes
-                # to the same stream more than once, under another key each time.
-                name = (
-                    f"{envelope.message_id}:{stream}:{envelope.kind}:{envelope.key}"
-                    f":{envelope.attempt}:{number}"
-                )
-                items.append(Outgoing(stream, envelope.key, name, data, traceparent))
+                envelope = Envelope.FromString(data) if made is None else made[number]
+                items.append(self._item(stream, envelope, data, number))
             if entry.custody:
-                told = Custody.FromString(entry.custody)
-                custody.append(told)
-                counts[told.outcome] = counts.get(told.outcome, 0) + 1
-        if custody:
-            items.append(evidence(self._service, self._ids.message_id(), custody))
+                custody = told.custody.add()
+                custody.ParseFromString(entry.custody)
+                counts[custody.outcome] = counts.get(custody.outcome, 0) + 1
+        if counts:
+            items.append(_evidence(told, self._ids.message_id()))
         for outcome, count in counts.items():
             short = Outcome.Name(outcome).removeprefix("OUTCOME_").lower()
             OUTCOMES.labels(stage=self._service, outcome=short).inc(count)
         return items
+
+    def _item(self, stream: str, envelope: Envelope, data: bytes, number: int) -> Outgoing:
+        traceparent = envelope.traceparent
+        message_id, key = envelope.message_id, envelope.key
+        if self._tracing.records(traceparent):
+            with self._tracing.span(
+                f"send {stream}",
+                traceparent,
+                SpanKind.PRODUCER,
+                {
+                    "messaging.system": "nats",
+                    "messaging.destination.name": stream,
+                    "messaging.operation.type": "send",
+                    "plexus.message_id": message_id,
+                },
+            ) as span:
+                envelope.traceparent = traceparent = span.traceparent
+            data = pack(envelope)  # the same message, one hop on
+        # The key belongs to the name: a message that is handed from record to record goes to the same
+        # stream more than once, under another key each time.
+        name = f"{message_id}:{stream}:{envelope.kind}:{key}:{envelope.attempt}:{number}"
+        return Outgoing(stream, key, name, data, traceparent)

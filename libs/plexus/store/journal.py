@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import datetime
 from collections.abc import Collection, Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from plexus.store.database import Connection
 
@@ -32,8 +32,7 @@ class Mark:
     published: int = 0
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Done:
+class Done(NamedTuple):
     """What names a message within one stage: the same message may come as event and as adoption."""
 
     message_id: str

@@ -2,7 +2,6 @@
 
 import contextlib
 import datetime
-import uuid
 import zlib
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
@@ -108,7 +107,7 @@ class _PostgresTransaction(Transaction):
             return {}
         rows = await self._connection.fetch(
             "SELECT * FROM journal WHERE message_id = ANY($1::uuid[])",
-            [uuid.UUID(done.message_id) for done in messages],
+            [done.message_id for done in messages],
         )
         entries = (_entry(row) for row in rows)
         wanted = set(messages)
@@ -124,7 +123,7 @@ class _PostgresTransaction(Transaction):
                 " ON CONFLICT (message_id, kind, key) DO UPDATE SET attempt = excluded.attempt,"
                 " unit = excluded.unit, era = excluded.era, sequence = excluded.sequence,"
                 " at = now(), outputs = excluded.outputs, custody = excluded.custody",
-                [uuid.UUID(entry.done.message_id) for entry in entries],
+                [entry.done.message_id for entry in entries],
                 [entry.done.kind for entry in entries],
                 [entry.done.key for entry in entries],
                 [entry.attempt for entry in entries],

@@ -90,6 +90,10 @@ class Tracing:
             return False
         return self._ratio >= 1 or secrets.randbelow(1_000_000) < self._ratio * 1_000_000
 
+    def records(self, parent: str) -> bool:
+        """Whether a span below `parent` would be recorded; a cheap question for hot paths."""
+        return self._tracer is not None and not parent.endswith("-00")
+
     def begin(
         self, name: str, kind: SpanKind, attributes: Mapping[str, Attribute] | None = None
     ) -> "Started":
@@ -112,7 +116,7 @@ class Tracing:
 
         Where the parent is not sampled nothing is recorded and the parent's context is handed on.
         """
-        if self._tracer is None or parent.endswith("-00"):  # the usual case, at no cost
+        if self._tracer is None or not self.records(parent):  # the usual case, at no cost
             return Started(None, parent)
         context = _context_of(parent)
         if context is None or not context.is_valid or not context.trace_flags & _SAMPLED:
