@@ -16,7 +16,6 @@ Tolerances, since a wrong frame must never become a wrong message:
 - Content above the limit is counted and dropped up to its end block; decoding goes on after it.
 """
 
-import re
 from dataclasses import dataclass
 
 from plexus.errors import Reason
@@ -29,7 +28,6 @@ HEAD_BYTES = 4096
 _START = 0x0B
 _END = 0x1C
 _AFTER_END = frozenset(b"\r\n")
-_CONTROL = re.compile(rb"[\x0b\x1c]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +86,7 @@ class FrameDecoder:
                 return done
         at = 0
         end = len(data)
+        stop = -1  # the next 0x1C after `at`, or the end; to be searched where it is before `at`
         view = memoryview(data)
         while at < end:
             if not self._in_block:
@@ -101,19 +100,24 @@ class FrameDecoder:
                 self._in_block = True
                 at = start + 1
                 continue
-            found = _CONTROL.search(data, at)
-            if found is None:
-                self._take(view[at:])
-                break
-            stop = found.start()
-            self._take(view[at:stop])
-            if data[stop] == _START:
+            # Two searches for a byte take a tenth of the time of one for either. No byte is
+            # searched twice for the same, so that the work stays linear.
+            if stop < at:
+                stop = data.find(_END, at)
+                stop = end if stop < 0 else stop
+            restart = data.find(_START, at, stop)
+            if restart >= 0:
+                self._take(view[at:restart])
                 done.append(self._fault_of_block("a new start block came before the end block"))
-                at = stop + 1
-            elif stop + 1 == end:
+                at = restart + 1
+                continue
+            self._take(view[at:stop])
+            if stop == end:
+                break
+            if stop + 1 == end:
                 self._end_seen = True
                 break
-            elif data[stop + 1] in _AFTER_END:
+            if data[stop + 1] in _AFTER_END:
                 done.append(self._finish())
                 at = stop + 2
             elif data[stop + 1] == _START:

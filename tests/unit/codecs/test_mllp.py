@@ -123,3 +123,21 @@ def test_a_clean_end_is_no_fault_and_the_decoder_can_be_used_again() -> None:
 def test_a_limit_below_one_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 1"):
         FrameDecoder(max_frame_bytes=0)
+
+
+class _Watched(bytes):
+    """Counts over how many bytes it was searched."""
+
+    searched = 0
+
+    def find(self, byte: int, start: int, end: int | None = None) -> int:  # type: ignore[override]
+        found = super().find(byte, start, len(self) if end is None else end)
+        self.searched += (found + 1 if found >= 0 else end or len(self)) - start
+        return found
+
+
+@pytest.mark.parametrize("noise", [b"\x0b", b"\x1c", b"\x0b\x1cA", b"\x0bA\x1c\r"])
+def test_no_byte_is_searched_more_than_twice(noise: bytes) -> None:
+    stream = _Watched(b"\x0b" + noise * 500)
+    FrameDecoder(max_frame_bytes=_LIMIT).feed(stream)
+    assert 0 < stream.searched <= 2 * len(stream)
