@@ -55,6 +55,7 @@ async def wire(runtime: Runtime) -> None:
         ids=runtime.ids,
         clock=runtime.clock,
         tracing=runtime.tracing,
+        pace_seconds=settings.pace_seconds,
     )
     committer = Committer(
         store,

@@ -47,7 +47,8 @@ class ServiceSettings(pydantic_settings.BaseSettings):
     """Most messages of one turn batch, which is one transaction."""
 
     pace_seconds: float = pydantic.Field(default=0.1, ge=0, le=5)
-    """Turn batches of a stage begin no closer together. A message on a quiet stage never waits for it."""
+    """Turn batches of a stage, and of the relay of ingest, begin no closer together. A message on a quiet
+    stage never waits for it."""
 
     grpc_listen: str = "127.0.0.1:0"
     """Address of the gRPC server; port 0 takes a free one."""

@@ -63,7 +63,22 @@ class Relay:
         ids: IdSource,
         clock: Clock,
         tracing: Tracing,
+        pace_seconds: float,
     ) -> None:
+        """Prepare; `run` hands on.
+
+        Args:
+            store: has the receipts.
+            writer: whose receipts, and how far they were handed on.
+            custodian: knows what has come to its end.
+            connect: gives the bus, or None while there is none.
+            last_origin: number of the last receipt that was committed.
+            ids: names evidence.
+            clock: time.
+            tracing: spans.
+            pace_seconds: batches begin no closer together. A lone receipt is handed on at once; in a
+                stream of them, many share frames and a report of custody.
+        """
         self.writer = writer
         self._store = store
         self._custodian = custodian
@@ -72,6 +87,7 @@ class Relay:
         self._ids = ids
         self._clock = clock
         self._tracing = tracing
+        self._pace_seconds = pace_seconds
         self._waiting: collections.deque[Stored] = collections.deque()
         self._behind = True  # the store has receipts that memory has not: true after every start
         self._in_doubt = False
@@ -119,7 +135,10 @@ class Relay:
             try:
                 batch = await self._next()
                 if batch:
+                    began = self._clock.monotonic()
                     await self._hand_on(batch)
+                    if len(batch) < _BATCH:
+                        await self._keep_pace(began)
                 else:
                     await self._idle()
                 failures = 0
@@ -166,6 +185,11 @@ class Relay:
             if self._behind:
                 return []
         return [self._waiting[i] for i in range(min(_BATCH, len(self._waiting)))]
+
+    async def _keep_pace(self, began: float) -> None:
+        left = began + self._pace_seconds - self._clock.monotonic()
+        if left > 0 and not self._stopping:
+            await self._clock.sleep(left)
 
     async def _wait(self) -> None:
         self._arrived.clear()
