@@ -64,6 +64,7 @@ async def wire(runtime: Runtime) -> None:
         relay.doubt,
         batch=settings.commit_batch,
         pending=settings.pending_receipts,
+        receipt_seconds=settings.receipt_seconds,
     )
     actors = {
         feed.name: FeedActor(

@@ -1,13 +1,17 @@
 """One feed: judges what comes, has it stored, and answers in the sender's own dialect."""
 
+import asyncio
 import dataclasses
+import functools
 import time
+from collections.abc import Callable
+from typing import TypeVar
 
 from plexus.api.canonical.v1.event_pb2 import Issue, Severity
 from plexus.api.ingest.v1.ingest_pb2 import ReceiptOutcome
 from plexus.clock import Clock
 from plexus.codecs.hl7v2 import acknowledge, answer_code
-from plexus.errors import Reason, Transient
+from plexus.errors import DeadlineExceeded, Reason, Transient
 from plexus.ids import IdSource, KeyDigest, random_digits
 from plexus.telemetry.logs import get_log
 from plexus.telemetry.metrics import (
@@ -16,7 +20,7 @@ from plexus.telemetry.metrics import (
     RECEIPT_SECONDS,
     RECEIVED,
 )
-from plexus.telemetry.tracing import SpanKind, Tracing
+from plexus.telemetry.tracing import SpanKind, Started, Tracing
 from services.ingest.actors.committer import Committer
 from services.ingest.domain import Assessment, Refusal, assess, refuse
 from services.ingest.settings import Feed
@@ -25,10 +29,13 @@ from services.ingest.store import Draft, Stored
 __all__ = ["FeedActor", "Reply"]
 
 _log = get_log(__name__)
+T = TypeVar("T")
 
+_ACCEPTED = ReceiptOutcome.RECEIPT_OUTCOME_ACCEPTED
+_REJECTED = ReceiptOutcome.RECEIPT_OUTCOME_REJECTED
 _OUTCOME_LABELS = {
-    ReceiptOutcome.RECEIPT_OUTCOME_ACCEPTED: "accepted",
-    ReceiptOutcome.RECEIPT_OUTCOME_REJECTED: "rejected",
+    _ACCEPTED: "accepted",
+    _REJECTED: "rejected",
     ReceiptOutcome.RECEIPT_OUTCOME_DUPLICATE: "duplicate",
 }
 _CODES = (None, "AA", "AE", "AR", "CA", "CE", "CR")
@@ -86,10 +93,34 @@ class FeedActor:
         self._last_message = FEED_LAST_MESSAGE.labels(tenant=feed.tenant, feed=feed.name)
         self._seconds = RECEIPT_SECONDS.labels(feed=feed.name)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether no message may be taken now; `when_room` tells when it is over."""
+        return self._committer.is_full
+
+    def when_room(self, act: Callable[[], None]) -> None:
+        """Do this once, when a message may be taken again."""
+        self._committer.when_room(act)
+
     async def receive(self, content: bytes) -> Reply:
         """Judge, store and answer one message. Never raises for what the message holds."""
+        return await self._take_with_room(self._assess(content), content)
+
+    def take(self, content: bytes, tell: Callable[[Reply], None]) -> None:
+        """Judge one message, have it stored, and tell its answer. Not while `is_full`."""
+        self._take(self._assess(content), content, tell)
+
+    def take_broken(self, refusal: Refusal, head: bytes, tell: Callable[[Reply], None]) -> None:
+        """Keep what there is of a broken frame, and tell the sender. Not while `is_full`."""
         feed = self.feed
-        assessment = assess(
+        assessment = refuse(
+            refusal, head, tenant=feed.tenant, source=feed.source_name, digest=self._digest
+        )
+        self._take(assessment, head, tell)
+
+    def _assess(self, content: bytes) -> Assessment:
+        feed = self.feed
+        return assess(
             content,
             tenant=feed.tenant,
             source=feed.source_name,
@@ -97,20 +128,26 @@ class FeedActor:
             default_charset=feed.default_charset,
             keep_unsupported=feed.keep_unsupported,
         )
-        return await self._take(assessment, content)
 
-    async def refuse(self, refusal: Refusal, head: bytes) -> Reply:
-        """Keep what there is of a broken frame, and tell the sender."""
-        feed = self.feed
-        assessment = refuse(
-            refusal, head, tenant=feed.tenant, source=feed.source_name, digest=self._digest
-        )
-        return await self._take(assessment, head)
+    async def _take_with_room(self, assessment: Assessment, content: bytes) -> Reply:
+        """Wait for room, and for the answer."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._receipt_seconds):
+                while self.is_full:
+                    room: asyncio.Future[None] = loop.create_future()
+                    self.when_room(functools.partial(_settle, room, None))
+                    await room
+        except TimeoutError:
+            late = DeadlineExceeded("the message found no room among those to be committed")
+            return self._unstored(assessment, late)
+        replied: asyncio.Future[Reply] = loop.create_future()
+        self._take(assessment, content, functools.partial(_settle, replied))
+        return await replied
 
-    async def _take(self, assessment: Assessment, content: bytes) -> Reply:
+    def _take(self, assessment: Assessment, content: bytes, tell: Callable[[Reply], None]) -> None:
         began = time.perf_counter()
         feed = self.feed
-        now = self._clock.now()
         message_id = self._ids.message_id()
         span = self._tracing.begin(
             "receive",
@@ -130,43 +167,60 @@ class FeedActor:
             message_type=assessment.message_type[:40],
             fingerprint=assessment.fingerprint,
             control=assessment.control,
-            outcome=(
-                ReceiptOutcome.RECEIPT_OUTCOME_ACCEPTED
-                if assessment.accepted
-                else ReceiptOutcome.RECEIPT_OUTCOME_REJECTED
-            ),
+            outcome=_ACCEPTED if assessment.accepted else _REJECTED,
             ack_code=assessment.answer or "",
             key=assessment.key,
             charset=assessment.charset,
-            received_at=now,
+            received_at=self._clock.now(),
             traceparent=span.traceparent,
             issues=assessment.issues,
             content=content,
         )
+        self._committer.submit(
+            draft, functools.partial(self._settle, assessment, draft, span, began, tell)
+        )
+
+    def _settle(
+        self,
+        assessment: Assessment,
+        draft: Draft,
+        span: Started,
+        began: float,
+        tell: Callable[[Reply], None],
+        outcome: Stored | Transient,
+    ) -> None:
+        """Answer what was stored, or was not."""
+        reply = Reply(None, None)
         try:
-            stored = await self._committer.submit(draft, self._receipt_seconds)
-        except Transient as exc:
-            span.fail(exc)
-            span.end()
-            return self._unstored(assessment, exc)
-        span.end()
+            if isinstance(outcome, Transient):
+                span.fail(outcome)
+                span.end()
+                reply = self._unstored(assessment, outcome)
+            else:
+                span.end()
+                self._count(assessment, draft, outcome, time.perf_counter() - began)
+                answer = self._answer(assessment, assessment.answer, assessment.issues)
+                reply = Reply(outcome, answer)
+        finally:
+            tell(reply)
+
+    def _count(self, assessment: Assessment, draft: Draft, stored: Stored, seconds: float) -> None:
         self._received[stored.outcome].inc()
-        self._last_message.set(now.timestamp())
+        self._last_message.set(draft.received_at.timestamp())
         self._acknowledged[assessment.answer].inc()
-        self._seconds.observe(time.perf_counter() - began)
+        self._seconds.observe(seconds)
         if not assessment.accepted:
             first = assessment.issues[0]
             _log.info(
                 "message refused",
-                feed=feed.name,
-                message_id=message_id,
+                feed=draft.feed,
+                message_id=draft.message_id,
                 code=assessment.answer,
                 reason=Reason.Name(first.reason).removeprefix("REASON_"),
                 location=first.location,
             )
         elif stored.conflict:
-            _log.warning("control id was used before", feed=feed.name, message_id=message_id)
-        return Reply(stored, self._answer(assessment, assessment.answer, assessment.issues))
+            _log.warning("control id was used before", feed=draft.feed, message_id=draft.message_id)
 
     def _unstored(self, assessment: Assessment, error: Transient) -> Reply:
         """Nothing was promised: the sender is told to send again (AR or CR, code 207)."""
@@ -192,3 +246,8 @@ class FeedActor:
             control_id=random_digits(20),
             now=self._clock.now(),
         )
+
+
+def _settle(future: asyncio.Future[T], value: T) -> None:
+    if not future.done():
+        future.set_result(value)

@@ -78,19 +78,39 @@ class MllpListener:
                 connection.check(now)
 
 
+class _Place:
+    """Where the answer to one frame goes, among those of its connection."""
+
+    __slots__ = ("_connection", "answer", "is_told")
+
+    def __init__(self, connection: "_Connection") -> None:
+        self._connection = connection
+        self.answer: bytes | None = None
+        self.is_told = False
+
+    def tell(self, reply: Reply) -> None:
+        self.answer = reply.content
+        self.is_told = True
+        self._connection.told()
+
+
 class _Connection(asyncio.Protocol):
     """One sender."""
 
     def __init__(self, listener: MllpListener) -> None:
         self._listener = listener
         self._actor = listener.actor
+        self._loop = asyncio.get_running_loop()
         self._decoder = FrameDecoder(max_frame_bytes=self._actor.feed.max_frame_bytes)
         self._events: collections.deque[Frame | FrameFault] = collections.deque()
+        self._places: collections.deque[_Place] = collections.deque()
         self._transport: asyncio.Transport | None = None
-        self._working: asyncio.Task[None] | None = None
-        self._writable = asyncio.Event()
-        self._writable.set()
-        self._heard = asyncio.get_running_loop().time()
+        self._heard = self._loop.time()
+        self._is_paused = False
+        self._is_writing = False  # answers will be written in a moment
+        self._wants_room = False
+        self._unread: asyncio.TimerHandle | None = None  # runs while the sender reads nothing
+        self._resting: asyncio.Future[None] | None = None
         self._is_over = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -105,14 +125,14 @@ class _Connection(asyncio.Protocol):
         self._listener.count()
 
     def data_received(self, data: bytes) -> None:
-        self._heard = asyncio.get_running_loop().time()
+        self._heard = self._loop.time()
         self._take(self._decoder.feed(data))
 
     def connection_lost(self, exc: Exception | None) -> None:
         if exc is not None:
             _log.info("connection broken", feed=self._actor.feed.name, error=type(exc).__name__)
         self._is_over = True
-        self._writable.set()
+        self.resume_writing()
         fault = self._decoder.close()
         if fault is not None:
             self._take([fault])
@@ -120,14 +140,18 @@ class _Connection(asyncio.Protocol):
         self._listener.count()
 
     def pause_writing(self) -> None:
-        self._writable.clear()
+        if self._unread is None:
+            self._unread = self._loop.call_later(_WRITE_SECONDS, self._stop_waiting)
 
     def resume_writing(self) -> None:
-        self._writable.set()
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+            self._work()
 
     def check(self, now: float) -> None:
         """Close the connection where it has been silent for too long."""
-        if self._transport is None or self._working is not None or self._is_over:
+        if self._transport is None or self._is_working or self._is_over:
             return
         feed, silent = self._actor.feed, now - self._heard
         if self._decoder.inside_frame and silent > feed.frame_seconds:
@@ -143,54 +167,97 @@ class _Connection(asyncio.Protocol):
         """Answer what has arrived whole, then close."""
         if self._transport is not None:
             self._transport.pause_reading()
-            if self._working is not None:
-                await asyncio.wait({self._working})
+            if self._is_working:
+                self._resting = self._loop.create_future()
+                await self._resting
             self._transport.close()
+
+    def told(self) -> None:
+        """Write what can be written now: answers keep the order of their frames."""
+        if len(self._places) == 1:
+            self._write()
+        else:
+            # The others may be told in this moment, too.
+            self._write_soon()
+
+    @property
+    def _is_working(self) -> bool:
+        return bool(self._places or self._events)
 
     def _take(self, events: list[Frame | FrameFault]) -> None:
         if not events:
             return
         self._events.extend(events)
         if len(self._events) > _MOST_WAITING and self._transport is not None:
+            self._is_paused = True
             self._transport.pause_reading()
-        if self._working is None:
-            self._working = asyncio.create_task(self._work())
+        self._work()
 
-    async def _work(self) -> None:
-        """Answer everything that waits. Runs once per connection at a time."""
-        try:
-            while self._events:
-                some = [self._events.popleft() for _ in range(min(_PIPELINED, len(self._events)))]
-                if len(some) == 1:
-                    replies = [await self._answer(some[0])]
-                else:
-                    replies = await asyncio.gather(*map(self._answer, some))
-                await self._write(replies)
-        finally:
-            self._working = None
-            if self._transport is not None and not self._transport.is_closing():
+    def _work(self) -> None:
+        """Have taken what waits, as far as there is room for it and its answers are read."""
+        while self._events and self._unread is None and len(self._places) < _PIPELINED:
+            if self._actor.is_full:
+                if not self._wants_room:
+                    self._wants_room = True
+                    self._actor.when_room(self._work_again)
+                return
+            place = _Place(self)
+            self._places.append(place)
+            event = self._events.popleft()
+            try:
+                self._begin(event, place)
+            except Exception as exc:  # noqa: BLE001 - a defect must not stop the other connections
+                _log.error("message could not be judged", exc, feed=self._actor.feed.name)
+                place.is_told = True
+                self._write_soon()
+                self._give_up()
+
+    def _work_again(self) -> None:
+        self._wants_room = False
+        self._work()
+
+    def _write_soon(self) -> None:
+        if not self._is_writing:
+            self._is_writing = True
+            self._loop.call_soon(self._write)
+
+    def _write(self) -> None:
+        self._is_writing = False
+        answers: list[bytes] = []
+        while self._places and self._places[0].is_told:
+            answer = self._places.popleft().answer
+            if answer is not None:
+                answers.append(frame(answer))
+        if answers and self._transport is not None and not self._transport.is_closing():
+            self._transport.write(b"".join(answers))
+        self._work()
+        if not self._is_working:
+            self._rest()
+
+    def _rest(self) -> None:
+        """Everything is answered."""
+        if self._resting is not None:
+            if not self._resting.done():
+                self._resting.set_result(None)
+        elif self._transport is not None and not self._transport.is_closing():
+            if self._is_paused:
+                self._is_paused = False
                 self._transport.resume_reading()
-                if self._is_over:
-                    self._transport.close()
+            if self._is_over:
+                self._transport.close()
 
-    async def _write(self, replies: list[Reply]) -> None:
-        if self._transport is None or self._transport.is_closing():
-            return
-        self._transport.writelines(
-            [frame(one.content) for one in replies if one.content is not None]
-        )
-        if self._writable.is_set():
-            return
-        try:
-            async with asyncio.timeout(_WRITE_SECONDS):
-                await self._writable.wait()
-        except TimeoutError:
-            _log.info("sender does not read its answers", feed=self._actor.feed.name)
+    def _stop_waiting(self) -> None:
+        _log.info("sender does not read its answers", feed=self._actor.feed.name)
+        self._give_up()
+
+    def _give_up(self) -> None:
+        if self._transport is not None:
             self._transport.abort()
 
-    async def _answer(self, event: Frame | FrameFault) -> Reply:
+    def _begin(self, event: Frame | FrameFault, place: _Place) -> None:
         if isinstance(event, Frame):
-            return await self._actor.receive(event.content)
+            self._actor.take(event.content, place.tell)
+            return
         _log.warning(
             "broken frame",
             feed=self._actor.feed.name,
@@ -198,4 +265,4 @@ class _Connection(asyncio.Protocol):
             detail=event.detail,
             bytes=event.discarded_bytes,
         )
-        return await self._actor.refuse(Refusal(event.reason, event.detail), event.head)
+        self._actor.take_broken(Refusal(event.reason, event.detail), event.head, place.tell)
