@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 from enum import Enum
+from functools import lru_cache
 
 from plexus.api.canonical.v1.event_pb2 import (
     SEVERITY_ERROR,
@@ -19,7 +20,7 @@ from plexus.api.canonical.v1.event_pb2 import (
     Severity,
 )
 from plexus.codecs.hl7v2.charsets import is_wide
-from plexus.codecs.hl7v2.escapes import DEFAULT_SEPARATORS, escape
+from plexus.codecs.hl7v2.escapes import DEFAULT_SEPARATORS, Separators, escape
 from plexus.codecs.hl7v2.message import Message
 from plexus.codecs.hl7v2.reader import read
 from plexus.codecs.hl7v2.value import NULL
@@ -199,13 +200,8 @@ class _Writer:
         # A message without a component separator cannot name ACK^A01 or a place of an error.
         if message is not None and message.separators.component:
             self._separators = message.separators
-            self._encoding_characters = message.separators.encoding_characters
-            written = message.msh.get(2)
-            # As written, where it is sound: a repeated character has a place but no role.
-            if 0 < len(written) <= 5 and not any(map(str.isalnum, written)):
-                self._encoding_characters = written.translate(_CONTROL)
-        found = _VERSION.match("" if message is None else message.version)
-        self.version = (int(found[1]), int(found[2] or 0)) if found else (5, 1)
+            self._encoding_characters = _encoding_characters(message.msh.get(2), self._separators)
+        self.version = _version_of("" if message is None else message.version)
 
     def text(self, text: str) -> str:
         """Written so that it breaks neither the message nor its MLLP block."""
@@ -305,6 +301,21 @@ class _Writer:
         ):
             return ""
         return self.header(18)
+
+
+@lru_cache(maxsize=256)
+def _encoding_characters(written: str, separators: Separators) -> str:
+    """MSH-2 as written, where it is sound: a repeated character has a place but no role."""
+    if 0 < len(written) <= 5 and not any(map(str.isalnum, written)):
+        return written.translate(_CONTROL)
+    return separators.encoding_characters
+
+
+@lru_cache(maxsize=64)
+def _version_of(text: str) -> tuple[int, int]:
+    """Minor version and what follows it, 2.5.1 where it is none."""
+    found = _VERSION.match(text)
+    return (int(found[1]), int(found[2] or 0)) if found else (5, 1)
 
 
 def _erl(location: str) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ costs the sender a repair while a wrong value costs one field. Issues name place
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from itertools import islice
 
 from plexus.api.canonical.v1.event_pb2 import SEVERITY_ERROR, Issue
@@ -20,6 +21,7 @@ MAX_ISSUES = 100
 """More than this many are not looked for: one message must not make an endless answer."""
 
 _VERSION = re.compile(r"2\.[0-9](\.[0-9]{1,2})?")
+_NOTHING = frozenset({"", NULL})
 _ABOUT_A_PERSON = frozenset({"ADT", "ORU"})
 _WITHOUT_A_PERSON = frozenset({"A20"})  # bed status update: NPU and no PID (3.3.20)
 _MERGES = frozenset({"A18", "A34", "A36", "A40"})  # MRG-1 goes under PID-3 (3.6.2)
@@ -89,6 +91,11 @@ def _errors(
         yield from _errors_of_results(message)
 
 
+@lru_cache(maxsize=64)
+def _is_version(text: str) -> bool:
+    return _VERSION.fullmatch(text) is not None
+
+
 def _errors_of_header(message: Message) -> Iterator[Issue]:
     if not message.code:
         yield _missing("MSH-9")
@@ -96,7 +103,7 @@ def _errors_of_header(message: Message) -> Iterator[Issue]:
         yield _missing("MSH-10")
     if not message.version:
         yield _missing("MSH-12")
-    elif not _VERSION.fullmatch(message.version):
+    elif not _is_version(message.version):
         yield _error(
             Reason.REASON_UNSUPPORTED_VERSION, "MSH-12", "The version is not one of HL7 v2."
         )
@@ -146,22 +153,27 @@ def _errors_of_results(message: Message) -> Iterator[Issue]:
     if message.first("OBR") is None:
         yield _no_segment("OBR")
     patient = message.first("PID")
+    first = patient.position if patient is not None else -1
     for segment in message.segments:
-        if segment.name not in {"OBR", "OBX"}:
+        name = segment.name
+        if name != "OBX" and name != "OBR":  # noqa: PLR1714 - every segment of every message
             continue
-        place = f"{segment.name}[{segment.index}]"
-        if patient is not None and segment.position < patient.position:
+        if segment.position < first:
             yield _error(
-                Reason.REASON_SEGMENT_SEQUENCE, place, f"{segment.name} stands before PID."
+                Reason.REASON_SEGMENT_SEQUENCE,
+                f"{name}[{segment.index}]",
+                f"{name} stands before PID.",
             )
-        if segment.name == "OBX":
-            if segment.get(5) not in {"", NULL} and segment.get(2) in {"", NULL}:
-                yield _missing(f"{place}-2")
+        if name == "OBX":
+            if segment.get(2) in _NOTHING and segment.get(5) not in _NOTHING:
+                yield _missing(f"OBX[{segment.index}]-2")
             if not _has_code(segment):
-                yield _missing(f"{place}-3")
+                yield _missing(f"OBX[{segment.index}]-3")
 
 
 def _has_code(observation: Segment) -> bool:
+    if observation.repetition_count(3) == 1:
+        return observation.raw(3) not in _NOTHING
     return any(not value.is_null and value.text for value in observation.repetitions(3))
 
 
@@ -172,7 +184,7 @@ def _place(segment: Segment, field: str) -> str:
 
 def _usable(segment: Segment, field: int) -> list[Value]:
     """Repetitions of an identifier field with an id in CX.1."""
-    return [value for value in segment.repetitions(field) if value.get().strip() not in {"", NULL}]
+    return [value for value in segment.repetitions(field) if value.get().strip() not in _NOTHING]
 
 
 def _is_same(one: Value, other: Value) -> bool:
