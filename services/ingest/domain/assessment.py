@@ -24,9 +24,9 @@ SUPPORTED: Final = {
 """Message codes and events that transform has maps for; a test holds the two together."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)  # frozen would cost a microsecond for each message
 class Assessment:
-    """What is known of a message at the door.
+    """What is known of a message at the door; nobody changes it.
 
     Attributes:
         message: as read; None where the bytes are no message.
@@ -108,7 +108,7 @@ def _assessed(
     return Assessment(
         message=message,
         accepted=accepted,
-        answer=answer_code(message, accepted, is_rejection(issues)),
+        answer=answer_code(message, accepted, not accepted and is_rejection(issues)),
         issues=tuple(issues),
         control_id=control_id,
         message_type=message.type if message is not None else "",

@@ -10,8 +10,11 @@ import asyncio
 import collections
 import contextlib
 import dataclasses
+import datetime
 import random
 from collections.abc import Callable, Sequence
+
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from plexus.actors.outbox import evidence
 from plexus.api.audit.v1.audit_pb2 import Custody, Outcome
@@ -38,8 +41,12 @@ _MEMORY = 4096
 _PAGE = 500
 _SAVE_SECONDS = 1.0
 _IDLE_SECONDS = 0.5
+_RAW = PayloadKind.PAYLOAD_KIND_RAW
+_INGEST = StageName.STAGE_INGEST
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_ACCEPTED = ReceiptOutcome.RECEIPT_OUTCOME_ACCEPTED
 _OUTCOMES = {
-    ReceiptOutcome.RECEIPT_OUTCOME_ACCEPTED: Outcome.OUTCOME_RECEIVED,
+    _ACCEPTED: Outcome.OUTCOME_RECEIVED,
     ReceiptOutcome.RECEIPT_OUTCOME_REJECTED: Outcome.OUTCOME_REJECTED,
     ReceiptOutcome.RECEIPT_OUTCOME_DUPLICATE: Outcome.OUTCOME_DUPLICATE,
 }
@@ -200,11 +207,7 @@ class Relay:
     async def _hand_on(self, batch: Sequence[Stored]) -> None:
         bus = self._bus()
         await self._after_reconnection(bus)
-        items = [
-            self._outgoing(one, "")
-            for one in batch
-            if one.outcome == ReceiptOutcome.RECEIPT_OUTCOME_ACCEPTED
-        ]
+        items = [self._outgoing(one, "") for one in batch if one.outcome == _ACCEPTED]
         custody = [self._custody(one) for one in batch]
         async with self._publishing:
             await bus.publish([*items, evidence("ingest", self._ids.message_id(), custody)])
@@ -273,56 +276,53 @@ class Relay:
         return bus
 
     def _outgoing(self, stored: Stored, label: str) -> Outgoing:
-        with self._tracing.span(
-            "send raw",
-            stored.traceparent,
-            SpanKind.PRODUCER,
-            {
+        traceparent = stored.traceparent
+        if self._tracing.records(traceparent):
+            attributes = {
                 "messaging.system": "nats",
                 "messaging.destination.name": "raw",
                 "messaging.operation.type": "send",
                 "plexus.message_id": stored.message_id,
-            },
-        ) as span:
-            envelope = Envelope(
-                message_id=stored.message_id,
-                tenant=stored.tenant,
-                source=stored.source,
-                feed=stored.feed,
-                correlation_id=stored.message_id,
-                schema_version=1,
-                traceparent=span.traceparent,
-                key=stored.key,
-                origin=stored.origin,
-                attempt=stored.attempt,
-                kind=PayloadKind.PAYLOAD_KIND_RAW,
-                payload=stored.content,
-                content_type="application/hl7-v2",
-                charset=stored.charset,
-                message_type=stored.message_type,
-            )
-        envelope.received_at.FromDatetime(stored.received_at)
+            }
+            span = self._tracing.start("send raw", traceparent, SpanKind.PRODUCER, attributes)
+            traceparent = span.traceparent
+            span.end()
+        envelope = Envelope()
+        envelope.message_id = envelope.correlation_id = stored.message_id
+        envelope.tenant = stored.tenant
+        envelope.source = stored.source
+        envelope.feed = stored.feed
+        envelope.schema_version = 1
+        envelope.traceparent = traceparent
+        envelope.key = stored.key
+        envelope.origin = stored.origin
+        envelope.attempt = stored.attempt
+        envelope.kind = _RAW
+        envelope.payload = stored.content
+        envelope.content_type = "application/hl7-v2"
+        envelope.charset = stored.charset
+        envelope.message_type = stored.message_type
+        _stamp(envelope.received_at, stored.received_at)
         return Outgoing(
             "raw",
             stored.key,
             f"{stored.message_id}:raw:{stored.attempt}{label}",
             pack(envelope),
-            span.traceparent,
+            traceparent,
         )
 
     def _custody(self, stored: Stored) -> Custody:
-        custody = Custody(
-            message_id=stored.message_id,
-            tenant=stored.tenant,
-            feed=stored.feed,
-            stage=StageName.STAGE_INGEST,
-            outcome=_OUTCOMES[stored.outcome],
-            attempt=1,
-            trace_id=trace_id_of(stored.traceparent),
-            message_type=stored.message_type,
-            origin=stored.origin,
-        )
-        custody.at.FromDatetime(stored.received_at)
+        custody = Custody()
+        custody.message_id = stored.message_id
+        custody.tenant = stored.tenant
+        custody.feed = stored.feed
+        custody.stage = _INGEST
+        custody.outcome = _OUTCOMES[stored.outcome]
+        custody.attempt = 1
+        custody.trace_id = trace_id_of(stored.traceparent)
+        custody.message_type = stored.message_type
+        custody.origin = stored.origin
+        _stamp(custody.at, stored.received_at)
         custody.facts["ack"] = stored.ack_code
         if stored.first_id:
             custody.facts["first"] = stored.first_id
@@ -333,3 +333,10 @@ class Relay:
             custody.reason = first.reason
             custody.detail = f"{first.location}: {first.detail}" if first.location else first.detail
         return custody
+
+
+def _stamp(made: Timestamp, moment: datetime.datetime) -> None:
+    """As `FromDatetime`, which takes four times as long; every message has two."""
+    since = moment - _EPOCH
+    made.seconds = since.days * 86_400 + since.seconds
+    made.nanos = since.microseconds * 1000

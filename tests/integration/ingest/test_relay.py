@@ -95,16 +95,6 @@ async def test_receipts_that_come_within_a_pace_share_a_report_of_custody(
         assert [len(report.custody) for report in world.reports()] == [1, 5]
 
 
-async def test_what_waits_for_the_pace_is_handed_on_at_the_end(ingest_db: Database) -> None:
-    async with _running(ingest_db) as world:
-        await world.receive(1)
-        await eventually(lambda: world.raw() == 1 and world.relay.unrelayed == 0)
-        await world.receive(2, 3)
-        world.relay.stop()
-        world.clock.advance(_PACE_SECONDS)
-        await eventually(lambda: world.raw() == 3)
-
-
 async def test_an_envelope_says_what_the_receipt_says(ingest_db: Database) -> None:
     async with _running(ingest_db) as world:
         (stored,) = await world.receive(1)
