@@ -5,7 +5,9 @@
     transactions  a transaction bundle as one act: all of it or nothing
     commit_log    what was committed, appended to a file before it is answered
     validation    resources held against the R4 models, in a process of its own
-    fhir_receiver the HTTP server
+    exchange      a request and its answer
+    fhir_receiver what is answered, and the HTTP server
+    counting      the HTTP server of a receiver that only counts
 
 It is for trying destinations out, for the demo, the tests and the benchmark; it is no record system.
 """

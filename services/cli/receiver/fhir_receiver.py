@@ -1,7 +1,8 @@
 """The HTTP server: a transaction at its base, and resources by id and by identifier.
 
 `/_stats` and `/_transactions` tell what was taken, for whoever measures. Nothing here is blocking:
-the commit log is written and resources are validated elsewhere.
+the commit log is written and resources are validated elsewhere. Where it only counts, `counting` is
+its server instead.
 """
 
 import asyncio
@@ -15,24 +16,26 @@ import re
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import orjson
 from aiohttp import web
 
 from plexus.errors import ConfigurationError
 from services.cli.receiver.commit_log import CommitLog
-from services.cli.receiver.documents import CAPABILITIES, FhirError, Json, outcome, searchset
+from services.cli.receiver.counting import CountingConnection
+from services.cli.receiver.documents import CAPABILITIES, FhirError, Json, searchset
+from services.cli.receiver.exchange import Answer, Asked, answer_of, refusal
 from services.cli.receiver.resources import ResourceStore, identifier_of_query
 from services.cli.receiver.transactions import Committed, commit, message_id_of
 from services.cli.receiver.validation import Validator
 
 __all__ = ["Faults", "FhirReceiver"]
 
-_MEDIA_TYPE: Final = "application/fhir+json"
 _MAX_BODY_BYTES: Final = 64 * 1024 * 1024
 _MOST_TRANSACTIONS: Final = 50_000
-_COUNTED: Final = b'{"resourceType":"Bundle","type":"transaction-response"}'
+_COUNTED: Final = Answer(200, b'{"resourceType":"Bundle","type":"transaction-response"}')
+_REQUEST_ID: Final = "x-request-id"
 # The base is / and, for who expects a server to have one, /fhir.
 _BASE = re.compile(r"/*(?:fhir(?:/|$))?")
 
@@ -51,6 +54,9 @@ class Faults:
     answer: int | None = None
     fail_rate: float = 0.0
     delay_seconds: float = 0.0
+
+
+_NO_FAULTS: Final = Faults()
 
 
 class FhirReceiver:
@@ -79,7 +85,8 @@ class FhirReceiver:
             listen: host and port; port 0 takes a free one.
             out: folder for the commit log and, at the end, the resources.
             validate: hold every resource against R4 and count what is wrong; nothing is refused.
-            count_only: keep only which messages came, and when.
+            count_only: keep only which messages came (the X-Request-Id, or the bundle's identifier
+                where there is none), and when.
             bearer: the token that every request must bring; empty asks for none.
             faults: what goes wrong on purpose.
             on_finding: told each finding of the validation: type, place and kind, never a value.
@@ -100,6 +107,8 @@ class FhirReceiver:
         self._failures = 0
         self._random = random.Random()  # noqa: S311 - faults on purpose
         self._runner: web.ServerRunner | None = None
+        self._counting: asyncio.Server | None = None
+        self._connections: set[CountingConnection] = set()
         self._host = ""
         self._port = 0
 
@@ -116,6 +125,19 @@ class FhirReceiver:
     async def start(self) -> None:
         """Listen. Raises ConfigurationError where the address cannot be taken."""
         host, _, port = self._listen.rpartition(":")
+        if self._log is not None:
+            await self._log.start()
+        if self._validator is not None:
+            await self._validator.start()
+        try:
+            listen = self._listen_counting if self._count_only else self._listen_usual
+            self._port = await listen(host or None, int(port))
+        except (OSError, ValueError) as exc:
+            await self._stop_listening()
+            raise ConfigurationError(f"cannot listen on {self._listen}") from exc
+        self._host = host or "127.0.0.1"
+
+    async def _listen_usual(self, host: str | None, port: int) -> int:
         server = web.Server(
             self._handle,
             request_factory=functools.partial(
@@ -125,24 +147,34 @@ class FhirReceiver:
             ),
             access_log=None,
         )
-        if self._log is not None:
-            await self._log.start()
-        if self._validator is not None:
-            await self._validator.start()
         self._runner = web.ServerRunner(server)
         await self._runner.setup()
-        try:
-            await web.TCPSite(self._runner, host or None, int(port)).start()
-        except (OSError, ValueError) as exc:
+        await web.TCPSite(self._runner, host, port).start()
+        return int(self._runner.addresses[0][1])
+
+    async def _listen_counting(self, host: str | None, port: int) -> int:
+        self._counting = await asyncio.get_running_loop().create_server(
+            lambda: CountingConnection(
+                self._count,
+                self._answer,
+                most_bytes=_MAX_BODY_BYTES,
+                connections=self._connections,
+            ),
+            host,
+            port,
+        )
+        return int(self._counting.sockets[0].getsockname()[1])
+
+    async def _stop_listening(self) -> None:
+        if self._runner is not None:
             await self._runner.cleanup()
-            raise ConfigurationError(f"cannot listen on {self._listen}") from exc
-        self._host = host or "127.0.0.1"
-        self._port = self._runner.addresses[0][1]
+        if self._counting is not None:
+            self._counting.close()
+            await asyncio.gather(*(one.finish() for one in list(self._connections)))
 
     async def stop(self) -> None:
         """Finish what is under way, and write the resources where there is a folder for them."""
-        if self._runner is not None:
-            await self._runner.cleanup()
+        await self._stop_listening()
         if self._log is not None:
             await self._log.stop()
         if self._validator is not None:
@@ -185,33 +217,63 @@ class FhirReceiver:
             file.writelines(self._store.lines())
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        try:
-            return await self._dispatch(request)
-        except FhirError as exc:
-            return _answer(exc.status, outcome(exc.code, exc.diagnostics))
-        except orjson.JSONDecodeError:
-            return _answer(400, outcome("structure", "the body is no JSON"))
-        except OSError:
-            return _answer(500, outcome("exception", "the commit log cannot be written"))
-
-    async def _dispatch(self, request: web.BaseRequest) -> web.StreamResponse:
-        if self._bearer and not hmac.compare_digest(
-            request.headers.get("Authorization", "").encode(), b"Bearer " + self._bearer
-        ):
-            raise FhirError(401, "login", "a bearer token is needed")
-        raw, _, query = request.raw_path.partition("?")
-        path = _BASE.sub("", raw, count=1)
-        if request.method == "GET":
-            return self._read(path, query)
-        if request.method not in {"POST", "PUT", "DELETE"}:
-            raise FhirError(405, "not-supported", "only GET, POST, PUT and DELETE are supported")
         content = await request.read()
-        self._bytes += len(content)
+        asked = Asked(request.method, request.raw_path, request.headers, content)
+        answer = await self._answer(asked)
+        if not answer.body:
+            return web.Response(status=answer.status, headers=answer.headers)
+        return web.Response(
+            status=answer.status,
+            headers=answer.headers,
+            body=answer.body,
+            content_type=answer.media_type,
+        )
+
+    async def _answer(self, asked: Asked) -> Answer:
+        try:
+            return await self._dispatch(asked)
+        except FhirError as exc:
+            return refusal(exc)
+        except orjson.JSONDecodeError:
+            return refusal(FhirError(400, "structure", "the body is no JSON"))
+        except OSError:
+            return refusal(FhirError(500, "exception", "the commit log cannot be written"))
+
+    def _count(self, asked: Asked) -> Answer | None:
+        """Count a transaction that nothing has to be waited for; None for all else."""
+        message_id = asked.headers.get(_REQUEST_ID)
+        if (
+            asked.method != "POST"
+            or not message_id
+            or self._log is not None
+            or self.faults != _NO_FAULTS
+            or not self._may_ask(asked)
+            or _path_of(asked)[0]
+        ):
+            return None
+        self._bytes += len(asked.content)
+        self._note_commit(Committed(time.time(), message_id, "", 0, ()))
+        return _COUNTED
+
+    def _may_ask(self, asked: Asked) -> bool:
+        return not self._bearer or hmac.compare_digest(
+            asked.headers.get("authorization", "").encode(), b"Bearer " + self._bearer
+        )
+
+    async def _dispatch(self, asked: Asked) -> Answer:
+        if not self._may_ask(asked):
+            raise FhirError(401, "login", "a bearer token is needed")
+        path, query = _path_of(asked)
+        if asked.method == "GET":
+            return self._read(path, query)
+        if asked.method not in {"POST", "PUT", "DELETE"}:
+            raise FhirError(405, "not-supported", "only GET, POST, PUT and DELETE are supported")
+        self._bytes += len(asked.content)
         lost = await self._fail()
-        if request.method == "POST" and not path:
-            answer = await self._transaction(content)
+        if asked.method == "POST" and not path:
+            answer = await self._transaction(asked)
         else:
-            answer = await self._single(request.method, path, query, content)
+            answer = await self._single(asked.method, path, query, asked.content)
         if lost:
             raise FhirError(503, "transient", "fails on purpose, after it was carried out")
         return answer
@@ -231,19 +293,21 @@ class FhirReceiver:
             raise FhirError(503, "transient", "fails on purpose")
         return False
 
-    async def _transaction(self, content: bytes) -> web.Response:
+    async def _transaction(self, asked: Asked) -> Answer:
+        content = asked.content
         bundle = _object(content)
         if self._count_only:
+            message_id = asked.headers.get(_REQUEST_ID) or message_id_of(bundle)
             entries = len(bundle.get("entry") or ())
-            await self._committed(Committed(time.time(), message_id_of(bundle), "", entries, ()))
-            return web.Response(body=_COUNTED, content_type=_MEDIA_TYPE)
+            await self._committed(Committed(time.time(), message_id, "", entries, ()))
+            return _COUNTED
         if self._validator is not None:
             self._note(await self._validator.findings(content))
         committed, answer = commit(self._store, bundle)
         await self._committed(committed)
-        return _answer(200, answer)
+        return answer_of(200, answer)
 
-    async def _single(self, method: str, path: str, query: str, content: bytes) -> web.Response:
+    async def _single(self, method: str, path: str, query: str, content: bytes) -> Answer:
         """One interaction is a transaction with one entry."""
         url = f"{path}?{query}" if query else path
         entry: Json = {"request": {"method": method, "url": url}}
@@ -262,20 +326,20 @@ class FhirReceiver:
         if "location" in response:
             headers["Location"] = f"{self.url}/{response['location']}"
         status = int(response["status"][:3])
-        return web.Response(status=status, headers=headers)
+        return Answer(status, headers=headers)
 
-    def _read(self, path: str, query: str) -> web.Response:
+    def _read(self, path: str, query: str) -> Answer:
         if path == "metadata":
-            return _answer(200, CAPABILITIES)
+            return answer_of(200, CAPABILITIES)
         if path == "_stats":
-            return _answer(200, self.stats(), "application/json")
+            return answer_of(200, self.stats(), "application/json")
         if path == "_transactions":
-            return _answer(200, self._page(query), "application/json")
+            return answer_of(200, self._page(query), "application/json")
         fhir_type, slash, resource_id = path.partition("/")
         if slash:
-            return _answer(200, self._store.read((fhir_type, resource_id)))
+            return answer_of(200, self._store.read((fhir_type, resource_id)))
         ids = self._store.find(fhir_type, identifier_of_query(query))
-        return _answer(200, searchset([self._store.read((fhir_type, one)) for one in ids]))
+        return answer_of(200, searchset([self._store.read((fhir_type, one)) for one in ids]))
 
     def _page(self, query: str) -> list[tuple[float, str]]:
         """Times and message ids from a place on: `_transactions?after=N`."""
@@ -289,11 +353,14 @@ class FhirReceiver:
         ]
 
     async def _committed(self, committed: Committed) -> None:
+        self._note_commit(committed)
+        if self._log is not None:
+            await self._log.append(committed)
+
+    def _note_commit(self, committed: Committed) -> None:
         self.transactions.append(committed)
         if committed.message_id:
             self._messages.add(committed.message_id)
-        if self._log is not None:
-            await self._log.append(committed)
 
     def _note(self, findings: list[str]) -> None:
         for finding in findings:
@@ -301,12 +368,14 @@ class FhirReceiver:
             self._on_finding(finding)
 
 
+def _path_of(asked: Asked) -> tuple[str, str]:
+    """The path below the base, and the query."""
+    raw, _, query = asked.target.partition("?")
+    return _BASE.sub("", raw, count=1), query
+
+
 def _object(content: bytes) -> Json:
     parsed = orjson.loads(content)
     if not isinstance(parsed, dict):
         raise FhirError(400, "structure", "the body is no JSON object")
     return parsed
-
-
-def _answer(status: int, body: Any, media_type: str = _MEDIA_TYPE) -> web.Response:
-    return web.Response(status=status, body=orjson.dumps(body), content_type=media_type)

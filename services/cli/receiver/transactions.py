@@ -59,7 +59,7 @@ class Committed:
         at: seconds since 1970.
         message_id: Bundle.identifier; empty where the bundle has none.
         person_id: the identifier of our system on the first Patient; empty where there is none.
-        entries: how many the bundle has.
+        entries: how many the bundle has; 0 where nobody looked into it.
         touched: in the order of the entries; empty where the receiver only counts.
     """
 

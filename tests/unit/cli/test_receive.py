@@ -75,6 +75,12 @@ class Asking:
     async def post(self, *entries: Json, message: str = "m1") -> Json:
         return await self.ask("POST", "/", bundle(*entries, message=message))
 
+    async def ask_stream(self, body: AsyncIterator[bytes], request_id: str) -> int:
+        """Post a body in chunks."""
+        headers = {"X-Request-Id": request_id}
+        async with self._session.post(self.receiver.url, data=body, headers=headers) as answer:
+            return answer.status
+
     def actions(self) -> list[list[tuple[str, str, str, int]]]:
         return [
             [(t.fhir_type, t.own_id, t.action, t.version) for t in one.touched]
