@@ -104,6 +104,16 @@ _CHEMISTRY: Final = (
     ("2160-0", "Creatinine [Mass/volume] in Serum or Plasma", "mg/dL", 0.5, 1.1, 2),
     ("17861-6", "Calcium [Mass/volume] in Serum or Plasma", "mg/dL", 8.6, 10.2, 1),
 )
+_TIME: Final = "TIME"
+_REPORT: Final = "".join(
+    f"OBX|{place}|NM|{code}^{name}^LN||%s|{unit}^^UCUM|{low}-{high}|%s|||F|||{_TIME}\r"
+    for place, (code, name, unit, low, high, _) in enumerate(_CHEMISTRY, start=1)
+)
+# What is drawn from: where it begins and how wide it is; range and digits.
+_VALUES: Final = [
+    (low * 0.85, high * 1.15 - low * 0.85, low, high, digits)
+    for _, _, _, low, high, digits in _CHEMISTRY
+]
 _HOSPITAL = "BENCH&2.16.840.1.113883.3.9999.7.1&ISO"
 _VISITS = "BENCHVISIT&2.16.840.1.113883.3.9999.7.2&ISO"
 _STAFF = "BENCHSTAFF&2.16.840.1.113883.3.9999.7.3&ISO"
@@ -118,10 +128,13 @@ class _Patient:
     identifier: str
     pid: str
     contact: str
+    insurance: str
+    diagnosis: str
     messages: int = 0
     visits: int = 0
     admitted: str = ""
     place: str = ""
+    visit: str = ""  # PV1 of the visit, as it is until the discharge
 
 
 class TrafficGenerator:
@@ -152,13 +165,12 @@ class TrafficGenerator:
         patient.messages += 1
         # Every second one about a person is a result, so that a result has a visit to belong to.
         if patient.messages % 2:
-            segments = self._movement(patient, control_id, at)
+            content = self._movement(patient, control_id, at)
         else:
-            segments = self._results(patient, control_id, at)
-        content = "\r".join(segments) + "\r"
+            content = self._results(patient, control_id, at)
         return Outgoing(content.encode(), control_id, patient.identifier, control_id)
 
-    def _movement(self, patient: _Patient, control_id: str, at: str) -> list[str]:
+    def _movement(self, patient: _Patient, control_id: str, at: str) -> str:
         event = _EVENTS[patient.messages // 2 % len(_EVENTS)]
         if event == "A01":
             patient.visits += 1
@@ -166,6 +178,7 @@ class TrafficGenerator:
             patient.place = (
                 f"{self._random.choice(_WARDS)}^{self._random.randint(100, 420)}^A^BENCH"
             )
+            patient.visit = _pv1(patient, "")
         segments = [
             _msh(
                 "ADTBENCH",
@@ -176,40 +189,33 @@ class TrafficGenerator:
             f"EVN|{event}|{at}",
             patient.pid,
             patient.contact,
-            _pv1(patient, at if event == "A03" else ""),
+            _pv1(patient, at) if event == "A03" else patient.visit,
         ]
         if event == "A01":
             segments.append(
                 "AL1|1|DA^Drug allergy^HL70127|70618^Penicillin^RXNORM|MO^Moderate^HL70128|Hives"
             )
-        diagnosis = _DIAGNOSES[patient.number % len(_DIAGNOSES)]
-        segments.append(f"DG1|1||{diagnosis}^I10C||{patient.admitted}|A")
-        segments.append(
-            f"IN1|1|GOLD^Gold plan^L|UGM01^^^{_HOSPITAL}|Umbrella \\T\\ Galoshes Mutual"
-            + "|" * 32
-            + f"POL-{880000 + patient.number}"
+        segments += (
+            f"DG1|1||{patient.diagnosis}^I10C||{patient.admitted}|A",
+            patient.insurance,
+            "",
         )
-        return segments
+        return "\r".join(segments)
 
-    def _results(self, patient: _Patient, control_id: str, at: str) -> list[str]:
+    def _results(self, patient: _Patient, control_id: str, at: str) -> str:
         order, filler = f"O{control_id}^{_ORDERS}", f"F{control_id}^{_FILLERS}"
         panel = "24321-2^Basic metabolic 2000 panel - Serum or Plasma^LN"
-        return [
-            _msh("LABBENCH", "ORU^R01^ORU_R01", control_id, at),
-            patient.pid,
-            _pv1(patient, ""),
-            f"ORC|RE|{order}|{filler}||CM||||{at}|||{_DOCTOR}",
-            f"OBR|1|{order}|{filler}|{panel}|||{at}|||||||{at}||{_DOCTOR}||||||{at}||LAB|F",
-            *(self._result(place, at) for place in range(len(_CHEMISTRY))),
-        ]
-
-    def _result(self, place: int, at: str) -> str:
-        code, name, unit, low, high, digits = _CHEMISTRY[place]
-        value = round(self._random.uniform(low * 0.85, high * 1.15), digits)
-        flag = "L" if value < low else "H" if value > high else "N"
+        drawn: list[str] = []
+        for lowest, width, low, high, digits in _VALUES:
+            value = round(lowest + width * self._random.random(), digits)
+            drawn.append(f"{value:.{digits}f}")
+            drawn.append("L" if value < low else "H" if value > high else "N")
         return (
-            f"OBX|{place + 1}|NM|{code}^{name}^LN||{value:.{digits}f}|{unit}^^UCUM"
-            f"|{low}-{high}|{flag}|||F|||{at}"
+            f"{_msh('LABBENCH', 'ORU^R01^ORU_R01', control_id, at)}\r{patient.pid}\r{patient.visit}\r"
+            f"ORC|RE|{order}|{filler}||CM||||{at}|||{_DOCTOR}\r"
+            f"OBR|1|{order}|{filler}|{panel}|||{at}|||||||{at}||{_DOCTOR}||||||{at}||LAB|F\r"
+            # All but values, flags and the time is the same in every report.
+            f"{(_REPORT % tuple(drawn)).replace(_TIME, at)}"
         )
 
 
@@ -241,4 +247,9 @@ def _patient(number: int) -> _Patient:
         "||en^English^ISO639|M^Married^HL70002"
     )
     contact = f"NK1|1|{family}^{drawn.choice(_GIVEN['F'])}^^^^^L|SPO^Spouse^HL70063||^PRN^PH^^^556^{number:07d}"
-    return _Patient(number, identifier, pid, contact)
+    insurance = (
+        f"IN1|1|GOLD^Gold plan^L|UGM01^^^{_HOSPITAL}|Umbrella \\T\\ Galoshes Mutual"
+        f"{'|' * 32}POL-{880000 + number}"
+    )
+    diagnosis = _DIAGNOSES[number % len(_DIAGNOSES)]
+    return _Patient(number, identifier, pid, contact, insurance, diagnosis)

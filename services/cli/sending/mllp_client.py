@@ -20,7 +20,6 @@ __all__ = ["MllpClient"]
 
 _MAX_ANSWER_BYTES = 1024 * 1024
 _CLOSE_SECONDS = 2.0
-_FRAME_BYTES = frozenset(b"\x0b\x1c")
 
 
 class MllpClient:
@@ -74,15 +73,15 @@ class MllpClient:
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         wire.waiting.append(answer)
         wire.transport.write(frame(content))
+        # A timer of the loop costs a fraction of a timeout block, and every message has one.
+        expiry = answer.get_loop().call_later(self._timeout_seconds, _expire, answer)
         try:
-            async with asyncio.timeout(self._timeout_seconds):
-                return await answer
-        except TimeoutError as exc:
-            wire.transport.abort()
-            raise DeadlineExceeded("no answer came in time") from exc
-        except asyncio.CancelledError:
+            return await answer
+        except (DeadlineExceeded, asyncio.CancelledError):
             wire.transport.abort()
             raise
+        finally:
+            expiry.cancel()
 
     async def post(self, content: bytes) -> None:
         """Send one message that asks for no answer (MSH-15 NE, HL7 table 0155).
@@ -117,7 +116,7 @@ class MllpClient:
         await self.close()
 
     def _ready(self, content: bytes) -> "_Wire":
-        if not _FRAME_BYTES.isdisjoint(content):
+        if b"\x0b" in content or b"\x1c" in content:
             raise InvalidMessage("the message holds 0x0B or 0x1C, which MLLP keeps for itself")
         wire = self._wire
         if wire is None or wire.lost.done():
@@ -165,3 +164,8 @@ class _Wire(asyncio.Protocol):
                 answer.set_exception(Unavailable("the connection ended before the answer came"))
         if not self.lost.done():
             self.lost.set_result(None)
+
+
+def _expire(answer: asyncio.Future[bytes]) -> None:
+    if not answer.done():
+        answer.set_exception(DeadlineExceeded("no answer came in time"))
