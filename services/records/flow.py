@@ -11,10 +11,10 @@ from plexus.actors import Turn, TurnFailed, run_turns
 from plexus.api.records.v1.records_pb2 import Adoption
 from plexus.errors import InvalidMessage
 from plexus.ids import KeyDigest
-from plexus.store import Transaction
+from plexus.store import Connection, Transaction
 from services.records.actors import Arrival, PersonRecord
 from services.records.domain import PERSON, Record
-from services.records.store import Need, RecordKey, RecordStore
+from services.records.store import Need, RecordKey, load, save
 
 __all__ = ["RecordsStage"]
 
@@ -35,21 +35,20 @@ class RecordsStage:
         if not turns:
             return
         needs: dict[RecordKey, Need] = {}
-        store = RecordStore(transaction.connection)
         for _ in range(_MOST_PASSES):
-            records = await self._run(turns, needs, store)
+            records = await self._run(turns, needs, transaction.connection)
             if not _extend(needs, records):
                 break
-        await store.save(records.values(), turns[-1].now)
+        await save(transaction.connection, records.values(), turns[-1].now)
 
     async def _run(
-        self, turns: Sequence[Turn], needs: dict[RecordKey, Need], store: RecordStore
+        self, turns: Sequence[Turn], needs: dict[RecordKey, Need], connection: Connection
     ) -> dict[RecordKey, Record]:
         """Load what is needed and let all take their turns on it."""
         for turn in turns:
             turn.reset()
         work = [(turn, *_read(turn, needs)) for turn in turns]
-        records = await store.load(needs)
+        records = await load(connection, needs)
         actors = {key: PersonRecord(record, self._person_key) for key, record in records.items()}
         for start in range(0, len(work), _YIELD_EVERY):
             run_turns(

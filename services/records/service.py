@@ -10,7 +10,7 @@ from plexus.api.records.v1 import records_pb2, records_pb2_grpc
 from plexus.errors import InvalidRequest, NotFound
 from plexus.store import Database
 from services.records.domain import PERSON, type_of
-from services.records.store import RecordStore
+from services.records.store import RecordReader
 
 __all__ = ["RecordsServicer"]
 
@@ -32,13 +32,13 @@ class RecordsServicer(records_pb2_grpc.RecordsServiceServicer):
         except ValueError as exc:
             raise InvalidRequest("person_id is no UUID", location="person_id") from exc
         async with self._database.transaction() as connection:
-            store = RecordStore(connection)
-            found = await store.standing(request.tenant, person_id)
+            reader = RecordReader(connection)
+            found = await reader.standing(request.tenant, person_id)
             if found is None:
                 raise NotFound("there is no record of that person_id")
             standing, golden, version = found
             has_person = bool(golden) and request.type in {"", PERSON}
-            resources, is_truncated = await store.resources(
+            resources, is_truncated = await reader.resources(
                 request.tenant, standing, request.type, _MOST_RESOURCES - has_person
             )
         if has_person:
@@ -60,7 +60,7 @@ class RecordsServicer(records_pb2_grpc.RecordsServiceServicer):
         if not request.resource_key:
             raise InvalidRequest("resource_key is missing", location="resource_key")
         async with self._database.connection() as connection:
-            versions = await RecordStore(connection).history(request.tenant, request.resource_key)
+            versions = await RecordReader(connection).history(request.tenant, request.resource_key)
         if not versions:
             raise NotFound("there is no resource of that key")
         return records_pb2.GetHistoryResponse(versions=versions)

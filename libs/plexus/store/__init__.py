@@ -1,7 +1,7 @@
 """PostgreSQL: connection pool, migrations, and the journal of turn batches.
 
 `database` is the pool of one service in its own schema, `migrations` brings the schema up to date,
-`journal` says what a journal of turn batches promises (marks, fences, outbox, what was done), `postgres`
+`copying` writes many rows, `journal` says what a journal of turn batches promises (marks, fences, outbox, what was done), `postgres`
 keeps it here and `memory` keeps it in one process. Only this package knows the SQL driver.
 """
 

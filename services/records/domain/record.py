@@ -48,7 +48,7 @@ class Record:
         newly_absorbed: those that this batch added, with the message.
         history: what this batch adds to the history, in order.
         stored: contents as they were loaded.
-        touched: slots that this batch has changed.
+        touched: slots that this batch has changed, in the order of their first change.
         wanted: slots that a turn would have told of and that are not in `held`.
         is_changed: what is above `held` has changed, or the record is new.
     """
@@ -83,7 +83,7 @@ class Record:
         self.newly_absorbed: dict[str, str] = {}
         self.history: list[Past] = []
         self.stored: dict[Slot, bytes] = {}
-        self.touched: set[Slot] = set()
+        self.touched: dict[Slot, None] = {}
         self.wanted: set[Slot] = set()
         self.is_changed = True
         self._person_touched = False
@@ -206,6 +206,6 @@ class Record:
 
     def _hold(self, slot: Slot, version: Version) -> None:
         self.held[slot] = version
-        self.touched.add(slot)
+        self.touched[slot] = None
         if slot.type == PERSON:
             self._person_touched = True

@@ -12,7 +12,7 @@ from plexus.api.envelope.v1.envelope_pb2 import Envelope
 from plexus.api.records.v1.records_pb2 import Adoption, Disposition
 from plexus.store import Database
 from services.records.domain import Record, Slot
-from services.records.store import Need, RecordStore
+from services.records.store import Need, load
 from tests.integration.records.records_stage import Replica
 from tests.unit.records.records_material import (
     ANNA,
@@ -212,5 +212,5 @@ async def test_a_message_of_another_kind_is_poison(records_db: Database) -> None
 
 async def _stored(database: Database, slots: set[Slot]) -> Record:
     async with database.connection() as connection:
-        records = await RecordStore(connection).load({(TENANT, ANNA): Need(slots, accounts=True)})
+        records = await load(connection, {(TENANT, ANNA): Need(slots, accounts=True)})
     return records[TENANT, ANNA]

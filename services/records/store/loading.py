@@ -1,0 +1,125 @@
+"""Reads the committed state of records, as far as a batch touches them.
+
+All statements are set-based: a batch takes two reads, or four where records are taken over.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+
+from plexus.api.canonical.v1.resources_pb2 import Resource
+from plexus.store import Connection
+from services.records.domain import PERSON, Record, Slot, references_of
+from services.records.store.rows import COLUMNS, as_columns, key_digest, version_of
+
+__all__ = ["Need", "RecordKey", "load"]
+
+RecordKey = tuple[str, str]
+"""Tenant and person id."""
+
+
+@dataclasses.dataclass(slots=True)
+class Need:
+    """What a batch needs of one record.
+
+    Attributes:
+        slots: resources that events touch, those of the person aside.
+        accounts: True where the person is touched: then all accounts of it are needed.
+        estates: records that may have to be taken over.
+    """
+
+    slots: set[Slot] = dataclasses.field(default_factory=set)
+    accounts: bool = False
+    estates: set[str] = dataclasses.field(default_factory=set)
+
+
+async def load(connection: Connection, needs: Mapping[RecordKey, Need]) -> dict[RecordKey, Record]:
+    """Records, as far as they are needed. One that is unknown is empty.
+
+    What the golden persons point at is needed too, and added to `needs`.
+    """
+    records = {key: Record(*key) for key in needs}
+    people = await connection.fetch(
+        "SELECT p.tenant, p.person_id, p.merged_into, p.golden, p.golden_version"
+        " FROM unnest($1::text[], $2::uuid[]) n (tenant, person_id)"
+        " JOIN person p USING (tenant, person_id)",
+        *as_columns(needs, 2),
+    )
+    for tenant, person_id, merged_into, golden, version in people:
+        record = records[tenant, str(person_id)]
+        record.merged_into = str(merged_into) if merged_into else ""
+        record.golden = None if golden is None else Resource.FromString(golden)
+        record.golden_version = version
+        record.is_changed = False
+        if record.golden is not None:
+            needs[tenant, str(person_id)].slots.update(references_of(record.golden))
+    with_accounts = [key for key, need in needs.items() if need.accounts or need.estates]
+    rows = await connection.fetch(
+        f"SELECT {COLUMNS} FROM"
+        " unnest($1::text[], $2::uuid[], $3::text[], $4::text[])"
+        " n (tenant, person_id, types, key_digests), LATERAL"
+        " unnest(string_to_array(n.types, ','), string_to_array(n.key_digests, ',')::uuid[])"
+        " s (type, key_digest) JOIN resource r USING (type, key_digest)"
+        " WHERE r.tenant = n.tenant AND r.person_id = n.person_id"
+        f" UNION ALL SELECT {COLUMNS} FROM unnest($5::text[], $6::uuid[]) n (tenant, person_id)"
+        f" JOIN resource r USING (tenant, person_id) WHERE r.type = '{PERSON}'",
+        *as_columns(_wanted(needs), 4),
+        *as_columns(with_accounts, 2),
+    )
+    for row in rows:
+        records[row["tenant"], str(row["person_id"])].restore(*version_of(row))
+    heirs = [(*key, each) for key, need in needs.items() for each in sorted(need.estates)]
+    if heirs:
+        await _load_estates(connection, heirs, records)
+    return records
+
+
+def _wanted(needs: Mapping[RecordKey, Need]) -> Iterator[tuple[str, str, str, str]]:
+    """For each record that has any: tenant, person, types and key digests of the slots needed.
+
+    The latter two are lists in one text: the driver takes its time over each value of an array.
+    """
+    for (tenant, person_id), need in needs.items():
+        if need.slots:
+            types = ",".join([slot.type for slot in need.slots])
+            digests = ",".join([key_digest(tenant, slot.key) for slot in need.slots])
+            yield tenant, person_id, types, digests
+
+
+async def _load_estates(
+    connection: Connection,
+    heirs: Sequence[tuple[str, str, str]],
+    records: Mapping[RecordKey, Record],
+) -> None:
+    """Load what is left to the heirs (tenant, person, who went under), and what meets it there."""
+    known = await connection.fetch(
+        "SELECT a.tenant, a.person_id, a.from_person"
+        " FROM unnest($1::text[], $2::uuid[], $3::uuid[]) n (tenant, person_id, from_person)"
+        " JOIN absorbed a USING (tenant, person_id, from_person)",
+        *as_columns(heirs, 3),
+    )
+    for tenant, person_id, from_person in known:
+        records[tenant, str(person_id)].absorbed.add(str(from_person))
+    fresh = [
+        (tenant, heir, left)
+        for tenant, heir, left in heirs
+        if left not in records[tenant, heir].absorbed
+    ]
+    if not fresh:
+        return
+    rows = await connection.fetch(
+        f"SELECT n.heir, {COLUMNS} FROM unnest($1::text[], $2::uuid[], $3::uuid[])"
+        " n (tenant, heir, person_id) JOIN resource r USING (tenant, person_id)"
+        f" UNION ALL SELECT NULL, {COLUMNS} FROM unnest($1::text[], $2::uuid[], $3::uuid[])"
+        " n (tenant, heir, left_by)"
+        " JOIN resource l ON l.tenant = n.tenant AND l.person_id = n.left_by"
+        " JOIN resource r ON r.tenant = n.tenant AND r.person_id = n.heir"
+        " AND r.key_digest = l.key_digest AND r.type = l.type AND r.told_by = l.told_by",
+        *as_columns(fresh, 3),
+    )
+    for row in rows:
+        slot, version = version_of(row)
+        tenant, owner = row["tenant"], str(row["person_id"])
+        if row["heir"] is None:
+            records[tenant, owner].restore(slot, version)
+        else:
+            records[tenant, str(row["heir"])].estates.setdefault(owner, {})[slot] = version

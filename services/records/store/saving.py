@@ -1,0 +1,230 @@
+"""Writes what a batch has changed.
+
+What is new goes over by COPY, and what is said again by one UPDATE. What the rows of a message share is
+written once: most rows of a batch differ in little else than key and content.
+"""
+
+import datetime
+import functools
+from collections.abc import Collection, Iterable
+from typing import Final, NamedTuple
+
+from plexus.store import Connection
+from plexus.store.copying import (
+    bytes_field,
+    copy_rows,
+    int_field,
+    text_field,
+    time_field,
+    uuid_field,
+)
+from services.records.domain import Record, Slot, Version
+from services.records.store.rows import as_columns, key_digest
+
+__all__ = ["save"]
+
+_RESOURCE: Final = (
+    *("tenant", "person_id", "source", "source_time", "message_id", "receipt", "attempt"),
+    *("version", "key_digest", "type", "key", "told_by", "content"),
+)
+_HISTORY: Final = (
+    *("at", "tenant", "person_id", "source", "source_time", "message_id", "receipt", "attempt"),
+    *("version", "key_digest", "type", "key", "told_by", "content", "disposition"),
+)
+
+
+async def save(connection: Connection, records: Iterable[Record], at: datetime.datetime) -> None:
+    """Write what a batch has changed.
+
+    A record has one writer, so what it did not find when it loaded is not there.
+    """
+    changed = list(records)
+    rows = _Rows(time_field(at))
+    for record in changed:
+        rows.add(record)
+    if rows.history:
+        await copy_rows(connection, "history", _HISTORY, rows.history)
+    if rows.fresh:
+        await copy_rows(connection, "resource", _RESOURCE, rows.fresh)
+    if rows.again:
+        await _say_again(connection, rows)
+    people = [record for record in changed if record.is_changed]
+    if people:
+        await _save_people(connection, people)
+    absorbed = [
+        (record.tenant, record.person_id, from_person, message_id)
+        for record in changed
+        for from_person, message_id in record.newly_absorbed.items()
+    ]
+    if absorbed:
+        await connection.execute(
+            "INSERT INTO absorbed (tenant, person_id, from_person, message_id, at)"
+            " SELECT *, $5 FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::uuid[])",
+            *as_columns(absorbed, 4),
+            at,
+        )
+
+
+class _Word(NamedTuple):
+    """What all rows share that one message writes to one record in the same way."""
+
+    person_id: str
+    source: str
+    time: str
+    message_id: str
+    receipt: int
+    attempt: int
+
+
+class _Again(NamedTuple):
+    """Stored rows that have a new version, or the same one from a later message. Texts hold lists."""
+
+    versions: list[str]
+    digests: list[str]
+    types: list[str]
+    tellers: list[str]  # places in _Rows.tellers, from 1
+    contents: list[str]  # places in _Rows.contents, from 1; empty where the stored one stands
+
+
+class _Rows:
+    """The rows of a batch.
+
+    Attributes:
+        history: for COPY into `history`, in the order in which it happened.
+        fresh: for COPY into `resource`.
+        again: rows of `resource` that are there already.
+        tellers: values of `told_by` that `again` names by their place.
+        contents: those that `again` names by their place.
+    """
+
+    def __init__(self, at: bytes) -> None:
+        self._at = at
+        self._words: dict[_Word, bytes] = {}
+        self.history: list[bytes] = []
+        self.fresh: list[bytes] = []
+        self.again: dict[_Word, _Again] = {}
+        self.tellers: dict[str, str] = {}
+        self.contents: list[bytes] = []
+
+    def add(self, record: Record) -> None:
+        """Take in what is new in a record."""
+        tenant, held = record.tenant, record.held
+        pending = dict(record.touched)
+        for past in record.history:
+            slot, version = past.slot, past.version
+            word = _word(record, version)
+            row = b"".join([
+                self._word_fields(tenant, word),
+                int_field(past.number, 8),
+                _slot_fields(tenant, *slot),
+                bytes_field(version.content),
+            ])  # fmt: skip
+            self.history.append(self._at + row + int_field(past.disposition, 2))
+            if held[slot] is version:
+                del pending[slot]
+                if slot in record.stored:
+                    self._say_again(record, slot, version, word)
+                else:
+                    self.fresh.append(row)
+        for slot in pending:
+            version = held[slot]
+            word = _word(record, version)
+            if slot in record.stored:
+                self._say_again(record, slot, version, word)
+                continue
+            self.fresh.append(
+                b"".join(
+                    [
+                        self._word_fields(tenant, word),
+                        int_field(version.number, 8),
+                        _slot_fields(tenant, *slot),
+                        bytes_field(version.content),
+                    ]
+                )
+            )
+
+    def _word_fields(self, tenant: str, word: _Word) -> bytes:
+        fields = self._words.get(word)
+        if fields is None:
+            fields = self._words[word] = b"".join([
+                text_field(tenant),
+                uuid_field(word.person_id),
+                text_field(word.source),
+                text_field(word.time),
+                uuid_field(word.message_id),
+                int_field(word.receipt, 8),
+                int_field(word.attempt, 4),
+            ])  # fmt: skip
+        return fields
+
+    def _say_again(self, record: Record, slot: Slot, version: Version, word: _Word) -> None:
+        rows = self.again.get(word)
+        if rows is None:
+            rows = self.again[word] = _Again([], [], [], [], [])
+        content = ""
+        if record.stored[slot] != version.content:
+            self.contents.append(version.content)
+            content = str(len(self.contents))
+        rows.versions.append(str(version.number))
+        rows.digests.append(key_digest(record.tenant, slot.key))
+        rows.types.append(slot.type)
+        rows.tellers.append(self.tellers.setdefault(slot.told_by, str(len(self.tellers) + 1)))
+        rows.contents.append(content)
+
+
+def _word(record: Record, version: Version) -> _Word:
+    return _Word(
+        record.person_id,
+        version.source,
+        version.time,
+        version.message_id,
+        version.receipt,
+        version.attempt,
+    )
+
+
+@functools.lru_cache(maxsize=4096)
+def _slot_fields(tenant: str, kind: str, key: str, told_by: str) -> bytes:
+    return b"".join([
+        uuid_field(key_digest(tenant, key)),
+        text_field(kind),
+        text_field(key),
+        text_field(told_by),
+    ])  # fmt: skip
+
+
+async def _say_again(connection: Connection, rows: _Rows) -> None:
+    await connection.execute(
+        "UPDATE resource r SET version = n.version, source = t.source,"
+        " source_time = t.source_time, message_id = t.message_id, receipt = t.receipt,"
+        " attempt = t.attempt, content = coalesce(($13::bytea[])[n.content], r.content)"
+        " FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::bigint[],"
+        " $6::integer[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[]) AS t"
+        " (person_id, source, source_time, message_id, receipt, attempt, versions, digests,"
+        " types, tellers, contents), LATERAL unnest(string_to_array(t.versions, ',')::bigint[],"
+        " string_to_array(t.digests, ',')::uuid[], string_to_array(t.types, ','),"
+        " string_to_array(t.tellers, ',')::integer[],"
+        " string_to_array(t.contents, ',', '')::integer[]) AS n"
+        " (version, key_digest, type, teller, content)"
+        " WHERE r.person_id = t.person_id AND r.key_digest = n.key_digest AND r.type = n.type"
+        " AND r.told_by = ($12::text[])[n.teller]",
+        *as_columns(rows.again, 6),
+        *as_columns((tuple(map(",".join, each)) for each in rows.again.values()), 5),
+        list(rows.tellers),
+        rows.contents,
+    )
+
+
+async def _save_people(connection: Connection, people: Collection[Record]) -> None:
+    await connection.execute(
+        "INSERT INTO person (tenant, person_id, merged_into, golden, golden_version)"
+        " SELECT * FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::bytea[], $5::bigint[])"
+        " ON CONFLICT (tenant, person_id) DO UPDATE SET"
+        " merged_into = excluded.merged_into, golden = excluded.golden,"
+        " golden_version = excluded.golden_version",
+        [record.tenant for record in people],
+        [record.person_id for record in people],
+        [record.merged_into or None for record in people],
+        [None if record.golden is None else record.golden.SerializeToString() for record in people],
+        [record.golden_version for record in people],
+    )
