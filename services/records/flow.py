@@ -1,7 +1,9 @@
 """resolved → changed: each event brings its person's record up to date.
 
 A batch loads the records it needs as far as it touches them, lets the actors take their turns in the
-order of the stream, and writes the result. Neighbours: `actors` decides, `store` loads and saves.
+order of the stream, and writes the result. Records stay at hand after the commit: their owner is the
+only writer, so the next message about a person reads little. Neighbours: `actors` decides, `store`
+loads and saves.
 """
 
 import asyncio
@@ -11,9 +13,9 @@ from plexus.actors import Turn, TurnFailed, run_turns
 from plexus.api.records.v1.records_pb2 import Adoption
 from plexus.errors import InvalidMessage
 from plexus.ids import KeyDigest
-from plexus.store import Connection, Transaction
+from plexus.store import Transaction
 from services.records.actors import Arrival, PersonRecord
-from services.records.domain import PERSON, Record
+from services.records.domain import PERSON, Owner, Record, RestingRecords
 from services.records.store import Need, RecordKey, load, save
 
 __all__ = ["RecordsStage"]
@@ -30,25 +32,37 @@ class RecordsStage:
 
     def __init__(self, digest: KeyDigest) -> None:
         self._digest = digest
+        self._resting = RestingRecords()
 
     async def turn_batch(self, turns: Sequence[Turn], transaction: Transaction) -> None:
         if not turns:
             return
         needs: dict[RecordKey, Need] = {}
+        owners: dict[RecordKey, Owner] = {}
         for _ in range(_MOST_PASSES):
-            records = await self._run(turns, needs, transaction.connection)
+            records = await self._run(turns, needs, owners, transaction)
             if not _extend(needs, records):
                 break
         await save(transaction.connection, records.values(), turns[-1].now)
+        transaction.after_commit(lambda: self._resting.put(owners, records))
 
     async def _run(
-        self, turns: Sequence[Turn], needs: dict[RecordKey, Need], connection: Connection
+        self,
+        turns: Sequence[Turn],
+        needs: dict[RecordKey, Need],
+        owners: dict[RecordKey, Owner],
+        transaction: Transaction,
     ) -> dict[RecordKey, Record]:
         """Load what is needed and let all take their turns on it."""
         for turn in turns:
             turn.reset()
         work = [(turn, *_read(turn, needs)) for turn in turns]
-        records = await load(connection, needs)
+        for turn, key, _ in work:
+            owners[key] = turn.unit, transaction.epochs[turn.unit]
+        # Taken out until the commit: a pass that is run again, or a batch that fails, begins with
+        # what is stored.
+        at_hand = self._resting.take(owners)
+        records = await load(transaction.connection, needs, at_hand)
         actors = {key: PersonRecord(record, self._person_key) for key, record in records.items()}
         for start in range(0, len(work), _YIELD_EVERY):
             run_turns(
@@ -64,12 +78,14 @@ class RecordsStage:
 
 def _extend(needs: Mapping[RecordKey, Need], records: Mapping[RecordKey, Record]) -> bool:
     """Add what turns would have told of, had it been loaded. True where there is anything."""
-    found = False
+    if not any(record.wanted - needs[key].slots for key, record in records.items()):
+        return False
     for key, record in records.items():
-        missing = record.wanted - needs[key].slots
-        needs[key].slots |= missing
-        found = found or bool(missing)
-    return found
+        slots = needs[key].slots
+        slots |= record.wanted
+        # What was at hand this time is to be loaded the next time.
+        slots.update(slot for slot in record.held if slot.type != PERSON)
+    return True
 
 
 def _receiving(actor: PersonRecord, message: Arrival) -> Callable[[Turn], None]:

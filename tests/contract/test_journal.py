@@ -147,3 +147,27 @@ async def test_what_is_old_and_published_is_forgotten(journal: Journal) -> None:
     assert await journal.purge(an_hour_from_now()) == 2
     assert await seen(journal, epochs, done(1), done(2), done(3)) == {done(3): entry(3)}
     assert await journal.unpublished(["0"], 10) == [entry(3)]
+
+
+async def _work(
+    journal: Journal, epochs: dict[str, int], told: list[str], *, commits: bool = True
+) -> None:
+    async with journal.transaction(epochs) as transaction:
+        assert dict(transaction.epochs) == epochs
+        transaction.after_commit(lambda: told.append("committed"))
+        if commits:
+            await transaction.commit([entry(1)], dict.fromkeys(epochs, Mark(STREAM, 1, 0)))
+        assert not told
+
+
+async def test_who_waits_for_a_commit_hears_of_it_and_of_nothing_else(journal: Journal) -> None:
+    old = await journal.claim(["0"])
+    told: list[str] = []
+    await _work(journal, old, told, commits=False)
+    assert not told
+    new = await journal.claim(["0"])
+    with pytest.raises(Fenced):
+        await _work(journal, old, told)
+    assert not told
+    await _work(journal, new, told)
+    assert told == ["committed"]

@@ -8,7 +8,7 @@ within its window, by the next stage's journal for ever. Nothing here is fenced,
 import contextlib
 import dataclasses
 import datetime
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 
 from plexus.bus import Leases
 from plexus.clock import Clock
@@ -48,7 +48,9 @@ class LeaseJournal(Journal):
 
     @contextlib.asynccontextmanager
     async def transaction(self, epochs: Mapping[str, int]) -> AsyncIterator[Transaction]:
-        yield _MarksOnly(self)
+        transaction = _MarksOnly(self, epochs)
+        yield transaction
+        transaction.tell_committed()
 
     async def purge(self, before: datetime.datetime) -> int:
         return 0
@@ -69,15 +71,32 @@ class LeaseJournal(Journal):
 
 
 class _MarksOnly(Transaction):
-    def __init__(self, journal: LeaseJournal) -> None:
+    def __init__(self, journal: LeaseJournal, epochs: Mapping[str, int]) -> None:
         self._journal = journal
+        self._epochs = epochs
+        self._waiting: list[Callable[[], None]] = []
+        self._is_committed = False
 
     @property
     def connection(self) -> Connection:
         raise PlexusError("this stage has no store")
+
+    @property
+    def epochs(self) -> Mapping[str, int]:
+        return self._epochs
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        self._waiting.append(call)
+
+    def tell_committed(self) -> None:
+        """Call those who wait for the commit, where there was one."""
+        if self._is_committed:
+            for call in self._waiting:
+                call()
 
     async def seen(self, messages: Collection[Done]) -> dict[Done, Entry]:
         return {}
 
     async def commit(self, entries: Sequence[Entry], marks: Mapping[str, Mark]) -> None:
         await self._journal.keep(marks, at_once=not entries)
+        self._is_committed = True

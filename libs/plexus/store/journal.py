@@ -9,7 +9,7 @@ when; and publishing what was committed may be repeated, since streams and stage
 import contextlib
 import dataclasses
 import datetime
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from plexus.store.database import Connection
@@ -67,6 +67,13 @@ class Transaction(Protocol):
     @property
     def connection(self) -> Connection:
         """For the service's own statements, within the same transaction."""
+
+    @property
+    def epochs(self) -> Mapping[str, int]:
+        """The epoch of each unit. As long as one can commit, nobody else has written to its unit."""
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Call this once all is committed for certain; never where it is not, or may not be."""
 
     async def seen(self, messages: Collection[Done]) -> dict[Done, Entry]:
         """The entries of those messages that were worked off before."""

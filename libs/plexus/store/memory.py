@@ -2,7 +2,7 @@
 
 import contextlib
 import datetime
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 
 from plexus.clock import Clock, SystemClock
 from plexus.errors import Fenced, PlexusError
@@ -46,6 +46,7 @@ class MemoryJournal(Journal):
         yield transaction
         if transaction.committed is not None:
             self.write(*transaction.committed, epochs)
+            transaction.tell_committed()
 
     async def purge(self, before: datetime.datetime) -> int:
         old = [
@@ -86,11 +87,24 @@ class _MemoryTransaction(Transaction):
     def __init__(self, journal: MemoryJournal, epochs: Mapping[str, int]) -> None:
         self._journal = journal
         self._epochs = epochs
+        self._waiting: list[Callable[[], None]] = []
         self.committed: tuple[Sequence[Entry], Mapping[str, Mark]] | None = None
 
     @property
     def connection(self) -> Connection:
         raise PlexusError("the memory journal has no SQL connection")
+
+    @property
+    def epochs(self) -> Mapping[str, int]:
+        return self._epochs
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        self._waiting.append(call)
+
+    def tell_committed(self) -> None:
+        """Call those who wait for the commit."""
+        for call in self._waiting:
+            call()
 
     async def seen(self, messages: Collection[Done]) -> dict[Done, Entry]:
         found = {done: self._journal.find(done) for done in messages}

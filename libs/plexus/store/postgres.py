@@ -3,7 +3,7 @@
 import contextlib
 import datetime
 import zlib
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 
 from plexus.api.envelope.v1.envelope_pb2 import Outputs
 from plexus.errors import Fenced, Unavailable
@@ -70,6 +70,7 @@ class PostgresJournal(Journal):
                 raise
             if transaction.committed:
                 await within.commit()
+                transaction.tell_committed()
             else:
                 await within.rollback()
 
@@ -96,11 +97,24 @@ class _PostgresTransaction(Transaction):
     def __init__(self, connection: Connection, epochs: Mapping[str, int]) -> None:
         self._connection = connection
         self._epochs = epochs
+        self._waiting: list[Callable[[], None]] = []
         self.committed = False
 
     @property
     def connection(self) -> Connection:
         return self._connection
+
+    @property
+    def epochs(self) -> Mapping[str, int]:
+        return self._epochs
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        self._waiting.append(call)
+
+    def tell_committed(self) -> None:
+        """Call those who wait for the commit."""
+        for call in self._waiting:
+            call()
 
     async def seen(self, messages: Collection[Done]) -> dict[Done, Entry]:
         if not messages:

@@ -5,7 +5,9 @@ where it touches one. Neighbours: `versions` decides who wins, `services.records
 """
 
 import dataclasses
+import itertools
 from collections.abc import Iterator
+from typing import Final
 
 from plexus.api.canonical.v1.resources_pb2 import Resource
 from plexus.api.records.v1.records_pb2 import (
@@ -20,6 +22,10 @@ from services.records.domain.golden import golden_person
 from services.records.domain.versions import PERSON, Slot, Version
 
 __all__ = ["Estate", "Past", "Record"]
+
+# What one source says of a person again and again is some dozen: the stay, its places, who treats and
+# who pays.
+_MOST_AT_REST: Final = 48
 
 Estate = dict[Slot, Version]
 """All resources of a record that has gone under."""
@@ -51,6 +57,7 @@ class Record:
         touched: slots that this batch has changed, in the order of their first change.
         wanted: slots that a turn would have told of and that are not in `held`.
         is_changed: what is above `held` has changed, or the record is new.
+        knows_accounts: all accounts of the person are in `held`.
     """
 
     __slots__ = (
@@ -62,6 +69,7 @@ class Record:
         "held",
         "history",
         "is_changed",
+        "knows_accounts",
         "merged_into",
         "newly_absorbed",
         "person_id",
@@ -86,12 +94,32 @@ class Record:
         self.touched: dict[Slot, None] = {}
         self.wanted: set[Slot] = set()
         self.is_changed = True
+        self.knows_accounts = False
         self._person_touched = False
 
     def restore(self, slot: Slot, version: Version) -> None:
         """Take in what is stored, before the turns."""
         self.held[slot] = version
         self.stored[slot] = version.content
+
+    def come_to_rest(self) -> None:
+        """What a batch has changed is stored: be as if just loaded.
+
+        Keeps what is likely to be needed again: all accounts of the person, and what was known
+        before this batch. Most of what is new, as a result is, never comes again.
+        """
+        rest = {slot: self.held[slot] for slot in self.stored if slot not in self.touched}
+        rest |= {slot: self.held[slot] for slot in self.touched if slot in self.stored}
+        accounts = {slot: held for slot, held in self.held.items() if slot.type == PERSON}
+        left_out = len(rest) - _MOST_AT_REST
+        self.held = accounts | dict(itertools.islice(rest.items(), max(0, left_out), None))
+        self.stored = {slot: held.content for slot, held in self.held.items()}
+        self.touched = {}
+        self.wanted = set()
+        self.history = []
+        self.estates = {}
+        self.newly_absorbed = {}
+        self.is_changed = False
 
     def go_under(self, survivor: str) -> None:
         """Hand over to another record. Nothing may be put into this one any more."""

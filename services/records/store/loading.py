@@ -32,17 +32,45 @@ class Need:
     estates: set[str] = dataclasses.field(default_factory=set)
 
 
-async def load(connection: Connection, needs: Mapping[RecordKey, Need]) -> dict[RecordKey, Record]:
+async def load(
+    connection: Connection,
+    needs: Mapping[RecordKey, Need],
+    at_hand: Mapping[RecordKey, Record],
+) -> dict[RecordKey, Record]:
     """Records, as far as they are needed. One that is unknown is empty.
 
     What the golden persons point at is needed too, and added to `needs`.
+
+    Args:
+        connection: where to read.
+        needs: of each record.
+        at_hand: records that are as committed, if not as far as needed; only what lacks is read.
     """
-    records = {key: Record(*key) for key in needs}
+    records = {key: at_hand.get(key) or Record(*key) for key in needs}
+    if len(at_hand) < len(needs):
+        await _load_people(connection, [key for key in needs if key not in at_hand], records)
+    for key, record in records.items():
+        if record.golden is not None:
+            needs[key].slots.update(references_of(record.golden))
+    await _load_resources(connection, needs, records)
+    heirs = [
+        (*key, each)
+        for key, need in needs.items()
+        for each in sorted(need.estates - records[key].absorbed)
+    ]
+    if heirs:
+        await _load_estates(connection, heirs, records)
+    return records
+
+
+async def _load_people(
+    connection: Connection, keys: Sequence[RecordKey], records: Mapping[RecordKey, Record]
+) -> None:
     people = await connection.fetch(
         "SELECT p.tenant, p.person_id, p.merged_into, p.golden, p.golden_version"
         " FROM unnest($1::text[], $2::uuid[]) n (tenant, person_id)"
         " JOIN person p USING (tenant, person_id)",
-        *as_columns(needs, 2),
+        *as_columns(keys, 2),
     )
     for tenant, person_id, merged_into, golden, version in people:
         record = records[tenant, str(person_id)]
@@ -50,9 +78,21 @@ async def load(connection: Connection, needs: Mapping[RecordKey, Need]) -> dict[
         record.golden = None if golden is None else Resource.FromString(golden)
         record.golden_version = version
         record.is_changed = False
-        if record.golden is not None:
-            needs[tenant, str(person_id)].slots.update(references_of(record.golden))
-    with_accounts = [key for key, need in needs.items() if need.accounts or need.estates]
+
+
+async def _load_resources(
+    connection: Connection,
+    needs: Mapping[RecordKey, Need],
+    records: Mapping[RecordKey, Record],
+) -> None:
+    wanted = list(_wanted(needs, records))
+    with_accounts = [
+        key
+        for key, need in needs.items()
+        if (need.accounts or need.estates) and not records[key].knows_accounts
+    ]
+    if not wanted and not with_accounts:
+        return
     rows = await connection.fetch(
         f"SELECT {COLUMNS} FROM"
         " unnest($1::text[], $2::uuid[], $3::text[], $4::text[])"
@@ -62,26 +102,27 @@ async def load(connection: Connection, needs: Mapping[RecordKey, Need]) -> dict[
         " WHERE r.tenant = n.tenant AND r.person_id = n.person_id"
         f" UNION ALL SELECT {COLUMNS} FROM unnest($5::text[], $6::uuid[]) n (tenant, person_id)"
         f" JOIN resource r USING (tenant, person_id) WHERE r.type = '{PERSON}'",
-        *as_columns(_wanted(needs), 4),
+        *as_columns(wanted, 4),
         *as_columns(with_accounts, 2),
     )
     for row in rows:
         records[row["tenant"], str(row["person_id"])].restore(*version_of(row))
-    heirs = [(*key, each) for key, need in needs.items() for each in sorted(need.estates)]
-    if heirs:
-        await _load_estates(connection, heirs, records)
-    return records
+    for key in with_accounts:
+        records[key].knows_accounts = True
 
 
-def _wanted(needs: Mapping[RecordKey, Need]) -> Iterator[tuple[str, str, str, str]]:
-    """For each record that has any: tenant, person, types and key digests of the slots needed.
+def _wanted(
+    needs: Mapping[RecordKey, Need], records: Mapping[RecordKey, Record]
+) -> Iterator[tuple[str, str, str, str]]:
+    """For each record that lacks any: tenant, person, types and key digests of the slots needed.
 
     The latter two are lists in one text: the driver takes its time over each value of an array.
     """
     for (tenant, person_id), need in needs.items():
-        if need.slots:
-            types = ",".join([slot.type for slot in need.slots])
-            digests = ",".join([key_digest(tenant, slot.key) for slot in need.slots])
+        slots = need.slots.difference(records[tenant, person_id].held)
+        if slots:
+            types = ",".join([slot.type for slot in slots])
+            digests = ",".join([key_digest(tenant, slot.key) for slot in slots])
             yield tenant, person_id, types, digests
 
 

@@ -40,6 +40,10 @@ class Replica:
             self._sequence += len(turns)
             await transaction.commit([], {self._unit: Mark("1", self._sequence, self._sequence)})
 
+    def claim_again(self) -> None:
+        """Claim the shard anew with the next batch."""
+        self._epochs = {}
+
     async def take(self, *envelopes: Envelope) -> list[Turn]:
         """Work off a batch and commit it, as the flow does; returns the turns."""
         async with self.working(envelopes) as turns:

@@ -10,6 +10,7 @@ from plexus.api.canonical.v1.datatypes_pb2 import Concept
 from plexus.api.canonical.v1.resources_pb2 import Practitioner, Resource
 from plexus.api.envelope.v1.envelope_pb2 import Envelope
 from plexus.api.records.v1.records_pb2 import Adoption, Disposition
+from plexus.errors import Fenced, PlexusError
 from plexus.store import Database
 from services.records.domain import Record, Slot
 from services.records.store import Need, load
@@ -195,6 +196,35 @@ async def test_a_batch_that_fails_leaves_nothing_and_its_good_part_may_run_again
     assert changed.resources[0].disposition == Disposition.DISPOSITION_CREATED
 
 
+async def test_a_record_at_hand_is_as_committed_whatever_became_of_the_last_batch(
+    records_db: Database,
+) -> None:
+    replica = Replica(records_db)
+    await replica.take(envelope_of(resolved([result("preliminary", time="2026-01-01")])))
+    await replica.take(envelope_of(resolved([result("preliminary", time="2026-01-02")])))
+    with pytest.raises(PlexusError, match="too bad"):
+        async with replica.working([envelope_of(resolved([result("final", time="2026-01-03")]))]):
+            raise PlexusError("too bad")
+    (changed,) = await replica.settled(envelope_of(resolved([result("late", time="2026-01-01")])))
+    (told,) = changed.resources
+    assert (told.resource.observation.status, told.version) == ("preliminary", 1)
+
+
+async def test_a_record_at_hand_is_read_again_once_another_owner_has_had_it(
+    records_db: Database,
+) -> None:
+    one, other = Replica(records_db), Replica(records_db)
+    await one.take(envelope_of(resolved([result(time="2026-01-01"), person("Quill")])))
+    await one.take(envelope_of(resolved([result(time="2026-01-02")])))
+    await other.take(envelope_of(resolved([result("amended", time="2026-01-03")])))
+    with pytest.raises(Fenced):
+        await one.take(envelope_of(resolved([result("lost", time="2026-01-04")])))
+    one.claim_again()
+    (changed,) = await one.settled(envelope_of(resolved([result("late", time="2026-01-02")])))
+    (told,) = changed.resources
+    assert (told.resource.observation.status, told.version) == ("amended", 2)
+
+
 @pytest.mark.parametrize("person_id", ["", "nobody", ANNA.upper()])
 async def test_a_message_that_names_no_person_is_poison(
     records_db: Database, person_id: str
@@ -212,5 +242,5 @@ async def test_a_message_of_another_kind_is_poison(records_db: Database) -> None
 
 async def _stored(database: Database, slots: set[Slot]) -> Record:
     async with database.connection() as connection:
-        records = await load(connection, {(TENANT, ANNA): Need(slots, accounts=True)})
+        records = await load(connection, {(TENANT, ANNA): Need(slots, accounts=True)}, {})
     return records[TENANT, ANNA]
