@@ -7,31 +7,27 @@ taken over, and no actor writes another's rows.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from google.protobuf.message import DecodeError
 
 from plexus.actors import Turn
-from plexus.api.canonical.v1.event_pb2 import CanonicalEvent, EventKind
+from plexus.api.canonical.v1.event_pb2 import EventKind
 from plexus.api.envelope.v1.envelope_pb2 import Envelope, PayloadKind
 from plexus.api.identity.v1.identity_pb2 import ResolvedEvent
 from plexus.api.records.v1.records_pb2 import (
-    DISPOSITION_CREATED,
-    DISPOSITION_SUPERSEDED,
     DISPOSITION_UNCHANGED,
-    DISPOSITION_UPDATED,
     Adoption,
     ChangedEvent,
     Disposition,
 )
 from plexus.errors import InvalidMessage, Reason
-from services.records.domain import PERSON, Record, Slot, Version, references_of, slot_of
+from services.records.domain import PERSON, Record, Said, Telling, said_in
 
 __all__ = ["Arrival", "PersonRecord"]
 
-# A message of the bus may have 8 MB; this leaves room for the event itself and the envelope.
-_MOST_ADOPTED_BYTES: Final = 4 * 1024 * 1024
+_MERGE: Final = EventKind.EVENT_KIND_MERGE
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -39,12 +35,22 @@ class Arrival(NamedTuple):
     """A message that has arrived.
 
     Attributes:
-        message: itself.
-        slots: for each resource of its event, where it belongs.
+        person_id: whose record it is for.
+        merged_into: the record that this one goes under; empty where it does not.
+        from_person_id: for an adoption: the record that goes under; else empty.
+        kind: of the event.
+        trigger: of the event.
+        event_time: of the event.
+        said: what the event says of each resource.
     """
 
-    message: ResolvedEvent | Adoption
-    slots: list[Slot]
+    person_id: str
+    merged_into: str
+    from_person_id: str
+    kind: EventKind.ValueType
+    trigger: str
+    event_time: str
+    said: list[Said]
 
     @classmethod
     def read(cls, envelope: Envelope) -> "Arrival":
@@ -56,9 +62,20 @@ class Arrival(NamedTuple):
         """
         message = _parsed(envelope)
         event, source = message.event, envelope.source
+        kind = event.kind
+        merged_into, from_person = "", ""
+        if isinstance(message, Adoption):
+            from_person = message.from_person_id
+        else:
+            merged_into = message.merged_into
         return cls(
-            message,
-            [slot_of(each, each.origin.source or source, event.kind) for each in event.resources],
+            message.person_id,
+            merged_into,
+            from_person,
+            kind,
+            event.trigger,
+            event.event_time,
+            [said_in(each, source, kind) for each in event.resources],
         )
 
 
@@ -72,23 +89,19 @@ class PersonRecord:
 
     def receive(self, message: Arrival, turn: Turn) -> None:
         """Bring the record up to date, and tell what it holds now."""
-        record, (content, slots) = self._record, message
-        event = content.event
-        if isinstance(content, Adoption):
-            if record.merged_into:
-                self._hand_on(content.from_person_id, event, turn)
-            else:
-                self._apply(event, slots, turn, content.from_person_id)
-        elif record.merged_into:
-            self._hand_on(record.person_id, event, turn)
-        elif content.merged_into and content.merged_into != record.person_id:
-            record.go_under(content.merged_into)
-            self._hand_on(record.person_id, event, turn)
+        record = self._record
+        if record.merged_into:
+            self._hand_on(message.from_person_id or record.person_id, turn)
+        elif message.merged_into and message.merged_into != record.person_id:
+            record.go_under(message.merged_into)
+            self._hand_on(record.person_id, turn)
         else:
-            self._apply(event, slots, turn)
+            self._apply(message, turn)
 
-    def _hand_on(self, from_person: str, event: CanonicalEvent, turn: Turn) -> None:
+    def _hand_on(self, from_person: str, turn: Turn) -> None:
         survivor = self._record.merged_into
+        # Read once more, for the event goes on as it came.
+        event = _parsed(turn.envelope).event
         adoption = Adoption(person_id=survivor, from_person_id=from_person, event=event)
         turn.emit(
             "resolved",
@@ -98,97 +111,39 @@ class PersonRecord:
         )
         turn.fact("record", "handed_over")
 
-    def _apply(
-        self, event: CanonicalEvent, slots: list[Slot], turn: Turn, from_person: str = ""
-    ) -> None:
-        record, envelope = self._record, turn.envelope
-        changed = ChangedEvent(
-            person_id=record.person_id,
-            trigger=event.trigger,
-            kind=event.kind,
-            event_time=event.event_time,
-        )
-        adopted = record.absorb(from_person, envelope.message_id) if from_person else None
-        # Told again when the merge is replayed; a late message of the absorbed record is no merge.
-        if adopted is not None or (from_person and event.kind == EventKind.EVENT_KIND_MERGE):
-            changed.absorbed_person_ids.append(from_person)
-        told = Version(
-            b"", envelope.source, "", envelope.message_id, envelope.origin, envelope.attempt
-        )
+    def _apply(self, message: Arrival, turn: Turn) -> None:
+        record, envelope, from_person = self._record, turn.envelope, message.from_person_id
+        message_id, receipt, attempt = envelope.message_id, envelope.origin, envelope.attempt
+        adopted = record.absorb(from_person, message_id) if from_person else None
+        telling = Telling(record)
         person: Disposition.ValueType = DISPOSITION_UNCHANGED
-        for resource, slot in zip(event.resources, slots, strict=True):
-            disposition = record.put(resource, slot, told, changed.resources.add())
+        for said in message.said:
+            slot = said.slot
+            disposition = record.put(said, message_id, receipt, attempt)
+            telling.tell(slot, disposition)
             if slot.type == PERSON:
                 person = disposition
         if adopted is not None:
-            for slot in slots:
-                adopted.pop(slot, None)
-            self._tell_adopted(adopted, changed, turn)
-        self._tell_person(person, changed)
-        self._tell_context(slots, changed, envelope.message_id)
-        turn.emit(
-            "changed", PayloadKind.PAYLOAD_KIND_CHANGED, envelope.key, changed.SerializeToString()
+            for said in message.said:
+                adopted.pop(said.slot, None)
+            left_out = telling.tell_adopted(adopted)
+            turn.fact("adopted_resources", str(len(adopted)))
+            if left_out:
+                turn.fact("adopted_resources_not_told", str(left_out))
+        telling.tell_person(person)
+        telling.tell_context(message_id)
+        # Told again when the merge is replayed; a late message of the absorbed record is no merge.
+        is_absorbed = adopted is not None or (from_person and message.kind == _MERGE)
+        changed = telling.changed(
+            ChangedEvent(
+                person_id=record.person_id,
+                trigger=message.trigger,
+                kind=message.kind,
+                event_time=message.event_time,
+            ),
+            [from_person] if is_absorbed else [],
         )
-
-    def _tell_person(self, told: Disposition.ValueType, changed: ChangedEvent) -> None:
-        record = self._record
-        is_new = record.golden is None
-        has_changed = record.settle_person()
-        if record.golden is None:
-            return
-        changed.person.resource.CopyFrom(record.golden)
-        changed.person.version = record.golden_version
-        if has_changed:
-            disposition = DISPOSITION_CREATED if is_new else DISPOSITION_UPDATED
-        elif told == DISPOSITION_SUPERSEDED:
-            disposition = told
-        else:
-            disposition = DISPOSITION_UNCHANGED
-        changed.person.disposition = disposition
-
-    def _tell_context(self, slots: list[Slot], changed: ChangedEvent, message_id: str) -> None:
-        """Tell what the told resources point at, so that a receiver can resolve each reference.
-
-        What this message told points at what it told as well. What it did not, for a newer version
-        stands, may point elsewhere; and so may the person, who is what several messages made of them.
-        """
-        told = set(slots)
-        self._tell_of(references_of(changed.person.resource), told, changed)
-        place = 0
-        while place < len(changed.resources):
-            resource = changed.resources[place].resource
-            place += 1
-            if resource.origin.message_id == message_id:
-                continue
-            self._tell_of(references_of(resource), told, changed)
-
-    def _tell_of(self, pointed_at: Iterable[Slot], told: set[Slot], changed: ChangedEvent) -> None:
-        record = self._record
-        for slot in pointed_at:
-            if slot in told:
-                continue
-            told.add(slot)
-            if slot in record.held:
-                record.tell(slot, DISPOSITION_UNCHANGED, changed.resources.add())
-            else:
-                record.wanted.add(slot)
-
-    def _tell_adopted(
-        self, adopted: dict[Slot, Disposition.ValueType], changed: ChangedEvent, turn: Turn
-    ) -> None:
-        """Tell what was taken over beside what the event touched, as far as there is room."""
-        record = self._record
-        room = _MOST_ADOPTED_BYTES
-        left_out = 0
-        for slot, disposition in adopted.items():
-            room -= len(record.held[slot].content)
-            if room < 0:
-                left_out += 1
-                continue
-            record.tell(slot, disposition, changed.resources.add())
-        turn.fact("adopted_resources", str(len(adopted)))
-        if left_out:
-            turn.fact("adopted_resources_not_told", str(left_out))
+        turn.emit("changed", PayloadKind.PAYLOAD_KIND_CHANGED, envelope.key, changed)
 
 
 def _parsed(envelope: Envelope) -> ResolvedEvent | Adoption:

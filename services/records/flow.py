@@ -10,12 +10,11 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 from plexus.actors import Turn, TurnFailed, run_turns
-from plexus.api.records.v1.records_pb2 import Adoption
 from plexus.errors import InvalidMessage
 from plexus.ids import KeyDigest
 from plexus.store import Transaction
 from services.records.actors import Arrival, PersonRecord
-from services.records.domain import PERSON, Owner, Record, RestingRecords
+from services.records.domain import PERSON, Record, RestingRecords
 from services.records.store import Need, RecordKey, load, save
 
 __all__ = ["RecordsStage"]
@@ -38,9 +37,14 @@ class RecordsStage:
         if not turns:
             return
         needs: dict[RecordKey, Need] = {}
-        owners: dict[RecordKey, Owner] = {}
+        work = [(turn, *_read(turn, needs)) for turn in turns]
+        owners = {key: (turn.unit, transaction.epochs[turn.unit]) for turn, key, _ in work}
         for _ in range(_MOST_PASSES):
-            records = await self._run(turns, needs, owners, transaction)
+            # Taken out until the commit: a pass that is run again, or a batch that fails, begins
+            # with what is stored.
+            at_hand = self._resting.take(owners)
+            records = await load(transaction.connection, needs, at_hand)
+            await self._run(work, records)
             if not _extend(needs, records):
                 break
         await save(transaction.connection, records.values(), turns[-1].now)
@@ -48,29 +52,17 @@ class RecordsStage:
 
     async def _run(
         self,
-        turns: Sequence[Turn],
-        needs: dict[RecordKey, Need],
-        owners: dict[RecordKey, Owner],
-        transaction: Transaction,
-    ) -> dict[RecordKey, Record]:
-        """Load what is needed and let all take their turns on it."""
-        for turn in turns:
-            turn.reset()
-        work = [(turn, *_read(turn, needs)) for turn in turns]
-        for turn, key, _ in work:
-            owners[key] = turn.unit, transaction.epochs[turn.unit]
-        # Taken out until the commit: a pass that is run again, or a batch that fails, begins with
-        # what is stored.
-        at_hand = self._resting.take(owners)
-        records = await load(transaction.connection, needs, at_hand)
+        work: Sequence[tuple[Turn, RecordKey, Arrival]],
+        records: Mapping[RecordKey, Record],
+    ) -> None:
+        """Let all take their turns."""
         actors = {key: PersonRecord(record, self._person_key) for key, record in records.items()}
         for start in range(0, len(work), _YIELD_EVERY):
-            run_turns(
-                (turn, _receiving(actors[key], message))
-                for turn, key, message in work[start : start + _YIELD_EVERY]
-            )
+            part = work[start : start + _YIELD_EVERY]
+            for turn, _, _ in part:
+                turn.reset()
+            run_turns((turn, _receiving(actors[key], message)) for turn, key, message in part)
             await asyncio.sleep(0)
-        return records
 
     def _person_key(self, tenant: str, person_id: str) -> str:
         return self._digest.key(tenant, "person", person_id)
@@ -102,15 +94,15 @@ def _read(turn: Turn, needs: dict[RecordKey, Need]) -> tuple[RecordKey, Arrival]
         arrival = Arrival.read(turn.envelope)
     except InvalidMessage as exc:
         raise TurnFailed(turn, exc) from exc
-    key = (turn.envelope.tenant, arrival.message.person_id)
+    key = (turn.envelope.tenant, arrival.person_id)
     need = needs.get(key)
     if need is None:
         need = needs[key] = Need()
-    for slot in arrival.slots:
-        if slot.type == PERSON:
+    for said in arrival.said:
+        if said.slot.type == PERSON:
             need.accounts = True
         else:
-            need.slots.add(slot)
-    if isinstance(arrival.message, Adoption):
-        need.estates.add(arrival.message.from_person_id)
+            need.slots.add(said.slot)
+    if arrival.from_person_id:
+        need.estates.add(arrival.from_person_id)
     return key, arrival

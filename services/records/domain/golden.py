@@ -7,16 +7,60 @@ of the person counts only where its source has said nothing else, since it ident
 update.
 """
 
+import functools
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from plexus.api.canonical.v1.datatypes_pb2 import Identifier, Origin
 from plexus.api.canonical.v1.resources_pb2 import Person, Resource
 from services.records.domain.versions import MERGE_ACCOUNT, Version
+from services.records.domain.wire import with_origin
 
-__all__ = ["golden_person"]
+__all__ = ["Golden", "golden_person"]
 
 
-def golden_person(accounts: Iterable[tuple[str, Version]]) -> Resource | None:
+class Golden(NamedTuple):
+    """The person as the record shows it.
+
+    Attributes:
+        content: canonical Resource without origin.
+        source: whose account leads.
+        message_id: that carried that account.
+        time: when it was true, FHIR dateTime text.
+    """
+
+    content: bytes
+    source: str
+    message_id: str
+    time: str
+
+    @classmethod
+    def read(cls, stored: bytes) -> "Golden":
+        """From `resource`."""
+        resource = Resource.FromString(stored)
+        origin = Origin()
+        origin.CopyFrom(resource.origin)
+        resource.ClearField("origin")
+        return cls(resource.SerializeToString(), origin.source, origin.message_id, origin.time)
+
+    @property
+    def resource(self) -> bytes:
+        """The canonical Resource with its origin."""
+        return with_origin(self.content, self.source, self.message_id, self.time)
+
+    def says_the_same(self, other: "Golden") -> bool:
+        """Whether the person is the same, wherever it comes from."""
+        if self.content == other.content:
+            return True
+        mine, theirs = Resource.FromString(self.content), Resource.FromString(other.content)
+        return (
+            mine.key == theirs.key
+            and mine.deleted == theirs.deleted
+            and mine.person == theirs.person
+        )
+
+
+def golden_person(accounts: Iterable[tuple[str, Version]]) -> Golden | None:
     """The person, from accounts by who told them, in any order; None where there are none.
 
     Deleted accounts say nothing, unless all are deleted: then the person is.
@@ -24,19 +68,30 @@ def golden_person(accounts: Iterable[tuple[str, Version]]) -> Resource | None:
     ordered = sorted(accounts, key=_weight, reverse=True)
     if not ordered:
         return None
+    leading, content = _united(tuple((told_by, each.content) for told_by, each in ordered))
+    lead = ordered[leading][1]
+    return Golden(content, lead.source, lead.message_id, lead.time)
+
+
+@functools.lru_cache(maxsize=1024)
+def _united(accounts: tuple[tuple[str, bytes], ...]) -> tuple[int, bytes]:
+    """What ordered accounts say together, and the place of the one that leads.
+
+    Remembered: most often a source says of a person what it has said before.
+    """
     read = [
-        (told_by, version, Resource.FromString(version.content)) for told_by, version in ordered
+        (place, told_by, Resource.FromString(content))
+        for place, (told_by, content) in enumerate(accounts)
     ]
     living = [each for each in read if not each[2].deleted] or read
     says: dict[str, Resource] = {}
-    for told_by, version, resource in living:
-        if says.setdefault(told_by.removesuffix(MERGE_ACCOUNT), resource) is resource:
-            resource.origin.CopyFrom(origin_of(version))
+    for _, told_by, resource in living:
+        says.setdefault(told_by.removesuffix(MERGE_ACCOUNT), resource)
     first, *others = says.values()
     for other in others:
         _fill(first.person, other.person)
     _unite(first.person, [resource.person for _, _, resource in living])
-    return first
+    return living[0][0], first.SerializeToString()
 
 
 def origin_of(version: Version) -> Origin:

@@ -5,21 +5,18 @@ where it touches one. Neighbours: `versions` decides who wins, `services.records
 """
 
 import dataclasses
-import itertools
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
-from plexus.api.canonical.v1.resources_pb2 import Resource
 from plexus.api.records.v1.records_pb2 import (
     DISPOSITION_CREATED,
     DISPOSITION_SUPERSEDED,
     DISPOSITION_UNCHANGED,
     DISPOSITION_UPDATED,
     Disposition,
-    RecordedResource,
 )
-from services.records.domain.golden import golden_person
-from services.records.domain.versions import PERSON, Slot, Version
+from services.records.domain.golden import Golden, golden_person
+from services.records.domain.versions import PERSON, Said, Slot, Version
 
 __all__ = ["Estate", "Past", "Record"]
 
@@ -31,8 +28,7 @@ Estate = dict[Slot, Version]
 """All resources of a record that has gone under."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Past:
+class Past(NamedTuple):
     """An entry of the history: a version that was told, and what became of it."""
 
     slot: Slot
@@ -83,7 +79,7 @@ class Record:
         self.tenant = tenant
         self.person_id = person_id
         self.merged_into = ""
-        self.golden: Resource | None = None
+        self.golden: Golden | None = None
         self.golden_version = 0
         self.held: dict[Slot, Version] = {}
         self.estates: dict[str, Estate] = {}
@@ -108,12 +104,19 @@ class Record:
         Keeps what is likely to be needed again: all accounts of the person, and what was known
         before this batch. Most of what is new, as a result is, never comes again.
         """
-        rest = {slot: self.held[slot] for slot in self.stored if slot not in self.touched}
-        rest |= {slot: self.held[slot] for slot in self.touched if slot in self.stored}
-        accounts = {slot: held for slot, held in self.held.items() if slot.type == PERSON}
-        left_out = len(rest) - _MOST_AT_REST
-        self.held = accounts | dict(itertools.islice(rest.items(), max(0, left_out), None))
-        self.stored = {slot: held.content for slot, held in self.held.items()}
+        held, stored = self.held, self.stored
+        for slot in self.touched:
+            if slot in stored or slot.type == PERSON:
+                version = held.pop(slot)
+                held[slot] = version  # the latest last
+                stored[slot] = version.content
+            else:
+                del held[slot]
+        left_out = len(held) - _MOST_AT_REST
+        if left_out > 0:
+            resting = [slot for slot in held if slot.type != PERSON]
+            for slot in resting[:left_out]:
+                del held[slot], stored[slot]
         self.touched = {}
         self.wanted = set()
         self.history = []
@@ -126,36 +129,10 @@ class Record:
         self.merged_into = survivor
         self.is_changed = True
 
-    def put(
-        self, resource: Resource, slot: Slot, told: Version, into: RecordedResource
-    ) -> Disposition.ValueType:
-        """Take in a resource of an event, and tell in `into` what the record holds now.
-
-        Args:
-            resource: the event's; loses its origin.
-            slot: where it belongs, see `slot_of`.
-            told: the message; content, source and time are taken from `resource`.
-            into: empty.
-
-        Returns:
-            What became of it.
-        """
-        origin = resource.origin
-        source, time = origin.source or told.source, origin.time
-        resource.ClearField("origin")
-        disposition = self._put(
-            slot,
-            Version(
-                resource.SerializeToString(deterministic=True),
-                source,
-                time,
-                told.message_id,
-                told.receipt,
-                told.attempt,
-            ),
-        )
-        self.tell(slot, disposition, into)
-        return disposition
+    def put(self, said: Said, message_id: str, receipt: int, attempt: int) -> Disposition.ValueType:
+        """Take in what an event of that message says of a resource. Returns what became of it."""
+        slot, content, source, time = said
+        return self._put(slot, Version(content, source, time, message_id, receipt, attempt))
 
     def absorb(self, from_person: str, message_id: str) -> dict[Slot, Disposition.ValueType] | None:
         """Take over what another record has left.
@@ -170,15 +147,6 @@ class Record:
         estate = self.estates.get(from_person, {})
         return {slot: self._adopt(slot, estate[slot]) for slot in sorted(estate)}
 
-    def tell(self, slot: Slot, disposition: Disposition.ValueType, into: RecordedResource) -> None:
-        """Write the winning version of a slot into an empty message."""
-        held = self.held[slot]
-        into.resource.MergeFromString(held.content)
-        origin = into.resource.origin
-        origin.source, origin.time, origin.message_id = held.source, held.time, held.message_id
-        into.version = held.number
-        into.disposition = disposition
-
     def settle_person(self) -> bool:
         """Make the golden person anew where an account has changed. True where it has changed."""
         if not self._person_touched:
@@ -187,14 +155,8 @@ class Record:
         before = self.golden
         self.golden = golden_person(self._accounts())
         self.is_changed = True
-        if before is not None and self.golden is not None:
-            is_same = (
-                before.key == self.golden.key
-                and before.deleted == self.golden.deleted
-                and before.person == self.golden.person
-            )
-            if is_same:
-                return False
+        if before is not None and self.golden is not None and self.golden.says_the_same(before):
+            return False
         self.golden_version += 1
         return True
 

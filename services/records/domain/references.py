@@ -1,5 +1,6 @@
 """Which resources a resource points at."""
 
+import functools
 from collections.abc import Iterable, Iterator
 
 from google.protobuf.message import Message
@@ -11,12 +12,16 @@ from services.records.domain.versions import PERSON, Slot, place_of
 __all__ = ["references_of"]
 
 
-def references_of(resource: Resource) -> Iterator[Slot]:
-    """The slots that a resource points at by key, persons aside, in the order of its fields."""
+@functools.lru_cache(maxsize=4096)
+def references_of(content: bytes) -> tuple[Slot, ...]:
+    """The slots that a canonical Resource points at by key, persons aside, in the order of its fields.
+
+    Remembered: it is asked of the person, and of what stands, with every message about them.
+    """
+    resource = Resource.FromString(content)
     if resource.HasField("person"):
-        # All that a person points at; looked for with every message, and most often there is none.
-        return _of(resource.person.general_practitioners)
-    return _below(resource)
+        return tuple(_of(resource.person.general_practitioners))
+    return tuple(_below(resource))
 
 
 def _of(references: Iterable[Reference]) -> Iterator[Slot]:

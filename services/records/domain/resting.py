@@ -17,8 +17,8 @@ Owner = tuple[str, int]
 """A unit and the epoch at which it was claimed."""
 
 _MOST_BYTES: Final = 32 * 1024 * 1024
-# About what a version takes beside its content, and a record beside its versions.
-_VERSION_BYTES: Final = 800
+# About what a version takes with its content, and a record beside its versions.
+_VERSION_BYTES: Final = 1200
 _RECORD_BYTES: Final = 4000
 
 
@@ -51,9 +51,7 @@ class RestingRecords:
         """Lay records to rest whose changes are committed; nobody else may hold them any more."""
         for key, record in records.items():
             record.come_to_rest()
-            size = _RECORD_BYTES + sum(
-                _VERSION_BYTES + len(held.content) for held in record.held.values()
-            )
+            size = _RECORD_BYTES + _VERSION_BYTES * len(record.held)
             self._records[key] = owners[key], record, size
             self._bytes += size
         while self._bytes > self._most_bytes:

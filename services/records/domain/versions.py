@@ -9,12 +9,13 @@ from plexus.api.canonical.v1.resources_pb2 import Resource
 from plexus.errors import InvalidMessage, Reason
 from services.records.domain.times import age
 
-__all__ = ["MERGE_ACCOUNT", "PERSON", "Slot", "Version", "place_of", "slot_of", "type_of"]
+__all__ = ["MERGE_ACCOUNT", "PERSON", "Said", "Slot", "Version", "place_of", "said_in", "type_of"]
 
 PERSON: Final = "Person"
 MERGE_ACCOUNT: Final = "/merge"
 """Ends `told_by` of what a merge says of the person: just enough to tell who it is."""
 
+_MERGE: Final = EventKind.EVENT_KIND_MERGE
 _MOST_KEY_CHARACTERS: Final = 500
 
 _TYPES: Final = {
@@ -36,6 +37,22 @@ class Slot(NamedTuple):
     type: str
     key: str
     told_by: str
+
+
+class Said(NamedTuple):
+    """What an event says of one resource.
+
+    Attributes:
+        slot: where it belongs.
+        content: canonical Resource without origin, in deterministic serialisation.
+        source: that says so.
+        time: when it was true at the source, FHIR dateTime text.
+    """
+
+    slot: Slot
+    content: bytes
+    source: str
+    time: str
 
 
 @dataclasses.dataclass(slots=True)
@@ -87,20 +104,28 @@ def place_of(key: str) -> str:
     return f"{key[:64]}#{hashlib.blake2b(key.encode(), digest_size=32).hexdigest()}"
 
 
-def slot_of(resource: Resource, source: str, kind: EventKind.ValueType) -> Slot:
-    """The slot of a resource that a source tells in an event of that kind.
+def said_in(resource: Resource, source: str, kind: EventKind.ValueType) -> Said:
+    """What a resource says, in an event of that kind.
+
+    Args:
+        resource: the event's; loses its origin.
+        source: of the message, which is the resource's where that names none.
+        kind: of the event.
 
     Raises:
         InvalidMessage: the resource has no content, or no key that can be kept.
     """
-    name, key = type_of(resource), resource.key
+    name, key, origin = type_of(resource), resource.key, resource.origin
+    source, time = origin.source or source, origin.time
     # PostgreSQL keeps every character but this one.
-    if not key or "\0" in key or "\0" in resource.origin.time:
+    if not key or "\0" in key or "\0" in time:
         raise InvalidMessage(
             "a resource of the event has no key, or one with a NUL",
             reason=Reason.REASON_MAPPING_FAILED,
         )
-    if name != PERSON:
-        return Slot(name, place_of(key), "")
-    is_merge = kind == EventKind.EVENT_KIND_MERGE
-    return Slot(PERSON, place_of(key), source + MERGE_ACCOUNT if is_merge else source)
+    resource.ClearField("origin")
+    told_by = ""
+    if name == PERSON:
+        told_by = source + MERGE_ACCOUNT if kind == _MERGE else source
+    slot = Slot(name, place_of(key), told_by)
+    return Said(slot, resource.SerializeToString(deterministic=True), source, time)

@@ -6,9 +6,8 @@ All statements are set-based: a batch takes two reads, or four where records are
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 
-from plexus.api.canonical.v1.resources_pb2 import Resource
 from plexus.store import Connection
-from services.records.domain import PERSON, Record, Slot, references_of
+from services.records.domain import PERSON, Golden, Record, Slot, references_of
 from services.records.store.rows import COLUMNS, as_columns, key_digest, version_of
 
 __all__ = ["Need", "RecordKey", "load"]
@@ -51,7 +50,7 @@ async def load(
         await _load_people(connection, [key for key in needs if key not in at_hand], records)
     for key, record in records.items():
         if record.golden is not None:
-            needs[key].slots.update(references_of(record.golden))
+            needs[key].slots.update(references_of(record.golden.content))
     await _load_resources(connection, needs, records)
     heirs = [
         (*key, each)
@@ -75,7 +74,7 @@ async def _load_people(
     for tenant, person_id, merged_into, golden, version in people:
         record = records[tenant, str(person_id)]
         record.merged_into = str(merged_into) if merged_into else ""
-        record.golden = None if golden is None else Resource.FromString(golden)
+        record.golden = None if golden is None else Golden.read(golden)
         record.golden_version = version
         record.is_changed = False
 

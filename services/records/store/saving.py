@@ -9,6 +9,7 @@ import functools
 from collections.abc import Collection, Iterable
 from typing import Final, NamedTuple
 
+from plexus.api.records.v1.records_pb2 import Disposition
 from plexus.store import Connection
 from plexus.store.copying import (
     bytes_field,
@@ -39,7 +40,7 @@ async def save(connection: Connection, records: Iterable[Record], at: datetime.d
     A record has one writer, so what it did not find when it loaded is not there.
     """
     changed = list(records)
-    rows = _Rows(time_field(at))
+    rows = _Rows(at)
     for record in changed:
         rows.add(record)
     if rows.history:
@@ -65,20 +66,10 @@ async def save(connection: Connection, records: Iterable[Record], at: datetime.d
         )
 
 
-class _Word(NamedTuple):
-    """What all rows share that one message writes to one record in the same way."""
-
-    person_id: str
-    source: str
-    time: str
-    message_id: str
-    receipt: int
-    attempt: int
-
-
 class _Again(NamedTuple):
     """Stored rows that have a new version, or the same one from a later message. Texts hold lists."""
 
+    word: tuple[str, str, str, str, int, int]  # person, source, time, message, receipt, attempt
     versions: list[str]
     digests: list[str]
     types: list[str]
@@ -97,70 +88,73 @@ class _Rows:
         contents: those that `again` names by their place.
     """
 
-    def __init__(self, at: bytes) -> None:
-        self._at = at
-        self._words: dict[_Word, bytes] = {}
+    def __init__(self, at: datetime.datetime) -> None:
+        self._at = time_field(at)
+        self._owner = b""
+        # Message, source and time of the row before, and the fields that follow from them.
+        self._word: tuple[str, str, str] | None = None
+        self._fields = b""
+        self._again: _Again | None = None
         self.history: list[bytes] = []
         self.fresh: list[bytes] = []
-        self.again: dict[_Word, _Again] = {}
+        self.again: list[_Again] = []
         self.tellers: dict[str, str] = {}
         self.contents: list[bytes] = []
 
     def add(self, record: Record) -> None:
         """Take in what is new in a record."""
-        tenant, held = record.tenant, record.held
+        tenant, held, stored = record.tenant, record.held, record.stored
+        self._owner = text_field(tenant) + uuid_field(record.person_id)
+        self._word = self._again = None
         pending = dict(record.touched)
-        for past in record.history:
-            slot, version = past.slot, past.version
-            word = _word(record, version)
-            row = b"".join([
-                self._word_fields(tenant, word),
-                int_field(past.number, 8),
-                _slot_fields(tenant, *slot),
-                bytes_field(version.content),
-            ])  # fmt: skip
-            self.history.append(self._at + row + int_field(past.disposition, 2))
+        for slot, version, number, disposition in record.history:
+            row = self._row(tenant, slot, version, number)
+            self.history.append(b"".join((self._at, row, _disposition_field(disposition))))
             if held[slot] is version:
                 del pending[slot]
-                if slot in record.stored:
-                    self._say_again(record, slot, version, word)
+                if slot in stored:
+                    self._say_again(record, slot, version)
                 else:
                     self.fresh.append(row)
         for slot in pending:
             version = held[slot]
-            word = _word(record, version)
-            if slot in record.stored:
-                self._say_again(record, slot, version, word)
-                continue
-            self.fresh.append(
-                b"".join(
-                    [
-                        self._word_fields(tenant, word),
-                        int_field(version.number, 8),
-                        _slot_fields(tenant, *slot),
-                        bytes_field(version.content),
-                    ]
-                )
-            )
+            if slot in stored:
+                self._say_again(record, slot, version)
+            else:
+                self.fresh.append(self._row(tenant, slot, version, version.number))
 
-    def _word_fields(self, tenant: str, word: _Word) -> bytes:
-        fields = self._words.get(word)
-        if fields is None:
-            fields = self._words[word] = b"".join([
-                text_field(tenant),
-                uuid_field(word.person_id),
-                text_field(word.source),
-                text_field(word.time),
-                uuid_field(word.message_id),
-                int_field(word.receipt, 8),
-                int_field(word.attempt, 4),
-            ])  # fmt: skip
-        return fields
+    def _row(self, tenant: str, slot: Slot, version: Version, number: int) -> bytes:
+        word = version.message_id, version.source, version.time
+        if word != self._word:
+            self._word = word
+            self._fields = b"".join((
+                self._owner,
+                text_field(version.source),
+                text_field(version.time),
+                uuid_field(version.message_id),
+                int_field(version.receipt, 8),
+                int_field(version.attempt, 4),
+            ))  # fmt: skip
+        key = slot.key
+        return b"".join((
+            self._fields,
+            _number_field(number),
+            uuid_field(key_digest(tenant, key)),
+            _name_field(slot.type),
+            text_field(key),
+            _name_field(slot.told_by),
+            bytes_field(version.content),
+        ))  # fmt: skip
 
-    def _say_again(self, record: Record, slot: Slot, version: Version, word: _Word) -> None:
-        rows = self.again.get(word)
-        if rows is None:
-            rows = self.again[word] = _Again([], [], [], [], [])
+    def _say_again(self, record: Record, slot: Slot, version: Version) -> None:
+        rows = self._again
+        if (
+            rows is None
+            or rows.word[3] != version.message_id
+            or rows.word[1:3] != (version.source, version.time)
+        ):
+            rows = self._again = _Again(_word(record, version), [], [], [], [], [])
+            self.again.append(rows)
         content = ""
         if record.stored[slot] != version.content:
             self.contents.append(version.content)
@@ -168,12 +162,15 @@ class _Rows:
         rows.versions.append(str(version.number))
         rows.digests.append(key_digest(record.tenant, slot.key))
         rows.types.append(slot.type)
-        rows.tellers.append(self.tellers.setdefault(slot.told_by, str(len(self.tellers) + 1)))
+        teller = self.tellers.get(slot.told_by)
+        if teller is None:
+            teller = self.tellers[slot.told_by] = str(len(self.tellers) + 1)
+        rows.tellers.append(teller)
         rows.contents.append(content)
 
 
-def _word(record: Record, version: Version) -> _Word:
-    return _Word(
+def _word(record: Record, version: Version) -> tuple[str, str, str, str, int, int]:
+    return (
         record.person_id,
         version.source,
         version.time,
@@ -183,14 +180,20 @@ def _word(record: Record, version: Version) -> _Word:
     )
 
 
-@functools.lru_cache(maxsize=4096)
-def _slot_fields(tenant: str, kind: str, key: str, told_by: str) -> bytes:
-    return b"".join([
-        uuid_field(key_digest(tenant, key)),
-        text_field(kind),
-        text_field(key),
-        text_field(told_by),
-    ])  # fmt: skip
+@functools.lru_cache(maxsize=1024)
+def _number_field(number: int) -> bytes:
+    return int_field(number, 8)
+
+
+@functools.lru_cache(maxsize=16)
+def _disposition_field(disposition: Disposition.ValueType) -> bytes:
+    return int_field(disposition, 2)
+
+
+@functools.lru_cache(maxsize=1024)
+def _name_field(name: str) -> bytes:
+    """The field of a type or a source: there are few."""
+    return text_field(name)
 
 
 async def _say_again(connection: Connection, rows: _Rows) -> None:
@@ -208,8 +211,8 @@ async def _say_again(connection: Connection, rows: _Rows) -> None:
         " (version, key_digest, type, teller, content)"
         " WHERE r.person_id = t.person_id AND r.key_digest = n.key_digest AND r.type = n.type"
         " AND r.told_by = ($12::text[])[n.teller]",
-        *as_columns(rows.again, 6),
-        *as_columns((tuple(map(",".join, each)) for each in rows.again.values()), 5),
+        *as_columns((each.word for each in rows.again), 6),
+        *as_columns((tuple(map(",".join, each[1:])) for each in rows.again), 5),
         list(rows.tellers),
         rows.contents,
     )
@@ -225,6 +228,6 @@ async def _save_people(connection: Connection, people: Collection[Record]) -> No
         [record.tenant for record in people],
         [record.person_id for record in people],
         [record.merged_into or None for record in people],
-        [None if record.golden is None else record.golden.SerializeToString() for record in people],
+        [None if record.golden is None else record.golden.resource for record in people],
         [record.golden_version for record in people],
     )

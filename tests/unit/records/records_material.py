@@ -126,6 +126,12 @@ class Chart:
         self.record = Record(TENANT, person_id)
         self.actor = PersonRecord(self.record, person_key)
 
+    @property
+    def golden(self) -> Resource:
+        """The golden person."""
+        assert self.record.golden is not None
+        return Resource.FromString(self.record.golden.resource)
+
     def turn(self, envelope: Envelope) -> Turn:
         """One turn."""
         return run_turn(self.actor, Arrival.read(envelope), envelope)

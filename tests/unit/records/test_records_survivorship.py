@@ -82,7 +82,7 @@ def _state(record: Record) -> object:
         slot: (each.content, each.source, each.time, each.message_id)
         for slot, each in record.held.items()
     }
-    golden = record.golden.SerializeToString(deterministic=True) if record.golden else b""
+    golden = record.golden.resource if record.golden else b""
     return held, golden
 
 
