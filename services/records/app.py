@@ -26,7 +26,7 @@ async def wire(runtime: Runtime) -> None:
         stage_name=StageName.STAGE_RECORDS,
         stream="resolved",
         bus=bus,
-        journal=PostgresJournal(database),
+        journal=PostgresJournal(database, keeps_plans=True),
     )
     records_pb2_grpc.add_RecordsServiceServicer_to_server(
         RecordsServicer(database), runtime.rpc.grpc_server

@@ -13,13 +13,29 @@ from plexus.store.journal import Done, Entry, Journal, Mark, Transaction
 __all__ = ["PostgresJournal"]
 
 _PURGED_AT_ONCE = 10_000
+# Planning takes about as long as running a statement on a batch of some tens. A kept plan knows no
+# sizes, so it may only do what is right for all: nested loops over indexes.
+_BEGIN_WITH_PLANS = (
+    "BEGIN; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off;"
+    " SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;"
+    " SET LOCAL enable_memoize = off"
+)
 
 
 class PostgresJournal(Journal):
     """The journal in a service's schema."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, keeps_plans: bool = False) -> None:
+        """Keep it in `database`.
+
+        Args:
+            database: of the service.
+            keeps_plans: the statements of a batch are planned once for each connection, not each
+                time. For a stage whose statements look up rows by keys that a list of parameters
+                gives, with no join that an index does not serve: those are all that plans may do.
+        """
         self._database = database
+        self._keeps_plans = keeps_plans
 
     async def claim(self, units: Collection[str]) -> dict[str, int]:
         if not units:
@@ -58,21 +74,20 @@ class PostgresJournal(Journal):
     @contextlib.asynccontextmanager
     async def transaction(self, epochs: Mapping[str, int]) -> AsyncIterator[Transaction]:
         async with self._database.connection() as connection:
-            within = connection.transaction()
-            await within.start()
             transaction = _PostgresTransaction(connection, epochs)
             try:
+                await connection.execute(_BEGIN_WITH_PLANS if self._keeps_plans else "BEGIN")
                 yield transaction
             except BaseException:
                 # Nothing to undo where the connection has gone: then PostgreSQL has undone it.
                 with contextlib.suppress(Unavailable), translated():
-                    await within.rollback()
+                    await connection.execute("ROLLBACK")
                 raise
             if transaction.committed:
-                await within.commit()
+                await connection.execute("COMMIT")
                 transaction.tell_committed()
             else:
-                await within.rollback()
+                await connection.execute("ROLLBACK")
 
     async def purge(self, before: datetime.datetime) -> int:
         async with self._database.connection() as connection:

@@ -1,6 +1,8 @@
 """Reads the committed state of records, as far as a batch touches them.
 
-All statements are set-based: a batch takes two reads, or four where records are taken over.
+All statements are set-based: a batch takes two reads, or four where records are taken over. Their plans
+are kept, and made without knowing any size. `LATERAL (... OFFSET 0)` leaves the planner no choice: for each key that
+is asked for, one look into the index.
 """
 
 import dataclasses
@@ -67,8 +69,9 @@ async def _load_people(
 ) -> None:
     people = await connection.fetch(
         "SELECT p.tenant, p.person_id, p.merged_into, p.golden, p.golden_version"
-        " FROM unnest($1::text[], $2::uuid[]) n (tenant, person_id)"
-        " JOIN person p USING (tenant, person_id)",
+        " FROM unnest($1::text[], $2::uuid[]) n (tenant, person_id), LATERAL"
+        " (SELECT * FROM person x WHERE x.tenant = n.tenant AND x.person_id = n.person_id"
+        " OFFSET 0) p",
         *as_columns(keys, 2),
     )
     for tenant, person_id, merged_into, golden, version in people:
@@ -97,10 +100,12 @@ async def _load_resources(
         " unnest($1::text[], $2::uuid[], $3::text[], $4::text[])"
         " n (tenant, person_id, types, key_digests), LATERAL"
         " unnest(string_to_array(n.types, ','), string_to_array(n.key_digests, ',')::uuid[])"
-        " s (type, key_digest) JOIN resource r USING (type, key_digest)"
-        " WHERE r.tenant = n.tenant AND r.person_id = n.person_id"
-        f" UNION ALL SELECT {COLUMNS} FROM unnest($5::text[], $6::uuid[]) n (tenant, person_id)"
-        f" JOIN resource r USING (tenant, person_id) WHERE r.type = '{PERSON}'",
+        " s (type, key_digest), LATERAL (SELECT * FROM resource x WHERE x.tenant = n.tenant"
+        " AND x.person_id = n.person_id AND x.key_digest = s.key_digest AND x.type = s.type"
+        " OFFSET 0) r"
+        f" UNION ALL SELECT {COLUMNS} FROM unnest($5::text[], $6::uuid[]) n (tenant, person_id),"
+        " LATERAL (SELECT * FROM resource x WHERE x.tenant = n.tenant"
+        f" AND x.person_id = n.person_id AND x.type = '{PERSON}' OFFSET 0) r",
         *as_columns(wanted, 4),
         *as_columns(with_accounts, 2),
     )
@@ -147,13 +152,15 @@ async def _load_estates(
     if not fresh:
         return
     rows = await connection.fetch(
-        f"SELECT n.heir, {COLUMNS} FROM unnest($1::text[], $2::uuid[], $3::uuid[])"
-        " n (tenant, heir, person_id) JOIN resource r USING (tenant, person_id)"
-        f" UNION ALL SELECT NULL, {COLUMNS} FROM unnest($1::text[], $2::uuid[], $3::uuid[])"
-        " n (tenant, heir, left_by)"
-        " JOIN resource l ON l.tenant = n.tenant AND l.person_id = n.left_by"
-        " JOIN resource r ON r.tenant = n.tenant AND r.person_id = n.heir"
-        " AND r.key_digest = l.key_digest AND r.type = l.type AND r.told_by = l.told_by",
+        "WITH l AS MATERIALIZED (SELECT n.heir, x.* FROM"
+        " unnest($1::text[], $2::uuid[], $3::uuid[]) n (tenant, heir, person_id), LATERAL"
+        " (SELECT * FROM resource x WHERE x.tenant = n.tenant AND x.person_id = n.person_id"
+        " OFFSET 0) x)"
+        f" SELECT r.heir, {COLUMNS} FROM l r"
+        f" UNION ALL SELECT NULL, {COLUMNS} FROM l, LATERAL"
+        " (SELECT * FROM resource x WHERE x.tenant = l.tenant AND x.person_id = l.heir"
+        " AND x.key_digest = l.key_digest AND x.type = l.type AND x.told_by = l.told_by"
+        " OFFSET 0) r",
         *as_columns(fresh, 3),
     )
     for row in rows:

@@ -201,6 +201,7 @@ async def _say_again(connection: Connection, rows: _Rows) -> None:
         "UPDATE resource r SET version = n.version, source = t.source,"
         " source_time = t.source_time, message_id = t.message_id, receipt = t.receipt,"
         " attempt = t.attempt, content = coalesce(($13::bytea[])[n.content], r.content)"
+        # See `loading` on OFFSET 0.
         " FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::bigint[],"
         " $6::integer[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[]) AS t"
         " (person_id, source, source_time, message_id, receipt, attempt, versions, digests,"
@@ -208,9 +209,10 @@ async def _say_again(connection: Connection, rows: _Rows) -> None:
         " string_to_array(t.digests, ',')::uuid[], string_to_array(t.types, ','),"
         " string_to_array(t.tellers, ',')::integer[],"
         " string_to_array(t.contents, ',', '')::integer[]) AS n"
-        " (version, key_digest, type, teller, content)"
-        " WHERE r.person_id = t.person_id AND r.key_digest = n.key_digest AND r.type = n.type"
-        " AND r.told_by = ($12::text[])[n.teller]",
+        " (version, key_digest, type, teller, content), LATERAL (SELECT x.ctid AS place"
+        " FROM resource x WHERE x.person_id = t.person_id AND x.key_digest = n.key_digest"
+        " AND x.type = n.type AND x.told_by = ($12::text[])[n.teller] OFFSET 0) f"
+        " WHERE r.ctid = f.place",
         *as_columns((each.word for each in rows.again), 6),
         *as_columns((tuple(map(",".join, each[1:])) for each in rows.again), 5),
         list(rows.tellers),

@@ -19,7 +19,7 @@ class Replica:
 
     def __init__(self, database: Database, unit: str = "0") -> None:
         self._unit = unit
-        self._journal = PostgresJournal(database)
+        self._journal = PostgresJournal(database, keeps_plans=True)
         self._stage = RecordsStage(KeyDigest(SECRET))
         self._epochs: dict[str, int] = {}
         self._sequence = 0

@@ -44,7 +44,7 @@ async def _running(bus: MemoryBus, database: Database) -> AsyncIterator[None]:
         stage_name=StageName.STAGE_RECORDS,
         stream="resolved",
         bus=bus,
-        journal=PostgresJournal(database),
+        journal=PostgresJournal(database, keeps_plans=True),
         ownership=ownership,
         ids=RandomIds(),
         clock=clock,

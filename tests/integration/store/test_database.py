@@ -156,3 +156,17 @@ async def test_a_cancelled_batch_leaves_a_connection_that_works(database: str) -
     for _ in range(3):
         await store.check()
     await store.close()
+
+
+async def test_plans_are_kept_for_the_batches_of_who_asks_and_for_nothing_else(
+    database: str,
+) -> None:
+    store = await open_database(database, schema="stage", size=1)
+    await migrate(store, None)
+    for keeps, mode in ((True, "force_generic_plan"), (False, "force_custom_plan")):
+        async with PostgresJournal(store, keeps_plans=keeps).transaction({}) as transaction:
+            assert await transaction.connection.fetchval("SHOW plan_cache_mode") == mode
+        async with store.connection() as connection:
+            assert await connection.fetchval("SHOW plan_cache_mode") == "force_custom_plan"
+            assert await connection.fetchval("SHOW enable_seqscan") == "on"
+    await store.close()
