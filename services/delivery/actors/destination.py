@@ -12,11 +12,8 @@ import random
 import time
 from collections.abc import Sequence
 
-from google.protobuf.message import DecodeError
-
 from plexus.actors.outbox import Outbox
 from plexus.api.delivery.v1.delivery_pb2 import ItemState
-from plexus.api.records.v1.records_pb2 import ChangedEvent
 from plexus.bus import Ownership
 from plexus.clock import Clock
 from plexus.codecs.fhir import Disclosure
@@ -223,11 +220,7 @@ class DestinationActor:
         broken: list[Outcome] = []
         for item in window:
             try:
-                opened.append((item, Disclosure(ChangedEvent.FromString(item.event))))
-            except DecodeError:
-                broken.append(
-                    parked(item, InvalidMessage("unreadable", reason=Reason.REASON_INTERNAL))
-                )
+                opened.append((item, Disclosure(item.event, tenant=item.tenant)))
             except InvalidMessage as exc:
                 broken.append(parked(item, exc))
         return opened, broken
@@ -375,6 +368,6 @@ def _until_merge(
     those that came after it would give the receiver the old person back.
     """
     for place, (_, disclosure) in enumerate(opened):
-        if disclosure.event.absorbed_person_ids:
+        if disclosure.is_merge:
             return opened[: max(1, place)]
     return opened

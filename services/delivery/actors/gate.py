@@ -61,7 +61,7 @@ class Gate:
         requests = [
             consent_pb2.DisclosureRequest(
                 tenant=item.tenant,
-                person_id=disclosure.event.person_id,
+                person_id=disclosure.person_id,
                 recipient=self._destination.recipient_name,
                 purpose=self._destination.purpose,
                 action="disclose",
@@ -116,7 +116,7 @@ class Gate:
             type="disclosure",
             action="R",
             agent="delivery",
-            person_id=passed.disclosure.event.person_id,
+            person_id=passed.disclosure.person_id,
             message_id=item.message_id,
             destination=item.destination,
             purpose=request.purpose,

@@ -35,7 +35,7 @@ class FhirWire(Wire):
         )
 
     async def send(self, parcel: Parcel) -> None:
-        body = parcel.disclosure.bundle_bytes(tenant=parcel.tenant, message_id=parcel.message_id)
+        body = parcel.disclosure.bundle_bytes(message_id=parcel.message_id)
         headers = {
             "Content-Type": _MEDIA_TYPE,
             "Accept": _MEDIA_TYPE,

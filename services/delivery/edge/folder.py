@@ -21,7 +21,7 @@ class FolderWire(Wire):
         self._path = path
 
     async def send(self, parcel: Parcel) -> None:
-        lines = parcel.disclosure.lines(tenant=parcel.tenant)
+        lines = parcel.disclosure.lines()
         day = parcel.received_at.strftime("%Y-%m-%d")
         target = self._path / day / f"{parcel.message_id}.ndjson"
         try:

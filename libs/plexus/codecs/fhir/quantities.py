@@ -65,8 +65,8 @@ def quantity(source: canonical.Quantity, *, simple: bool = True) -> Json:
 
     A code without its system is sent as the unit (invariant qty-3).
     """
-    value, unit, code = source.value, text(source.unit), token(source.code)
-    if not (value or unit or code):
+    value, of = source.value, _unit(source.unit, source.system, source.code)
+    if not (value or of):
         return {}
     comparator = source.comparator
     normal = _normal(value) if value else ""
@@ -78,7 +78,16 @@ def quantity(source: canonical.Quantity, *, simple: bool = True) -> Json:
         made["value"] = orjson.Fragment(normal)
         if comparator:
             made["comparator"] = coded(comparator, codes.COMPARATOR)
-    system = system_uri(source.system) if code and source.system else ""
+    made.update(of)
+    return made
+
+
+@lru_cache(maxsize=4096)
+def _unit(unit: str, system: str, code: str) -> Json:
+    """The members of a Quantity that say of what; shared, so nobody may change it."""
+    unit, code = text(unit), token(code)
+    system = system_uri(system) if code and system else ""
+    made: Json = {}
     if shown := unit or ("" if system else code):
         made["unit"] = shown
     if system:

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from plexus.api.canonical.v1 import datatypes_pb2 as canonical
 from plexus.codecs.fhir.datatypes import identifier
 from plexus.codecs.fhir.elements import ABSENT, Json, filled, text
+from plexus.codecs.fhir.shallow import opened
 from plexus.codecs.fhir.systems import PERSON_SYSTEM, RESOURCE_SYSTEM
 from plexus.ids import resource_id
 
@@ -49,7 +50,6 @@ ANYBODY = AUTHOR | {"CareTeam", "Device"}
 
 # Each entry of an output, each reference and each destination asks for the same few ids.
 _recent_id = lru_cache(maxsize=16_384)(resource_id)
-_NO_REFERENCE = canonical.Reference()
 _NOWHERE: Mapping[Target, str] = MappingProxyType({})
 
 
@@ -62,7 +62,7 @@ class Links:
         targets: address of each resource that stands in the same output.
     """
 
-    __slots__ = ("_literal", "person_id", "targets", "tenant")
+    __slots__ = ("_again", "_literal", "_subject", "person_id", "targets", "tenant")
 
     def __init__(
         self,
@@ -77,14 +77,18 @@ class Links:
         self.person_id = person_id
         self.targets = targets
         self._literal = literal
+        self._again: dict[tuple[frozenset[str], bytes], Json] = {}
+        self._subject: Json | None = None
 
     def id(self, fhir_type: str, key: str) -> str:
         """The FHIR id of a resource of this tenant."""
         return _recent_id(self.tenant, fhir_type, key)
 
     def subject(self) -> Json:
-        """Reference to the patient, or its data-absent-reason."""
-        return self.patient(self.person_id) if self.person_id else dict(ABSENT)
+        """Reference to the patient, or its data-absent-reason. It is shared: nobody may change it."""
+        if self._subject is None:
+            self._subject = self.patient(self.person_id) if self.person_id else dict(ABSENT)
+        return self._subject
 
     def patient(self, person_id: str) -> Json:
         """Reference to the Patient of a golden person."""
@@ -97,13 +101,14 @@ class Links:
 
         A target of another type is named by its display only: R4 does not allow to point at it.
         """
-        if source == _NO_REFERENCE:
+        kind, key, display = source.type, source.key, source.display
+        if not (kind or key or display or source.HasField("identifier")):
             return {}
-        display = text(source.display)
-        fhir_type = FHIR_TYPES.get(source.type, source.type)
+        if display:
+            display = text(display)
+        fhir_type = FHIR_TYPES.get(kind, kind)
         if fhir_type and fhir_type not in permitted:
             return {"display": display} if display else {}
-        key = source.key
         if key and fhir_type and (address := self._address(fhir_type, key)):
             return {"reference": address, "display": display} if display else {"reference": address}
         known: Json
@@ -120,6 +125,26 @@ class Links:
         if not sources:
             return []
         return [made for each in sources[:] if (made := self.one(each, permitted))]
+
+    def again(self, source: bytes, permitted: frozenset[str]) -> Json:
+        """`one` of a Reference, serialised, that others of this output may have too.
+
+        The results of a report all name its order and its visit. What they get is shared: nobody may
+        change it.
+        """
+        if not source:
+            return {}
+        made = self._again.get((permitted, source))
+        if made is None:
+            made = self.one(opened(canonical.Reference, source), permitted)
+            self._again[permitted, source] = made
+        return made
+
+    def again_many(self, sources: Sequence[bytes], permitted: frozenset[str]) -> list[Json]:
+        """`many`, likewise."""
+        if not sources:
+            return []
+        return [made for each in sources[:] if (made := self.again(each, permitted))]
 
     def _address(self, fhir_type: str, key: str) -> str:
         if address := self.targets.get((fhir_type, key)):

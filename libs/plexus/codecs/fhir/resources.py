@@ -10,11 +10,12 @@ Neighbours: `bundle` renders all resources of an event; the renderers stand in a
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from plexus.api.canonical.v1.resources_pb2 import Resource
+from plexus.api.canonical.v1 import resources_pb2
 from plexus.codecs.fhir import clinical, medications, opaque, people, results, visits
 from plexus.codecs.fhir.datatypes import identifiers
 from plexus.codecs.fhir.elements import Json, filled
 from plexus.codecs.fhir.references import Links
+from plexus.codecs.fhir.shallow import ShallowObservation, ShallowResource, opened
 from plexus.codecs.fhir.systems import PERSON_SYSTEM, RESOURCE_SYSTEM
 from plexus.errors import InvalidMessage, Reason
 
@@ -23,44 +24,59 @@ __all__ = ["Content", "content_of", "render_resource", "rendered"]
 # The message's class follows from the oneof's member, which a type checker cannot see.
 _Renderer = Callable[[Any, Links], Json]
 
-_RENDERERS: dict[str, tuple[str, _Renderer]] = {
-    "person": ("Patient", people.patient),
-    "related_person": ("RelatedPerson", people.related_person),
-    "encounter": ("Encounter", visits.encounter),
-    "observation": ("Observation", results.observation),
-    "diagnostic_report": ("DiagnosticReport", results.diagnostic_report),
-    "service_request": ("ServiceRequest", results.service_request),
-    "specimen": ("Specimen", results.specimen),
-    "appointment": ("Appointment", visits.appointment),
-    "coverage": ("Coverage", visits.coverage),
-    "allergy": ("AllergyIntolerance", clinical.allergy),
-    "condition": ("Condition", clinical.condition),
-    "medication_request": ("MedicationRequest", medications.medication_request),
+_RENDERERS: dict[str, tuple[str, type[Any], _Renderer]] = {
+    "person": ("Patient", resources_pb2.Person, people.patient),
+    "related_person": ("RelatedPerson", resources_pb2.RelatedPerson, people.related_person),
+    "encounter": ("Encounter", resources_pb2.Encounter, visits.encounter),
+    "observation": ("Observation", ShallowObservation, results.observation),
+    "diagnostic_report": (
+        "DiagnosticReport",
+        resources_pb2.DiagnosticReport,
+        results.diagnostic_report,
+    ),
+    "service_request": ("ServiceRequest", resources_pb2.ServiceRequest, results.service_request),
+    "specimen": ("Specimen", resources_pb2.Specimen, results.specimen),
+    "appointment": ("Appointment", resources_pb2.Appointment, visits.appointment),
+    "coverage": ("Coverage", resources_pb2.Coverage, visits.coverage),
+    "allergy": ("AllergyIntolerance", resources_pb2.Allergy, clinical.allergy),
+    "condition": ("Condition", resources_pb2.Condition, clinical.condition),
+    "medication_request": (
+        "MedicationRequest",
+        resources_pb2.MedicationRequest,
+        medications.medication_request,
+    ),
     "medication_administration": (
         "MedicationAdministration",
+        resources_pb2.MedicationAdministration,
         medications.medication_administration,
     ),
-    "immunization": ("Immunization", medications.immunization),
-    "procedure": ("Procedure", clinical.procedure),
-    "document_reference": ("DocumentReference", clinical.document_reference),
-    "practitioner": ("Practitioner", people.practitioner),
-    "organization": ("Organization", people.organization),
-    "location": ("Location", people.location),
+    "immunization": ("Immunization", resources_pb2.Immunization, medications.immunization),
+    "procedure": ("Procedure", resources_pb2.Procedure, clinical.procedure),
+    "document_reference": (
+        "DocumentReference",
+        resources_pb2.DocumentReference,
+        clinical.document_reference,
+    ),
+    "practitioner": ("Practitioner", resources_pb2.Practitioner, people.practitioner),
+    "organization": ("Organization", resources_pb2.Organization, people.organization),
+    "location": ("Location", resources_pb2.Location, people.location),
 }
 
 
 class Content(NamedTuple):
-    """What a canonical resource holds, looked at once."""
+    """What a canonical resource holds, as far as it was looked at."""
 
     fhir_type: str
-    message: Any
+    kind: type[Any]
+    """Class of the message that `data` is."""
+    data: bytes
     render: _Renderer
-    original: Json | None
+    original: Json | None = None
     """A FHIR resource that goes out as itself."""
 
 
-def content_of(resource: Resource) -> Content:
-    """The FHIR type of a resource and how to render it.
+def content_of(resource: Any) -> Content:
+    """The FHIR type of a resource, read shallowly, and how to render it.
 
     Raises:
         InvalidMessage: it has no content or no key, so it has no place in a record.
@@ -71,17 +87,21 @@ def content_of(resource: Resource) -> Content:
             "a canonical resource needs a content and a key",
             reason=Reason.REASON_RENDERING_FAILED,
         )
-    message = getattr(resource, kind)
+    data = getattr(resource, kind)
     if kind == "opaque":
-        original = opaque.original(message)
+        original = opaque.original(opened(resources_pb2.Opaque, data))
         fhir_type = "Basic" if original is None else str(original["resourceType"])
-        return Content(fhir_type, message, opaque.basic, original)
-    fhir_type, render = _RENDERERS[kind]
-    return Content(fhir_type, message, render, None)
+        return Content(fhir_type, resources_pb2.Opaque, data, opaque.basic, original)
+    fhir_type, message_kind, render = _RENDERERS[kind]
+    return Content(fhir_type, message_kind, data, render)
 
 
 def rendered(content: Content, own: Json, resource_id: str, links: Links) -> Json:
-    """The FHIR resource; `own` is the identifier that we know it by, `resource_id` may be ""."""
+    """The FHIR resource; `own` is the identifier that we know it by, `resource_id` may be "".
+
+    Raises:
+        InvalidMessage: the content cannot be read.
+    """
     made: Json = {"resourceType": content.fhir_type}
     if resource_id:
         made["id"] = resource_id
@@ -90,15 +110,15 @@ def rendered(content: Content, own: Json, resource_id: str, links: Links) -> Jso
         others = body.pop("identifier", None)
         made["identifier"] = [own, *(others if isinstance(others, list) else ())]
         return made | body
-    if content.fhir_type == "Basic":
-        made["identifier"] = [own]
-    else:
-        made["identifier"] = [own, *identifiers(content.message.identifiers)]
-    return made | filled(content.render(content.message, links))
+    message = opened(content.kind, content.data)
+    others = [] if content.fhir_type == "Basic" else identifiers(message.identifiers)
+    made["identifier"] = [own, *others] if others else [own]
+    made.update(filled(content.render(message, links)))
+    return made
 
 
 def render_resource(
-    resource: Resource, tenant: str, *, person_id: str = "", literal: bool = False
+    resource: resources_pb2.Resource, tenant: str, *, person_id: str = "", literal: bool = False
 ) -> dict[str, object]:
     """The FHIR R4 JSON object of one resource, for `orjson` to write: numbers are fragments.
 
@@ -113,7 +133,7 @@ def render_resource(
     Raises:
         InvalidMessage: the resource has no content or no key.
     """
-    content = content_of(resource)
+    content = content_of(ShallowResource.FromString(resource.SerializeToString()))
     links = Links(tenant, person_id, literal=literal)
     key = resource.key
     if content.fhir_type == "Patient":

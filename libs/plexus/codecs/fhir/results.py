@@ -1,8 +1,11 @@
 """Observation, DiagnosticReport, ServiceRequest and Specimen: what was asked for and found."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from plexus.api.canonical.v1 import datatypes_pb2, resources_pb2
+from plexus.api.canonical.v1.datatypes_pb2 import Concept
 from plexus.codecs.fhir import codes, times
 from plexus.codecs.fhir.codes import coded
 from plexus.codecs.fhir.datatypes import (
@@ -15,7 +18,14 @@ from plexus.codecs.fhir.datatypes import (
     identifiers,
     span,
 )
-from plexus.codecs.fhir.elements import ABSENT_CONCEPT, Json, every, extension, filled, text
+from plexus.codecs.fhir.elements import (
+    ABSENT_CONCEPT,
+    Json,
+    every,
+    extension,
+    filled,
+    text,
+)
 from plexus.codecs.fhir.references import (
     ANYBODY,
     ENCOUNTER,
@@ -25,6 +35,7 @@ from plexus.codecs.fhir.references import (
     SPECIMEN,
     Links,
 )
+from plexus.codecs.fhir.shallow import opened
 from plexus.codecs.fhir.values import observation_value, reference_range
 
 __all__ = ["diagnostic_report", "observation", "period_or_time", "service_request", "specimen"]
@@ -41,8 +52,65 @@ _ORDERER = PRACTITIONER | ORGANIZATION | {"Patient", "RelatedPerson", "Device"}
 _FILLER = ANYBODY | {"HealthcareService"}
 
 
-def observation(source: resources_pb2.Observation, links: Links) -> Json:
-    """R4 Observation."""
+class _Kind(NamedTuple):
+    """What a laboratory says with each result of one kind, as R4 Observation has it."""
+
+    status: str
+    category: list[Json]
+    code: Mapping[str, object]
+    absent_reason: Json
+    interpretation: list[Json]
+    body_site: Json
+    method: Json
+    reference_range: list[Json]
+
+
+@lru_cache(maxsize=4096)
+def _kind(
+    status: str,
+    code: bytes,
+    absent_reason: bytes,
+    body_site: bytes,
+    categories: tuple[bytes, ...],
+    interpretations: tuple[bytes, ...],
+    methods: tuple[bytes, ...],
+    reference_ranges: tuple[bytes, ...],
+) -> _Kind:
+    """The same again and again; the result is shared, so nobody may change it."""
+    source = resources_pb2.Observation(
+        code=opened(Concept, code),
+        absent_reason=opened(Concept, absent_reason),
+        body_site=opened(Concept, body_site),
+        categories=[opened(Concept, each) for each in categories],
+        interpretations=[opened(Concept, each) for each in interpretations],
+        methods=[opened(Concept, each) for each in methods],
+        reference_ranges=[opened(resources_pb2.ReferenceRange, each) for each in reference_ranges],
+    )
+    return _Kind(
+        status=coded(status, codes.OBSERVATION_STATUS, "unknown"),
+        category=concepts(source.categories),
+        code=concept(source.code) or ABSENT_CONCEPT,
+        absent_reason=concept(source.absent_reason),
+        interpretation=concepts(source.interpretations),
+        body_site=concept(source.body_site),
+        method=_joined(source.methods),
+        reference_range=every(reference_range, source.reference_ranges),
+    )
+
+
+def observation(source: Any, links: Links) -> Json:
+    """R4 Observation, of a `ShallowObservation`."""
+    categories, methods = source.categories, source.methods
+    kind = _kind(
+        source.status,
+        source.code,
+        source.absent_reason,
+        source.body_site,
+        tuple(categories[:]) if categories else (),
+        tuple(source.interpretations[:]),
+        tuple(methods[:]) if methods else (),
+        tuple(source.reference_ranges[:]),
+    )
     value, more = observation_value(source.value)
     devices = identifiers(source.devices)
     for each in devices[1:]:
@@ -53,24 +121,24 @@ def observation(source: resources_pb2.Observation, links: Links) -> Json:
         more.append({"url": _SUB_ID_URL, "extension": [part]})
     return {
         "extension": more,
-        "basedOn": links.many(source.based_on, _BASED_ON),
-        "status": coded(source.status, codes.OBSERVATION_STATUS, "unknown"),
-        "category": concepts(source.categories),
-        "code": concept(source.code) or ABSENT_CONCEPT,
+        "basedOn": links.again_many(source.based_on, _BASED_ON),
+        "status": kind.status,
+        "category": kind.category,
+        "code": kind.code,
         "subject": links.subject(),
-        "encounter": links.one(source.encounter, ENCOUNTER),
+        "encounter": links.again(source.encounter, ENCOUNTER),
         "effectiveDateTime": times.date_time(source.effective_time),
         "issued": times.instant(source.issued),
-        "performer": links.many(source.performers, _OBSERVER),
+        "performer": links.again_many(source.performers, _OBSERVER),
         **value,
-        "dataAbsentReason": None if value else concept(source.absent_reason),
-        "interpretation": concepts(source.interpretations),
+        "dataAbsentReason": None if value else kind.absent_reason,
+        "interpretation": kind.interpretation,
         "note": annotations(source.notes),
-        "bodySite": concept(source.body_site),
-        "method": _joined(source.methods),
-        "specimen": links.one(source.specimen, SPECIMEN),
+        "bodySite": kind.body_site,
+        "method": kind.method,
+        "specimen": links.again(source.specimen, SPECIMEN),
         "device": {"type": "Device", "identifier": devices[0]} if devices else None,
-        "referenceRange": every(reference_range, source.reference_ranges),
+        "referenceRange": kind.reference_range,
     }
 
 

@@ -102,7 +102,11 @@ def test_a_deleted_resource_is_deleted_by_condition_and_no_longer_pointed_at() -
         "request": {"method": "DELETE", "url": f"Encounter?identifier=urn:plexus:resource|{stay}"}
     }
     assert kept["resource"]["encounter"]["identifier"]["value"] == stay
-    assert Disclosure(event).resource_types == ["Patient", "Encounter", "Condition"]
+    assert Disclosure(event.SerializeToString(), tenant="t").resource_types == [
+        "Patient",
+        "Encounter",
+        "Condition",
+    ]
 
 
 def test_a_merge_links_whom_the_survivor_took_over() -> None:
@@ -135,7 +139,10 @@ def test_how_a_source_knows_the_person_is_not_a_second_patient() -> None:
     relation = _add(event, "e").encounter.participants.add()
     relation.actor.type = "RelatedPerson"
     relation.actor.display = "Sister"
-    assert Disclosure(event).resource_types == ["Patient", "Encounter"]
+    assert Disclosure(event.SerializeToString(), tenant="t").resource_types == [
+        "Patient",
+        "Encounter",
+    ]
     assert b"Mustermann" not in bundle_bytes(event, tenant="t", message_id="m")
 
 
@@ -165,7 +172,7 @@ def test_a_resource_without_content_or_key_is_refused(resource: Resource) -> Non
 
 def test_an_event_without_a_person_is_refused() -> None:
     with pytest.raises(InvalidMessage, match="needs a person"):
-        Disclosure(ChangedEvent())
+        Disclosure(b"", tenant="t")
 
 
 def test_a_room_points_at_its_ward_only_where_the_ward_is_in_the_same_bundle() -> None:

@@ -93,7 +93,9 @@ def test_any_bundle_is_a_valid_transaction_without_dangling_references(event: Ch
 def test_types_and_lines_agree_with_the_bundle(event: ChangedEvent) -> None:
     bundle = material.read(bundle_bytes(event, tenant="t", message_id="m"))
     types = [entry["request"]["url"].partition("?")[0] for entry in bundle["entry"]]
-    assert Disclosure(event).resource_types == list(dict.fromkeys(types))
+    assert Disclosure(event.SerializeToString(), tenant="t").resource_types == list(
+        dict.fromkeys(types)
+    )
     lines = [material.read(line) for line in resource_lines(event, tenant="t")]
     assert len(lines) == len(types)
     addresses = {f"{line['resourceType']}/{line.get('id')}" for line in lines}
