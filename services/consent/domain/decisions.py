@@ -10,11 +10,12 @@ import uuid
 from typing import Final, Protocol
 
 from plexus.api.consent.v1 import consent_pb2
+from plexus.ids import named_id
 from services.consent.domain.policy import INVALID, Effect, Policy, Verdict
 
 __all__ = ["Decider", "DefaultDecider"]
 
-_NAMESPACE: Final = uuid.UUID("6c3f6a52-0d5e-5e0c-8f64-2a4b1f9d7c35")
+_NAMESPACE: Final = uuid.UUID("6c3f6a52-0d5e-5e0c-8f64-2a4b1f9d7c35").bytes
 _EFFECTS: Final = {
     Effect.PERMIT: consent_pb2.EFFECT_PERMIT,
     Effect.DENY: consent_pb2.EFFECT_DENY,
@@ -53,7 +54,7 @@ def _decision(
 ) -> consent_pb2.Decision:
     asked = hashlib.sha256(request.SerializeToString(deterministic=True)).hexdigest()
     return consent_pb2.Decision(
-        decision_id=str(uuid.uuid5(_NAMESPACE, f"{version}|{epoch}|{asked}")),
+        decision_id=named_id(_NAMESPACE, f"{version}|{epoch}|{asked}"),
         effect=_EFFECTS[verdict.effect],
         reason=verdict.reason,
         rule=f"default/{verdict.rule}" if verdict.rule else "",

@@ -3,16 +3,18 @@
 Where consent or audit cannot be asked nothing passes: the messages wait.
 """
 
-import dataclasses
 import uuid
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
+
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from plexus.api.audit.v1 import audit_pb2, audit_pb2_grpc
 from plexus.api.consent.v1 import consent_pb2, consent_pb2_grpc
 from plexus.clock import Clock
 from plexus.codecs.fhir import Disclosure
 from plexus.errors import Unavailable
+from plexus.ids import named_id
 from plexus.rpc import Peer
 from plexus.telemetry.tracing import trace_id_of
 from services.delivery.settings import Destination
@@ -21,11 +23,12 @@ from services.delivery.store import Item
 __all__ = ["Gate", "Passed"]
 
 _SECONDS = 5.0
-_NAMESPACE: Final = uuid.UUID("8d1f4f0a-6e0b-5b62-9a5e-0d5e3f0f6a01")
+_NAMESPACE: Final = uuid.UUID("8d1f4f0a-6e0b-5b62-9a5e-0d5e3f0f6a01").bytes
+# Looking a protobuf enum's value up costs as much as setting it.
+_PERMIT: Final = consent_pb2.Effect.EFFECT_PERMIT
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Passed:
+class Passed(NamedTuple):
     """The gate's answer on one item.
 
     Attributes:
@@ -86,17 +89,19 @@ class Gate:
                 item,
                 disclosure,
                 # Anything but an explicit permit is a denial.
-                decision.effect == consent_pb2.Effect.EFFECT_PERMIT,
+                decision.effect == _PERMIT,
                 decision,
                 at,
             )
             for (item, disclosure), decision in zip(items, answer.decisions, strict=True)
         ]
+        now = Timestamp()
+        now.FromDatetime(self._clock.now())
         await self._audit.ask(
             self._append,
             audit_pb2.AppendRequest(
                 events=[
-                    self._event(one, request) for one, request in zip(passed, requests, strict=True)
+                    _event(one, request, now) for one, request in zip(passed, requests, strict=True)
                 ]
             ),
             deadline_seconds=_SECONDS,
@@ -104,27 +109,27 @@ class Gate:
         )
         return passed
 
-    def _event(
-        self, passed: Passed, request: consent_pb2.DisclosureRequest
-    ) -> audit_pb2.AuditEvent:
-        item = passed.item
-        # One event for each try: the same try asked again after a crash is the same event.
-        name = f"{item.message_id}|{item.destination}|{item.attempt}|{item.tries}"
-        event = audit_pb2.AuditEvent(
-            event_id=str(uuid.uuid5(_NAMESPACE, f"{name}|{passed.decision.decision_id}")),
-            tenant=item.tenant,
-            type="disclosure",
-            action="R",
-            agent="delivery",
-            person_id=passed.disclosure.person_id,
-            message_id=item.message_id,
-            destination=item.destination,
-            purpose=request.purpose,
-            decision_id=passed.decision.decision_id,
-            outcome="permit" if passed.permitted else "deny",
-            trace_id=trace_id_of(item.traceparent),
-        )
-        event.at.FromDatetime(self._clock.now())
-        for fhir_type in request.resource_types:
-            event.resource_counts[fhir_type] += 1
-        return event
+
+def _event(
+    passed: Passed, request: consent_pb2.DisclosureRequest, now: Timestamp
+) -> audit_pb2.AuditEvent:
+    item = passed.item
+    decision_id = passed.decision.decision_id
+    # One event for each try: the same try asked again after a crash is the same event.
+    name = f"{item.message_id}|{item.destination}|{item.attempt}|{item.tries}|{decision_id}"
+    return audit_pb2.AuditEvent(
+        event_id=named_id(_NAMESPACE, name),
+        at=now,
+        tenant=item.tenant,
+        type="disclosure",
+        action="R",
+        agent="delivery",
+        person_id=passed.disclosure.person_id,
+        message_id=item.message_id,
+        destination=item.destination,
+        purpose=request.purpose,
+        decision_id=decision_id,
+        outcome="permit" if passed.permitted else "deny",
+        trace_id=trace_id_of(item.traceparent),
+        resource_counts=dict.fromkeys(request.resource_types, 1),
+    )
