@@ -20,7 +20,7 @@ from services.delivery.edge import FhirWire, FolderWire
 from services.delivery.flow import RoutingStage
 from services.delivery.service import DeliveryServicer
 from services.delivery.settings import DeliverySettings, Destination
-from services.delivery.store import ItemStore
+from services.delivery.store import ItemStore, NewItem
 
 __all__ = ["SECTIONS", "SETTINGS", "wire"]
 
@@ -74,9 +74,12 @@ async def wire(runtime: Runtime) -> None:
         for destination in destinations
     }
 
-    def on_routed(names: set[str]) -> None:
-        for name in names:
-            actors[name].wake()
+    def on_routed(routed: Sequence[NewItem]) -> None:
+        items_of: dict[str, list[NewItem]] = {}
+        for item in routed:
+            items_of.setdefault(item.destination, []).append(item)
+        for name, own in items_of.items():
+            actors[name].expect(own)
 
     async def on_repeated(turns: Sequence[Turn]) -> None:
         """Report again what became of messages that come again: the report may have been lost."""

@@ -16,7 +16,9 @@ __all__ = ["RoutingStage"]
 class RoutingStage:
     """Routes messages; the destinations' own actors bring them."""
 
-    def __init__(self, router: Router, version: str, on_routed: Callable[[set[str]], None]) -> None:
+    def __init__(
+        self, router: Router, version: str, on_routed: Callable[[Sequence[NewItem]], None]
+    ) -> None:
         self._router = router
         self._version = version
         self._on_routed = on_routed
@@ -28,7 +30,7 @@ class RoutingStage:
         if items:
             await ItemStore.add(transaction.connection, items)
             # Told a little early: the actors look again until they find what was committed.
-            self._on_routed({item.destination for item in items})
+            self._on_routed(items)
 
     def _route(self, turn: Turn) -> list[NewItem]:
         envelope = turn.envelope

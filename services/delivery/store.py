@@ -3,7 +3,8 @@
 import dataclasses
 import datetime
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 import lz4.block
 
@@ -17,8 +18,7 @@ _PENDING = ItemState.ITEM_STATE_PENDING
 _PARKED = ItemState.ITEM_STATE_PARKED
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class NewItem:
+class NewItem(NamedTuple):
     """A message that was routed to a destination."""
 
     destination: str
@@ -34,14 +34,12 @@ class NewItem:
     event: bytes
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """A message on its way to a destination.
 
     Attributes:
         place: order among all that was ever routed.
         key: messages of one key are sent one after the other.
-        event: the ChangedEvent.
     """
 
     place: int
@@ -57,11 +55,9 @@ class Item:
     routed_at: datetime.datetime
     traceparent: str
     tries: int
-    event: bytes
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one try."""
 
     item: Item
@@ -90,6 +86,7 @@ class ItemStore:
     @staticmethod
     async def add(connection: Connection, items: Sequence[NewItem]) -> None:
         """Route messages, within a turn batch. A replay brings them once more."""
+        *columns, events = zip(*items, strict=True)
         await connection.execute(
             "INSERT INTO item (destination, message_id, attempt, tenant, feed, key, origin,"
             " message_type, received_at, traceparent, event, state)"
@@ -101,32 +98,34 @@ class ItemStore:
             " next_try_at = NULL, state = excluded.state, reason = 0, detail = '',"
             " event = excluded.event"
             " WHERE excluded.attempt > item.attempt",
-            [item.destination for item in items],
-            [uuid.UUID(item.message_id) for item in items],
-            [item.attempt for item in items],
-            [item.tenant for item in items],
-            [item.feed for item in items],
-            [item.key for item in items],
-            [item.origin for item in items],
-            [item.message_type for item in items],
-            [item.received_at for item in items],
-            [item.traceparent for item in items],
-            [lz4.block.compress(item.event) for item in items],
+            *columns,
+            [lz4.block.compress(event) for event in events],
         )
 
     async def pending(self, destination: str, after: int, limit: int) -> list[Item]:
         """What waits for a destination past a place, in order."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(
-                "SELECT place, destination, message_id, attempt, tenant, feed, key, origin,"
-                " message_type, received_at, routed_at, traceparent, tries, event FROM item"
+                "SELECT place, destination, message_id::text, attempt, tenant, feed, key, origin,"
+                " message_type, received_at, routed_at, traceparent, tries FROM item"
                 f" WHERE destination = $1 AND state = {_PENDING} AND place > $2"
                 " ORDER BY place LIMIT $3",
                 destination,
                 after,
                 limit,
             )
-        return [_item(row) for row in rows]
+        return [Item(*row) for row in rows]
+
+    async def events(self, destination: str, message_ids: Collection[str]) -> dict[str, bytes]:
+        """The ChangedEvent of each of some messages that wait for a destination."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                "SELECT message_id::text, event FROM item"
+                " WHERE destination = $1 AND message_id = ANY($2::uuid[]) AND event IS NOT NULL",
+                destination,
+                list(message_ids),
+            )
+        return {message_id: lz4.block.decompress(event) for message_id, event in rows}
 
     @staticmethod
     async def conclude(connection: Connection, outcomes: Sequence[Outcome]) -> None:
@@ -141,7 +140,7 @@ class ItemStore:
             " WHERE item.destination = n.destination AND item.message_id = n.message_id"
             f" AND item.state = {_PENDING}",
             [outcome.item.destination for outcome in outcomes],
-            [uuid.UUID(outcome.item.message_id) for outcome in outcomes],
+            [outcome.item.message_id for outcome in outcomes],
             [outcome.state for outcome in outcomes],
             [outcome.reason for outcome in outcomes],
             [outcome.detail for outcome in outcomes],
@@ -197,10 +196,3 @@ class ItemStore:
                 f"DELETE FROM item WHERE state NOT IN ({_PENDING}, {_PARKED}) AND routed_at < $1",
                 before,
             )
-
-
-def _item(row: Record) -> Item:
-    fields = dict(row)
-    fields["message_id"] = str(fields["message_id"])
-    fields["event"] = lz4.block.decompress(fields["event"])
-    return Item(**fields)

@@ -6,11 +6,13 @@ waits behind it; the whole destination pauses, longer each time, and is tried wi
 """
 
 import asyncio
-import collections
 import datetime
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from plexus.actors.outbox import Outbox
 from plexus.api.delivery.v1.delivery_pb2 import ItemState
@@ -33,17 +35,20 @@ from plexus.telemetry.metrics import DELIVERY_SECONDS, DESTINATION_PENDING
 from plexus.telemetry.tracing import SpanKind, Tracing
 from services.delivery.actors.gate import Gate, Passed
 from services.delivery.actors.outcomes import OUTCOME_KIND, entry_of, parked, rule_of
+from services.delivery.actors.waiting import Waiting
 from services.delivery.actors.wire import Parcel, Wire
 from services.delivery.settings import DeliverySettings, Destination
-from services.delivery.store import Item, ItemStore, Outcome
+from services.delivery.store import Item, ItemStore, NewItem, Outcome
 
 __all__ = ["OUTCOME_KIND", "DestinationActor", "unit_of"]
 
 _log = get_log(__name__)
 
-_PAGE = 500
+# Looking a protobuf enum's value up costs as much as setting it.
+_PENDING: Final = ItemState.ITEM_STATE_PENDING
+_DELIVERED: Final = ItemState.ITEM_STATE_DELIVERED
+
 _IDLE_SECONDS = 1.0
-_RESCAN_SECONDS = 5.0
 # After a wake it looks this often, this long apart, for what is about to be committed.
 _LOOKS = 10
 _LOOK_SECONDS = 0.02
@@ -82,7 +87,6 @@ class DestinationActor:
         self._settings = settings
         self._wire = wire
         self._gate = gate
-        self._items = items
         self._journal = journal
         self._outbox = outbox
         self._ownership = ownership
@@ -90,10 +94,8 @@ class DestinationActor:
         self._tracing = tracing
         self._unit = unit_of(destination.name)
         self._epochs: dict[str, int] = {}
-        self._waiting: collections.deque[Item] = collections.deque()
-        self._known: set[str] = set()
-        self._after = 0
-        self._scanned_at = float("-inf")
+        self._waiting = Waiting(destination.name, items)
+        self._seconds = DELIVERY_SECONDS.labels(destination=destination.name)
         self._outcomes = 0
         self._failures = 0
         self._wake = asyncio.Event()
@@ -110,14 +112,16 @@ class DestinationActor:
         """How many messages are in memory."""
         return len(self._waiting)
 
-    def wake(self) -> None:
-        """Something new will wait in a moment: it is being committed."""
+    def expect(self, items: Iterable[NewItem]) -> None:
+        """These will wait in a moment: they are being committed."""
+        if self._epochs:
+            self._waiting.expect(items)
         self._looks = _LOOKS
         self._wake.set()
 
     def rescan(self) -> None:
         """Look at everything that waits, not only at what is new."""
-        self._scanned_at = float("-inf")
+        self._waiting.rescan()
         self._wake.set()
 
     def stop(self) -> None:
@@ -162,49 +166,24 @@ class DestinationActor:
         self._outcomes = mark.sequence
         self._outbox.published = mark.published
         self._waiting.clear()
-        self._known.clear()
-        self._after = 0
-        self._scanned_at = float("-inf")
         self._epochs = epochs
-
-    async def _load(self) -> None:
-        now = self._clock.monotonic()
-        if now - self._scanned_at > _RESCAN_SECONDS:
-            # Numbers are given before they are committed, so a lower one may show up late.
-            self._after = self._waiting[0].place - 1 if len(self._waiting) >= _PAGE else 0
-            self._scanned_at = now
-        found = False
-        while len(self._waiting) < _PAGE:
-            page = await self._items.pending(self.destination.name, self._after, _PAGE)
-            for item in page:
-                if item.message_id not in self._known:
-                    self._known.add(item.message_id)
-                    self._waiting.append(item)
-                    found = True
-            if len(page) < _PAGE:
-                break
-            self._after = page[-1].place
-        if found:
-            self._waiting = collections.deque(sorted(self._waiting, key=lambda item: item.place))
-            self._after = max(self._after, self._waiting[-1].place)
-        DESTINATION_PENDING.labels(destination=self.destination.name).set(len(self._waiting))
 
     async def _round(self) -> bool:
         """Bring one window of messages. False where nothing waits."""
-        await self._load()
+        await self._waiting.load(self._clock.monotonic())
+        DESTINATION_PENDING.labels(destination=self.destination.name).set(len(self._waiting))
         if not self._waiting:
             return False
         # After a failure one message shows whether the destination is back.
         size = 1 if self._failures else self._settings.window
-        window = [self._waiting[i] for i in range(min(size, len(self._waiting)))]
-        opened, broken = self._open(window)
+        opened, broken = await self._open(self._waiting.first(size))
         opened = _until_merge(opened)
         outcomes = list(broken)
         if opened:
             passed = await self._gate.ask(opened)
             outcomes.extend(await self._send_all(passed))
         await self._commit(outcomes)
-        failed = next((o for o in outcomes if o.state == ItemState.ITEM_STATE_PENDING), None)
+        failed = next((o for o in outcomes if o.state == _PENDING), None)
         if failed is not None:
             await self._pause(failed)
         elif self._failures:
@@ -214,13 +193,17 @@ class DestinationActor:
             self.last_failure = Reason.REASON_UNSPECIFIED
         return True
 
-    @staticmethod
-    def _open(window: Sequence[Item]) -> tuple[list[tuple[Item, Disclosure]], list[Outcome]]:
+    async def _open(
+        self, window: Sequence[Item]
+    ) -> tuple[list[tuple[Item, Disclosure]], list[Outcome]]:
+        events = await self._waiting.events(window)
         opened: list[tuple[Item, Disclosure]] = []
         broken: list[Outcome] = []
         for item in window:
             try:
-                opened.append((item, Disclosure(item.event, tenant=item.tenant)))
+                # An event that is gone is no event, and reads as one without a person.
+                event = events.get(item.message_id, b"")
+                opened.append((item, Disclosure(event, tenant=item.tenant)))
             except InvalidMessage as exc:
                 broken.append(parked(item, exc))
         return opened, broken
@@ -229,20 +212,22 @@ class DestinationActor:
         chains: dict[str, list[Passed]] = {}
         for one in passed:
             chains.setdefault(one.item.key, []).append(one)
-        slots = asyncio.Semaphore(self.destination.concurrency)
-        done = await asyncio.gather(*(self._send_chain(chain, slots) for chain in chains.values()))
+        count = min(self.destination.concurrency, len(chains))
+        # All take from the same iterator, each the next chain when it has brought its last one.
+        left = iter(chains.values())
+        done = await asyncio.gather(*(self._send_chains(left) for _ in range(count)))
         return [outcome for outcomes in done for outcome in outcomes]
 
-    async def _send_chain(self, chain: Sequence[Passed], slots: asyncio.Semaphore) -> list[Outcome]:
+    async def _send_chains(self, chains: Iterator[Sequence[Passed]]) -> list[Outcome]:
         """One person's messages, one after the other; a failure keeps the rest waiting."""
         outcomes: list[Outcome] = []
-        async with slots:
+        for chain in chains:
             for passed in chain:
                 outcome = await self._send(passed)
                 if outcome is None:
                     break
                 outcomes.append(outcome)
-                if outcome.state == ItemState.ITEM_STATE_PENDING:
+                if outcome.state == _PENDING:
                     break
         return outcomes
 
@@ -269,7 +254,6 @@ class DestinationActor:
                 await self._wire.send(
                     Parcel(
                         item.message_id,
-                        item.tenant,
                         item.received_at,
                         span.traceparent,
                         passed.disclosure,
@@ -283,12 +267,10 @@ class DestinationActor:
             )
             return parked(item, exc)
         finally:
-            DELIVERY_SECONDS.labels(destination=item.destination).observe(
-                time.perf_counter() - began
-            )
+            self._seconds.observe(time.perf_counter() - began)
         return Outcome(
             item,
-            ItemState.ITEM_STATE_DELIVERED,
+            _DELIVERED,
             detail=rule_of(passed),
             decision_id=passed.decision.decision_id,
         )
@@ -307,7 +289,7 @@ class DestinationActor:
         wait = datetime.timedelta(seconds=self._backoff.bound(self._failures + 1))
         return Outcome(
             item,
-            ItemState.ITEM_STATE_PENDING,
+            _PENDING,
             error.reason,
             error.detail,
             next_try_at=now + wait,
@@ -334,20 +316,18 @@ class DestinationActor:
     async def _commit(self, outcomes: Sequence[Outcome]) -> None:
         if not outcomes:
             return
-        final = [o for o in outcomes if o.state != ItemState.ITEM_STATE_PENDING]
+        final = [o for o in outcomes if o.state != _PENDING]
+        now = Timestamp()
+        now.FromDatetime(self._clock.now())
         entries: list[Entry] = []
         for outcome in final:
             self._outcomes += 1
-            entries.append(entry_of(outcome, self._unit, self._outcomes, self._clock.now()))
+            entries.append(entry_of(outcome, self._unit, self._outcomes, now))
         mark = Mark("outcomes", self._outcomes, self._outbox.published)
         async with self._journal.transaction(self._epochs) as transaction:
             await ItemStore.conclude(transaction.connection, outcomes)
             await transaction.commit(entries, {self._unit: mark})
-        gone = {outcome.item.message_id for outcome in final}
-        self._known -= gone
-        self._waiting = collections.deque(
-            item for item in self._waiting if item.message_id not in gone
-        )
+        self._waiting.forget([outcome.item for outcome in final])
         await self._outbox.hand_over(entries, self._outcomes)
 
     async def _sleep(self, seconds: float) -> None:

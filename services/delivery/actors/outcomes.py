@@ -1,7 +1,8 @@
 """What became of a try, as the journal and the custody ledger keep it. Neighbour: `destination`."""
 
-import datetime
 from typing import Final
+
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from plexus.api.audit.v1.audit_pb2 import Custody
 from plexus.api.audit.v1.audit_pb2 import Outcome as CustodyOutcome
@@ -18,6 +19,8 @@ __all__ = ["OUTCOME_KIND", "entry_of", "parked", "rule_of"]
 OUTCOME_KIND: Final = 1000
 """Kind under which the journal keeps a destination's outcome of a message."""
 
+# Looking a protobuf enum's value up costs as much as setting it.
+_STAGE: Final = StageName.STAGE_DELIVERY
 _CUSTODY: Final = {
     ItemState.ITEM_STATE_DELIVERED: CustodyOutcome.OUTCOME_DELIVERED,
     ItemState.ITEM_STATE_WITHHELD: CustodyOutcome.OUTCOME_WITHHELD,
@@ -25,14 +28,15 @@ _CUSTODY: Final = {
 }
 
 
-def entry_of(outcome: Outcome, unit: str, number: int, now: datetime.datetime) -> Entry:
+def entry_of(outcome: Outcome, unit: str, number: int, now: Timestamp) -> Entry:
     """The journal entry of a final outcome: the `number`-th of its destination's unit."""
     item = outcome.item
     custody = Custody(
         message_id=item.message_id,
         tenant=item.tenant,
         feed=item.feed,
-        stage=StageName.STAGE_DELIVERY,
+        stage=_STAGE,
+        at=now,
         outcome=_CUSTODY[outcome.state],
         attempt=item.attempt,
         destination=item.destination,
@@ -43,7 +47,6 @@ def entry_of(outcome: Outcome, unit: str, number: int, now: datetime.datetime) -
         message_type=item.message_type,
         origin=item.origin,
     )
-    custody.at.FromDatetime(now)
     return Entry(
         Done(item.message_id, OUTCOME_KIND, item.destination),
         item.attempt,

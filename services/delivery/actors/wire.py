@@ -1,16 +1,14 @@
 """What a kind of destination must be able to do. Kept by `edge`, one module per kind."""
 
-import dataclasses
 import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from plexus.codecs.fhir import Disclosure
 
 __all__ = ["Parcel", "Wire"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Parcel:
+class Parcel(NamedTuple):
     """What is to leave.
 
     Attributes:
@@ -19,7 +17,6 @@ class Parcel:
     """
 
     message_id: str
-    tenant: str
     received_at: datetime.datetime
     traceparent: str
     disclosure: Disclosure
