@@ -147,6 +147,5 @@ def _wire_of(destination: Destination) -> Wire:
     return FhirWire(
         destination.url,
         timeout_seconds=destination.timeout_seconds,
-        concurrency=destination.concurrency,
         token_file=destination.token_file,
     )

@@ -8,8 +8,9 @@ __all__ = ["judge_answer"]
 
 # The request itself is right or wrong in the destination's eyes; the same one cannot succeed.
 _REFUSED: Final = frozenset({400, 405, 406, 409, 410, 411, 412, 413, 415, 422})
-# Nobody's message is at fault: credentials or address are. All messages wait for a person.
-_MISCONFIGURED: Final = frozenset({401, 402, 403, 404, 407})
+# Nobody's message is at fault: credentials or address are. All messages wait for a person. Where an
+# answer points elsewhere nothing is sent: nobody has said that it may go there.
+_MISCONFIGURED: Final = frozenset({301, 302, 303, 307, 308, 401, 402, 403, 404, 407})
 
 
 def judge_answer(status: int, outcome_codes: tuple[str, ...] = ()) -> PlexusError | None:

@@ -1,67 +1,56 @@
 """FHIR R4 REST: a transaction bundle of conditional updates, so that a repeat makes no double."""
 
 import pathlib
+from typing import Final
 
-import aiohttp
 import orjson
 
 from plexus.errors import ConfigurationError, DeadlineExceeded, Unavailable
 from services.delivery.actors.wire import Parcel, Wire
 from services.delivery.domain import judge_answer
+from services.delivery.edge.posting import Poster
 
 __all__ = ["FhirWire"]
 
-_MAX_ANSWER_BYTES = 64 * 1024
-_MEDIA_TYPE = "application/fhir+json"
+_MEDIA_TYPE: Final = "application/fhir+json"
+_HEADERS: Final = {
+    "Content-Type": _MEDIA_TYPE,
+    "Accept": _MEDIA_TYPE,
+    "Prefer": "return=minimal",
+    "User-Agent": "plexus",
+}
 
 
 class FhirWire(Wire):
     """One FHIR server."""
 
     def __init__(
-        self,
-        url: str,
-        *,
-        timeout_seconds: float,
-        concurrency: int,
-        token_file: pathlib.Path | None,
+        self, url: str, *, timeout_seconds: float, token_file: pathlib.Path | None
     ) -> None:
-        self._url = url.rstrip("/") + "/"
         self._token_file = token_file
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=concurrency, keepalive_timeout=60),
-            timeout=aiohttp.ClientTimeout(total=timeout_seconds, connect=timeout_seconds / 2),
-            auto_decompress=True,
-        )
+        self._poster = Poster(url.rstrip("/") + "/", _HEADERS, timeout_seconds=timeout_seconds)
 
     async def send(self, parcel: Parcel) -> None:
         body = parcel.disclosure.bundle_bytes(message_id=parcel.message_id)
-        headers = {
-            "Content-Type": _MEDIA_TYPE,
-            "Accept": _MEDIA_TYPE,
-            "Prefer": "return=minimal",
-            "X-Request-Id": parcel.message_id,
-        }
+        headers = {"X-Request-Id": parcel.message_id}
         if parcel.traceparent:
             headers["traceparent"] = parcel.traceparent
         if self._token_file is not None:
             headers["Authorization"] = f"Bearer {self._token()}"
         try:
-            async with self._session.post(self._url, data=body, headers=headers) as answer:
-                if answer.status < 300:
-                    await answer.read()
-                    return
-                content = await answer.content.read(_MAX_ANSWER_BYTES)
-                error = judge_answer(answer.status, _issue_codes(content))
+            answer = await self._poster.post(headers, body)
         except TimeoutError as exc:
             raise DeadlineExceeded("the destination did not answer in time") from exc
-        except aiohttp.ClientError as exc:
+        except OSError as exc:
             raise Unavailable(f"the destination cannot be reached: {type(exc).__name__}") from exc
+        if answer.status < 300:
+            return
+        error = judge_answer(answer.status, _issue_codes(answer.content))
         if error is not None:
             raise error
 
     async def close(self) -> None:
-        await self._session.close()
+        await self._poster.close()
 
     def _token(self) -> str:
         assert self._token_file is not None
