@@ -128,18 +128,20 @@ class ItemStore:
         return {message_id: lz4.block.decompress(event) for message_id, event in rows}
 
     @staticmethod
-    async def conclude(connection: Connection, outcomes: Sequence[Outcome]) -> None:
-        """Note what became of tries, within a transaction of the destination's journal."""
+    async def conclude(
+        connection: Connection, destination: str, outcomes: Sequence[Outcome]
+    ) -> None:
+        """Note what became of tries at a destination, within a transaction of its journal."""
         await connection.execute(
             "UPDATE item SET state = n.state, tries = tries + 1, reason = n.reason,"
             " detail = n.detail, decision_id = n.decision_id, next_try_at = n.next_try_at,"
             f" event = CASE WHEN n.state IN ({_PENDING}, {_PARKED}) THEN event END"
-            " FROM unnest($1::text[], $2::uuid[], $3::smallint[], $4::smallint[], $5::text[],"
+            " FROM unnest($2::uuid[], $3::smallint[], $4::smallint[], $5::text[],"
             " $6::text[], $7::timestamptz[])"
-            " AS n (destination, message_id, state, reason, detail, decision_id, next_try_at)"
-            " WHERE item.destination = n.destination AND item.message_id = n.message_id"
+            " AS n (message_id, state, reason, detail, decision_id, next_try_at)"
+            " WHERE item.destination = $1 AND item.message_id = n.message_id"
             f" AND item.state = {_PENDING}",
-            [outcome.item.destination for outcome in outcomes],
+            destination,
             [outcome.item.message_id for outcome in outcomes],
             [outcome.state for outcome in outcomes],
             [outcome.reason for outcome in outcomes],

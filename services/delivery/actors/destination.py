@@ -325,7 +325,7 @@ class DestinationActor:
             entries.append(entry_of(outcome, self._unit, self._outcomes, now))
         mark = Mark("outcomes", self._outcomes, self._outbox.published)
         async with self._journal.transaction(self._epochs) as transaction:
-            await ItemStore.conclude(transaction.connection, outcomes)
+            await ItemStore.conclude(transaction.connection, self.destination.name, outcomes)
             await transaction.commit(entries, {self._unit: mark})
         self._waiting.forget([outcome.item for outcome in final])
         await self._outbox.hand_over(entries, self._outcomes)

@@ -84,7 +84,7 @@ async def test_what_was_brought_waits_no_more_and_its_event_is_gone(delivery_db:
     items = await load(waiting)
     outcome = Outcome(items[0], ItemState.ITEM_STATE_DELIVERED)
     async with delivery_db.transaction() as connection:
-        await ItemStore.conclude(connection, [outcome])
+        await ItemStore.conclude(connection, "ehr", [outcome])
     waiting.forget([items[0]])
     waiting.rescan()
     assert await load(waiting, 1.0) == [items[1]]

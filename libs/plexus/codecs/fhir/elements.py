@@ -30,6 +30,7 @@ __all__ = [
 Json = dict[str, object]
 _Source = TypeVar("_Source")
 _MessageT = TypeVar("_MessageT", bound=Message)
+_Made = TypeVar("_Made")
 _REMEMBERED = 4096
 _REMEMBERED_BYTES = 512
 
@@ -64,16 +65,27 @@ def every(render: Callable[[_Source], Json], sources: Sequence[_Source]) -> list
 
 
 def remembered(
-    kind: type[_MessageT], render: Callable[[_MessageT], Json]
-) -> Callable[[_MessageT], Json]:
+    kind: type[_MessageT], render: Callable[[_MessageT], _Made], without: Sequence[str] = ()
+) -> Callable[[_MessageT], _Made]:
     """`render` that remembers its results for small messages of `kind`.
 
     A feed repeats its codes and reference ranges all day, and reading a message field by field
     costs ten times what looking up its bytes does. Results are shared: nobody may change them.
+
+    Args:
+        kind: class of the messages.
+        render: follows from the message and nothing else.
+        without: fields that `render` does not read and that are new each time. It gets messages that
+            lack them.
     """
     recent = lru_cache(maxsize=_REMEMBERED)(lambda data: render(kind.FromString(data)))
 
-    def rendered(source: _MessageT) -> Json:
+    def rendered(source: _MessageT) -> _Made:
+        if without:
+            whole, source = source, kind()
+            source.CopyFrom(whole)
+            for name in without:
+                source.ClearField(name)
         data = source.SerializeToString()
         return recent(data) if len(data) <= _REMEMBERED_BYTES else render(source)
 

@@ -9,7 +9,6 @@ and asked again. Neighbour: `bundle`, which makes outputs of entries.
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -149,9 +148,7 @@ class _Kept:
         self._most = most
         self._entries: OrderedDict[tuple[str, str, str], Entry] = OrderedDict()
 
-    def entry(
-        self, tenant: str, kind: str, key: str, data: bytes, content: Callable[[], Content]
-    ) -> Entry:
+    def entry(self, tenant: str, kind: str, key: str, data: bytes, resource: Any) -> Entry:
         """The entry of a recurring resource.
 
         Args:
@@ -159,12 +156,12 @@ class _Kept:
             kind: of the content, as `Resource` names it.
             key: of the entry.
             data: of the content; what differs in it is another entry, and replaces this one.
-            content: gives the content where the entry is new.
+            resource: has the content; None for a person as their record has them.
         """
         name = (tenant, kind, key)
         entry = self._entries.get(name)
         if entry is None or entry.content.data != data:
-            made = content()
+            made = _NOBODY._replace(data=data) if resource is None else content_of(resource)
             entry = Entry(tenant, key, made, ((made.fhir_type, key),), recurs=True)
             if len(data) > _MOST_BYTES:
                 return entry
@@ -197,9 +194,7 @@ def entries_of(event: Any, tenant: str) -> tuple[list[Entry], list[Target]]:
         resource = recorded.resource
         kind, key = resource.WhichOneof("content"), resource.key
         if kind in _RECURRING and key and not resource.deleted:
-            entry = _kept.entry(
-                tenant, kind, key, getattr(resource, kind), partial(content_of, resource)
-            )
+            entry = _kept.entry(tenant, kind, key, getattr(resource, kind), resource)
             found[entry.names[0]] = entry
             continue
         content = content_of(resource)
@@ -225,8 +220,7 @@ def _patients(event: Any, tenant: str) -> Iterator[Entry]:
         yield Entry(tenant, person_id, _NOBODY, names, is_active=False)
     else:
         # No bytes where no source has described the person.
-        data = resource.person
-        yield _kept.entry(tenant, "person", person_id, data, lambda: _NOBODY._replace(data=data))
+        yield _kept.entry(tenant, "person", person_id, resource.person, None)
     # The survivor gets no link "replaces": only the merge's own message could tell it, and the next
     # one about the person would take it away again.
     for each in dict.fromkeys(event.absorbed_person_ids):

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from plexus.api.canonical.v1 import resources_pb2
 from plexus.codecs.fhir import clinical, medications, opaque, people, results, visits
 from plexus.codecs.fhir.datatypes import identifiers
-from plexus.codecs.fhir.elements import Json, filled
+from plexus.codecs.fhir.elements import Json
 from plexus.codecs.fhir.references import Links
 from plexus.codecs.fhir.shallow import ShallowObservation, ShallowResource, opened
 from plexus.codecs.fhir.systems import PERSON_SYSTEM, RESOURCE_SYSTEM
@@ -113,7 +113,9 @@ def rendered(content: Content, own: Json, resource_id: str, links: Links) -> Jso
     message = opened(content.kind, content.data)
     others = [] if content.fhir_type == "Basic" else identifiers(message.identifiers)
     made["identifier"] = [own, *others] if others else [own]
-    made.update(filled(content.render(message, links)))
+    for name, value in content.render(message, links).items():
+        if value or value == 0:  # as `filled` does
+            made[name] = value
     return made
 
 

@@ -40,6 +40,8 @@ from plexus.codecs.fhir.values import observation_value, reference_range
 
 __all__ = ["diagnostic_report", "observation", "period_or_time", "service_request", "specimen"]
 
+# A longer value is a text or a document, and news each time.
+_MOST_BYTES = 256
 _SUB_ID_URL = "http://hl7.org/fhir/StructureDefinition/observation-v2-subid"
 # An element that only R5 has, under the URL that HL7 gives it for use in R4.
 _NOTE_URL = "http://hl7.org/fhir/5.0/StructureDefinition/extension-DiagnosticReport.note"
@@ -98,6 +100,18 @@ def _kind(
     )
 
 
+@lru_cache(maxsize=4096)
+def _known_value(data: bytes) -> tuple[Json, list[Json]]:
+    """Values are few, too: numbers of two or three digits, codes. Shared, like a kind."""
+    return observation_value(opened(resources_pb2.ObservationValue, data))
+
+
+def _value(data: bytes) -> tuple[Json, list[Json]]:
+    if len(data) <= _MOST_BYTES:
+        return _known_value(data)
+    return observation_value(opened(resources_pb2.ObservationValue, data))
+
+
 def observation(source: Any, links: Links) -> Json:
     """R4 Observation, of a `ShallowObservation`."""
     categories, methods = source.categories, source.methods
@@ -111,7 +125,8 @@ def observation(source: Any, links: Links) -> Json:
         tuple(methods[:]) if methods else (),
         tuple(source.reference_ranges[:]),
     )
-    value, more = observation_value(source.value)
+    value, extensions = _value(source.value)
+    more = list(extensions)
     devices = identifiers(source.devices)
     for each in devices[1:]:
         device: Json = {"type": "Device", "identifier": each}

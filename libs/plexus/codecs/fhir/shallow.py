@@ -25,7 +25,7 @@ _KEPT: Final[dict[type[Message], set[str]]] = {
     ChangedEvent: {"person", "resources"},
     RecordedResource: {"resource"},
     Resource: set(),
-    Observation: {"identifiers", "value", "notes", "devices"},
+    Observation: {"identifiers", "notes", "devices"},
 }
 
 
@@ -70,7 +70,7 @@ ShallowResource: Final = _shallow[Resource]
 """A Resource whose content is bytes."""
 
 ShallowObservation: Final = _shallow[Observation]
-"""An Observation whose concepts, ranges and references are bytes."""
+"""An Observation whose value, concepts, ranges and references are bytes."""
 
 
 def opened(kind: type[_MessageT], data: bytes) -> _MessageT:

@@ -1,5 +1,7 @@
 """Encounter, Appointment and Coverage: that somebody comes, and who pays."""
 
+from typing import NamedTuple
+
 from plexus.api.canonical.v1 import datatypes_pb2, resources_pb2
 from plexus.codecs.fhir import codes, times
 from plexus.codecs.fhir.codes import coded
@@ -14,7 +16,15 @@ from plexus.codecs.fhir.datatypes import (
     period,
     span,
 )
-from plexus.codecs.fhir.elements import ABSENT, Json, filled, required, text, token
+from plexus.codecs.fhir.elements import (
+    ABSENT,
+    Json,
+    filled,
+    remembered,
+    required,
+    text,
+    token,
+)
 from plexus.codecs.fhir.references import (
     LOCATION,
     ORGANIZATION,
@@ -41,26 +51,28 @@ _APPOINTMENT_ACTOR = (
 _PAYOR = ORGANIZATION | {"Patient", "RelatedPerson"}
 
 
-def encounter(source: resources_pb2.Encounter, links: Links) -> Json:
-    """R4 Encounter."""
-    return {
-        "status": coded(source.status, codes.ENCOUNTER_STATUS, "unknown"),
-        "class": _class(source.encounter_class),
-        "type": concepts(source.types),
-        "serviceType": concept(source.service_type),
-        "priority": concept(source.priority),
-        "subject": links.subject(),
-        "participant": [
-            made
-            for each in source.participants
-            if (made := _participant(each, links, "individual", _ENCOUNTER_ACTOR))
-        ],
-        "period": period(source.period),
-        "reasonCode": concepts(source.reasons),
-        "account": [
-            {"type": "Account", "identifier": made} for made in identifiers(source.accounts)
-        ],
-        "hospitalization": filled(
+class _Stay(NamedTuple):
+    """What many stays have in common, as R4 Encounter has it."""
+
+    status: str
+    act: Json
+    type: list[Json]
+    service_type: Json
+    priority: Json
+    reason_code: list[Json]
+    hospitalization: Json
+
+
+_stay = remembered(
+    resources_pb2.Encounter,
+    lambda source: _Stay(
+        status=coded(source.status, codes.ENCOUNTER_STATUS, "unknown"),
+        act=_class(source.encounter_class),
+        type=concepts(source.types),
+        service_type=concept(source.service_type),
+        priority=concept(source.priority),
+        reason_code=concepts(source.reasons),
+        hospitalization=filled(
             {
                 "preAdmissionIdentifier": identifier(source.pre_admission_identifier),
                 "admitSource": concept(source.admit_source),
@@ -72,6 +84,32 @@ def encounter(source: resources_pb2.Encounter, links: Links) -> Json:
                 "dischargeDisposition": concept(source.discharge_disposition),
             }
         ),
+    ),
+    without=("identifiers", "period", "participants", "locations", "accounts", "service_provider"),
+)
+
+
+def encounter(source: resources_pb2.Encounter, links: Links) -> Json:
+    """R4 Encounter."""
+    stay = _stay(source)
+    return {
+        "status": stay.status,
+        "class": stay.act,
+        "type": stay.type,
+        "serviceType": stay.service_type,
+        "priority": stay.priority,
+        "subject": links.subject(),
+        "participant": [
+            made
+            for each in source.participants
+            if (made := _participant(each, links, "individual", _ENCOUNTER_ACTOR))
+        ],
+        "period": period(source.period),
+        "reasonCode": stay.reason_code,
+        "account": [
+            {"type": "Account", "identifier": made} for made in identifiers(source.accounts)
+        ],
+        "hospitalization": stay.hospitalization,
         "location": [
             filled(
                 {
