@@ -31,8 +31,9 @@ class EventsAtHand:
         self._events: collections.OrderedDict[tuple[str, int], bytes] = collections.OrderedDict()
 
     def keep(self, message_id: str, attempt: int, event: bytes) -> None:
-        """Keep an event; the oldest ones give way."""
-        self.drop(message_id, attempt)
+        """Keep an event; the oldest ones give way. The first of a passage stays, as in the store."""
+        if (message_id, attempt) in self._events:
+            return
         self._events[message_id, attempt] = event
         self._bytes += len(event)
         while self._bytes > self._most_bytes:

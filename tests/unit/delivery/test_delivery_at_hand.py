@@ -14,8 +14,8 @@ def test_the_oldest_events_give_way_to_the_bound() -> None:
 
 def test_what_was_dropped_or_told_twice_counts_once() -> None:
     at_hand = EventsAtHand(most_bytes=10)
-    at_hand.keep("a", 1, b"aaaa")
     at_hand.keep("a", 1, b"aaaaaa")
+    at_hand.keep("a", 1, b"another event")
     at_hand.drop("unknown", 1)
     at_hand.keep("b", 1, b"bbbb")
     assert at_hand.get("a", 1) == b"aaaaaa"
