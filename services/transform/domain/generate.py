@@ -14,7 +14,7 @@ anything else is asked of it.
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from plexus.errors import ConfigurationError
-from services.transform.domain.claims import FIELD_SHIFT, first, whole
+from services.transform.domain.claims import REPETITION_SHIFT, first, whole
 from services.transform.domain.conditions import Place
 from services.transform.domain.constants import Constants
 from services.transform.domain.library import Library
@@ -143,10 +143,10 @@ class _Writer:
                 at, depth = self._each(rule, segment, field_number, depth)
                 self._emit(depth, f"t = {'v' if is_whole else self._reads.leaf_of('v', component)}")
             elif rule.many:
-                at = f"{field_number << FIELD_SHIFT} | n"
+                at = f"n - 1 << {REPETITION_SHIFT} | {field_number}"
                 self._emit(depth, f"t = {segment}.get({field_number}, {component}, 1, n)")
             else:
-                at = str(field_number << FIELD_SHIFT | 1)
+                at = str(field_number)
                 self._plain(segment, field_number, component, depth)
             claim = f"{taken}[{at}] |= {bits}"
         else:
@@ -228,7 +228,7 @@ class _Writer:
                 raise ConfigurationError(f"{rule.where}: {rule.path} does not repeat")
             segment, taken, depth = self._segment(place, depth)
             if is_kept and segment == "s" and not rule.many and not is_component:
-                at = f"{taken}[{field_number << FIELD_SHIFT | 1}]"
+                at = f"{taken}[{field_number}]"
                 part, call = "v", self._kept(call, field_number, depth)
                 self._emit(depth, "if t not in EMPTY:")
             else:
@@ -313,15 +313,14 @@ class _Writer:
     def _each(self, rule: Rule, segment: str, field: int, depth: int) -> tuple[str, int]:
         """Let `v` be each repetition that the rule reads; gives the key of its claim."""
         values = f"{segment}.repetitions({field})"
-        key = str(field << FIELD_SHIFT)
         if rule.many == "*":
-            self._emit(depth, f"for r, v in enumerate({values}, 1):")
-            return f"{key} | r", depth + 1
+            self._emit(depth, f"for r, v in enumerate({values}):")
+            return f"r << {REPETITION_SHIFT} | {field}", depth + 1
         if rule.many:
             self._emit(depth, f"for v in {values}[n - 1 : n]:")
-            return f"{key} | n", depth + 1
+            return f"n - 1 << {REPETITION_SHIFT} | {field}", depth + 1
         self._emit(depth, f"v = {segment}.value({field})")
-        return str(field << FIELD_SHIFT | 1), depth
+        return str(field), depth
 
     def _split(self, place: Place) -> tuple[int, int]:
         """Field and component; a datatype map has components only."""

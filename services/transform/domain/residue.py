@@ -8,12 +8,14 @@ is left over.
 from collections.abc import Sequence
 
 from plexus.codecs.hl7v2 import Message
-from services.transform.domain.claims import ALL, FIELD_SHIFT, Claims, first, whole
+from services.transform.domain.claims import Claims, first, place_of, whole
 
 __all__ = ["unclaimed"]
 
 _SEPARATORS_OF_MSH = 3
 _FIRST_LEAF = whole(1) | first(1)
+_ONLY_LEAF = [f"-{field}[1].1.1" for field in range(200)]
+"""How the place of a field with one leaf ends."""
 
 
 def unclaimed(message: Message, taken: Sequence[Claims]) -> list[tuple[str, str]]:
@@ -22,49 +24,54 @@ def unclaimed(message: Message, taken: Sequence[Claims]) -> list[tuple[str, str]
     separators = message.separators
     between, within, below = separators.repetition, separators.component, separators.subcomponent
     mark = separators.escape
+    spelled = len(_ONLY_LEAF)
     for segment, claims in zip(message.segments, taken, strict=True):
         name = f"{segment.name}[{segment.index}]"
         fields = segment.fields()
-        if fields[0] != segment.name:
-            left.append((f"{name}-0", fields[0][len(segment.name) :]))
         # What the segment has nowhere need not be looked for in each field.
         written = segment.text
         repeats = between if between and between in written else ""
         nests = below if below and below in written else ""
         decode = segment.decode if mark and mark in written else None
-        start = _SEPARATORS_OF_MSH if segment.name == "MSH" else 1
-        for field, text in enumerate(fields[start:], start):
-            if not text:
+        claim_of = claims.get
+        head, start = fields[0], 1
+        if head != segment.name:
+            left.append((f"{name}-0", head[len(segment.name) :]))
+        if segment.name == "MSH":
+            start = _SEPARATORS_OF_MSH
+        for field, text in enumerate(fields):
+            if not text or field < start:
                 continue
-            mask = claims.get(field << FIELD_SHIFT | 1, 0)
+            mask = claim_of(field, 0)
             if repeats and repeats in text:
                 values = text.split(repeats)
-            elif mask == ALL:
+            elif mask < 0:
                 continue
-            elif text.isalnum():
+            elif text.isalnum() and field < spelled:
                 # One leaf, read or not.
                 if not mask & _FIRST_LEAF:
-                    left.append((f"{name}-{field}[1].1.1", text))
+                    left.append((name + _ONLY_LEAF[field], text))
                 continue
             else:
-                values = [text]
+                values = (text,)
             repetition = 1
             for value in values:
-                if mask != ALL and value:
+                if mask >= 0 and value:
                     n = 0
                     for part in value.split(within) if within else (value,):
                         n += 1
-                        # State 1: read whole; state 2: its first subcomponent has been read.
-                        if not part or (state := mask >> n + n & 3) & 1:
+                        mask >>= 2
+                        # Bit 1: read whole; bit 2: its first subcomponent has been read.
+                        if not part or mask & 1:
                             continue
                         if nests and nests in part:
                             for m, piece in enumerate(part.split(nests), 1):
-                                if piece and not (m == 1 and state):
+                                if piece and not (m == 1 and mask & 2):
                                     place = f"{name}-{field}[{repetition}].{n}.{m}"
                                     left.append((place, decode(piece) if decode else piece))
-                        elif not state:
+                        elif not mask & 2:
                             place = f"{name}-{field}[{repetition}].{n}.1"
                             left.append((place, decode(part) if decode else part))
                 repetition += 1
-                mask = claims.get(field << FIELD_SHIFT | repetition, 0)
+                mask = claim_of(place_of(field, repetition), 0)
     return left
