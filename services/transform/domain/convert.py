@@ -82,16 +82,17 @@ class _Conversion:
         segments = self.message.segments
         where = _grouped(self.message, compiled.structure)
         groups = self.groups = _groups(segments, where, compiled.structure)
+        steps_of, anchored = compiled.steps, compiled.anchored
         last_seen: dict[str, int] = {}
         previous: dict[tuple[int, str], Segment] = {}
         for segment, number in zip(segments, where, strict=True):
             name = segment.name
-            steps = compiled.steps.get(name)
+            steps = steps_of.get(name)
             if steps is not None:
                 group = groups[number]
                 near = group.near
                 draft.near = near if near[name] is segment else {**near, name: segment}
-                if name in compiled.anchored:
+                if name in anchored:
                     steps = _applicable(steps, last_seen)
                 at = (number, name)
                 before = previous.get(at)
@@ -105,15 +106,16 @@ class _Conversion:
         self, compiled: CompiledStep, segment: Segment, group: Group, previous: Segment | None
     ) -> None:
         draft, step = self.draft, compiled.step
-        if step.kind == _EVENT:
+        kind = step.kind
+        if kind == _EVENT:
             compiled.run(segment, draft.event, draft, 1)
             return
         if not step.is_new:
-            made = group.latest(step.kind)
+            made = group.latest(kind)
             if made is None:
                 if step.anchors:
                     return
-                made = self._make(step.kind, segment, group)
+                made = self._make(kind, segment, group)
             compiled.run(segment, made.content, draft, 1)
             made.is_shared = True
             return
@@ -122,23 +124,27 @@ class _Conversion:
             and previous is not None
             and self._continues(compiled, segment, previous)
         ):
-            made = group.latest(step.kind)
+            made = group.latest(kind)
             if made is not None:
                 compiled.run(segment, made.content, draft, 1)
                 made.is_shared = True
                 return
-        count = 1
-        if step.per is not None and not (compiled.unless is not None and compiled.unless(draft)):
-            count = max(1, segment.repetition_count(step.per.numbers[0]))
-        for repetition in range(1, count + 1):
-            made = self._make(step.kind, segment, group)
-            compiled.run(segment, made.content, draft, repetition)
+        if step.per is not None:
+            count = segment.repetition_count(step.per.numbers[0])
+            if count > 1 and not (compiled.unless is not None and compiled.unless(draft)):
+                for repetition in range(1, count + 1):
+                    made = self._make(kind, segment, group)
+                    compiled.run(segment, made.content, draft, repetition)
+                return
+        compiled.run(segment, self._make(kind, segment, group).content, draft, 1)
 
     def _continues(self, compiled: CompiledStep, segment: Segment, previous: Segment) -> bool:
         draft, step = self.draft, compiled.step
+        for place in step.continuing:
+            field = place.numbers[0]
+            if segment.raw(field) != previous.raw(field):
+                return False
         if compiled.alike is None or not compiled.alike(draft):
-            return False
-        if any(segment.raw(p.numbers[0]) != previous.raw(p.numbers[0]) for p in step.continuing):
             return False
         near = draft.near
         draft.near = {**near, segment.name: previous}

@@ -21,6 +21,7 @@ __all__ = [
     "content_of",
     "display_of",
     "identifier_parts",
+    "is_repeated",
     "join",
     "name_parts",
     "observation_part",
@@ -34,10 +35,23 @@ CONTENT_FIELDS: dict[str, str] = {
 """Field of Resource by canonical type."""
 
 
+_REPEATED = frozenset(
+    (field.message_type.name, inner.name)
+    for field in Resource.DESCRIPTOR.oneofs_by_name["content"].fields
+    if field.message_type is not None
+    for inner in field.message_type.fields
+    if inner.is_repeated
+)
+
 BLANK: dict[str, Message] = {
     kind: getattr(Resource(), name) for kind, name in CONTENT_FIELDS.items()
 }
 """A content that says nothing, by canonical type. Not to be changed."""
+
+
+def is_repeated(kind: str, name: str) -> bool:
+    """Whether that field of a canonical type is a list."""
+    return (kind, name) in _REPEATED
 
 
 def content_of(resource: Resource, kind: str) -> Any:

@@ -11,11 +11,12 @@ from services.transform.domain.keys import (
     BLANK,
     code_part,
     identifier_parts,
+    is_repeated,
     join,
     name_parts,
     observation_part,
 )
-from services.transform.domain.structures import Structure
+from services.transform.domain.structures import Link, Structure
 
 __all__ = ["Group", "Made", "name_resources"]
 
@@ -66,19 +67,22 @@ def name_resources(draft: Draft, groups: list[Group], structure: Structure) -> N
     used: set[str] = set()
     counts: dict[str, int] = {}
     for group in groups:
-        blank = [made for made in group.made if made.content == BLANK[made.kind]]
-        for made in blank:
+        for made in [made for made in group.made if made.content == BLANK[made.kind]]:
             event.resources.remove(made.resource)
             group.made.remove(made)
         namer = _Namer(source, message_id, subject, group)
         # An observation is named within its report, so reports come first.
-        results = [made for made in group.made if made.kind == "Observation"]
-        others = [made for made in group.made if made.kind != "Observation"]
-        for made in others + results:
+        results: list[Made] = []
+        for made in group.made:
+            if made.kind == "Observation":
+                results.append(made)
+                continue
             key = made.key = made.resource.key = _unused(namer.key(made), used, counts)
             if made.kind == "DiagnosticReport":
                 namer.report = key
                 namer.within = join("Observation", key)
+        for made in results:
+            made.key = made.resource.key = _unused(namer.key(made), used, counts)
     by_kind = [group.by_kind() for group in groups]
     for link in structure.links:
         top = by_kind[0].get(link.of)
@@ -86,7 +90,7 @@ def name_resources(draft: Draft, groups: list[Group], structure: Structure) -> N
             from_these = kinds.get(link.kind)
             targets = kinds.get(link.of) or top
             if from_these and targets:
-                _link(from_these, link.path, link.of, targets)
+                _link(from_these, link, targets)
 
 
 def _unused(key: str, used: set[str], counts: dict[str, int]) -> str:
@@ -99,15 +103,19 @@ def _unused(key: str, used: set[str], counts: dict[str, int]) -> str:
     return candidate
 
 
-def _link(from_these: list[Made], path: str, kind: str, targets: list[Made]) -> None:
-    is_repeated = from_these[0].content.DESCRIPTOR.fields_by_name[path].is_repeated
-    if not is_repeated and len(targets) != 1:
-        return
-    keys = [target.key for target in targets]
-    for made in from_these:
-        to = getattr(made.content, path)
-        for key in keys:
-            reference = to.add() if is_repeated else to
+def _link(from_these: list[Made], link: Link, targets: list[Made]) -> None:
+    path, kind = link.path, link.of
+    if is_repeated(link.kind, path):
+        for made in from_these:
+            add = getattr(made.content, path).add
+            for target in targets:
+                reference = add()
+                reference.type = kind
+                reference.key = target.key
+    elif len(targets) == 1:
+        key = targets[0].key
+        for made in from_these:
+            reference = getattr(made.content, path)
             reference.type = kind
             reference.key = key
 
