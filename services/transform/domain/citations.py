@@ -9,10 +9,12 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from plexus.api.canonical.v1.datatypes_pb2 import Reference
 from plexus.api.canonical.v1.resources_pb2 import Resource
 from plexus.codecs.hl7v2 import Value
 from services.transform.domain import keys
 from services.transform.domain.terms import Assigner, Terms
+from services.transform.domain.wire import delimited
 
 __all__ = ["Citation", "MessageMap", "cite"]
 
@@ -29,15 +31,15 @@ class Citation(NamedTuple):
     Attributes:
         mask: claim of what was read; 0 where the value describes nothing.
         resource: the resource, serialized.
-        key: its key; may be empty.
-        display: a name for references.
+        key: its key; may be empty, and then nothing refers to it.
+        reference: a reference to it, as a field holds it.
         pending: as of `Terms`.
     """
 
     mask: int
     resource: bytes
     key: str
-    display: str
+    reference: bytes
     pending: int
 
 
@@ -67,6 +69,7 @@ def _cite(kind: str, fill: MessageMap, value: Value, terms: Terms) -> Citation:
     content = keys.content_of(resource, kind)
     mask = fill(value, content, terms)
     if not mask:
-        return Citation(0, b"", "", "", terms.pending)
-    key, display = keys.cited_key(kind, content), keys.display_of(kind, content)
-    return Citation(mask, resource.SerializeToString(), key, display, terms.pending)
+        return Citation(0, b"", "", b"", terms.pending)
+    key = keys.cited_key(kind, content)
+    to = Reference(type=kind, key=key, display=keys.display_of(kind, content))
+    return Citation(mask, resource.SerializeToString(), key, delimited(to), terms.pending)

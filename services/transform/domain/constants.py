@@ -7,6 +7,7 @@ from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
 
+from plexus.api.canonical.v1.datatypes_pb2 import Coding, Concept
 from plexus.errors import ConfigurationError
 from services.transform.domain.library import Library
 from services.transform.domain.notation import Assignment, Code, Rule
@@ -42,7 +43,8 @@ class Constants:
             self._lines.emit(depth, line)
         source = rule.source
         if isinstance(source, str) and source.startswith('"'):
-            self._assign(target.parent, target.last, source[1:-1], True, depth, rule)
+            is_shy = target.may_be_set
+            self._assign(target.parent, target.last, source[1:-1], is_shy, depth, rule)
         elif isinstance(source, Code):
             self._assign(target.parent, target.last, source, True, depth, rule)
         elif source == "$authority":
@@ -70,6 +72,8 @@ class Constants:
         path = resolve(start, constant.path, rule.where)
         if any(step.is_repeated for step in path):
             raise ConfigurationError(f"{rule.where}: 'with' sets single fields only")
+        if len(steps) > 1:
+            self._slots.note([*steps[:-1], *path])
         parent = ".".join([expression, *(step.name for step in path[:-1])])
         self._assign(parent, path[-1], constant.value, constant.only_if_unset, depth, rule)
 
@@ -86,10 +90,9 @@ class Constants:
             if not uri:
                 raise ConfigurationError(f"{rule.where}: unknown code system {value.system}")
             element = f"{place}.add()" if step.is_repeated else place
-            emit(depth, f"c = {element}.codings.add()")
-            emit(depth, f"c.system = {uri!r}")
-            emit(depth, f"c.code = {value.code!r}")
-            emit(depth, f"c.display = {value.display!r}")
+            coding = Coding(system=uri, code=value.code, display=value.display)
+            content = Concept(codings=[coding]).SerializeToString()
+            emit(depth, f"{element}.MergeFromString({content!r})")
             return
         kind = step.field.cpp_type
         literal: Any = value

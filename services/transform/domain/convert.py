@@ -126,7 +126,7 @@ class _Conversion:
         ):
             made = group.latest(kind)
             if made is not None:
-                compiled.run(segment, made.content, draft, 1)
+                compiled.complete(segment, made.content, draft, 1)
                 made.is_shared = True
                 return
         if step.per is not None:

@@ -9,14 +9,15 @@ no table knows and a date that is none lose nothing.
 from collections import defaultdict
 from typing import Any
 
-from plexus.api.canonical.v1.datatypes_pb2 import Origin, Reference
+from plexus.api.canonical.v1.datatypes_pb2 import Origin
 from plexus.api.canonical.v1.event_pb2 import SEVERITY_WARNING, CanonicalEvent
 from plexus.api.canonical.v1.resources_pb2 import Resource
 from plexus.codecs.hl7v2 import NULL, Message, Segment, Value
 from plexus.errors import Reason
-from services.transform.domain.citations import Citation, MessageMap, cite
+from services.transform.domain.citations import MessageMap, cite
 from services.transform.domain.claims import Claims
 from services.transform.domain.context import SourceContext
+from services.transform.domain.kept import Read
 from services.transform.domain.merging import absorb
 from services.transform.domain.residue import unclaimed
 from services.transform.domain.terms import Terms
@@ -57,7 +58,7 @@ class Draft(Terms):
         self.event = CanonicalEvent()
         self.taken: list[Claims] = [defaultdict(int) for _ in message.segments]
         self.near: Near = {}
-        self._cited: dict[tuple[str, str, str], Citation] = {}
+        self._cited: dict[tuple[str, str, str], Read] = {}
         self._lines: dict[tuple[int, str], tuple[Any, list[str]]] = {}
         self._blamed: set[tuple[str, int]] = set()
         self._settled: dict[str, Resource] = {}
@@ -114,29 +115,24 @@ class Draft(Terms):
             detail=_DETAILS[reason],
         )
 
-    def refer(self, kind: str, datatype: str, fill: MessageMap, value: Value, to: Reference) -> int:
-        """Make the resource that a value describes, once per message, and refer to it.
+    def refer(self, kind: str, datatype: str, fill: MessageMap, value: Value) -> Read:
+        """Make the resource that a value describes, once per message.
 
-        Returns the mask of what was read; 0 where the value describes nothing.
+        Returns the claim of what was read, 0 where the value describes nothing, and a reference.
         """
         at = (kind, datatype, value.text)
-        found = self._cited.get(at)
-        if found is None:
+        read = self._cited.get(at)
+        if read is None:
             found = cite(kind, fill, value, self._assigner, self._zone)
             self.pending = found.pending or self.pending
+            read = (found.mask if found.key else 0, found.reference)
             if found.mask:
                 resource = self.event.resources.add()
                 resource.MergeFromString(found.resource)
                 if not self.settle(resource, found.key):
-                    found = found._replace(mask=0)
-            self._cited[at] = found
-        mask, _, key, display, _ = found
-        if key:
-            to.type = kind
-            to.key = key
-            if display:
-                to.display = display
-        return mask if key else 0
+                    read = (0, b"")
+            self._cited[at] = read
+        return read
 
     def settle(self, resource: Resource, key: str) -> bool:
         """Give the last resource of the event its key, or add it to the one that has it already.

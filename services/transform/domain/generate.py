@@ -4,19 +4,24 @@ The source is made from a checked map, executed once, and stays readable (`Maps.
 begins with the file, line and guide row of its rule. A segment function is `f(s, m, x, n)`:
 segment, target message, `Draft`, repetition that the resource is made of. A datatype function is
 `f(v, m, x)`, and returns the claim of what it read. `reading` writes conditions, `reaching` the way
-to targets, `constants` what no field says.
+to targets, `fetching` that to places, `filling` what becomes a message, `constants` what no field
+says.
 
 The source is written for speed: setters, not keyword constructors; fields from the split list, and
 `Segment.get` only for what is more than letters and digits; a look whether there is a field before
-anything else is asked of it.
+anything else is asked of it. A new message is asked for nothing that no rule before can have said;
+the function that completes one (`..._onto`) asks for all.
 """
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from plexus.errors import ConfigurationError
-from services.transform.domain.claims import REPETITION_SHIFT, first, whole
+from services.transform.domain.claims import first, whole
 from services.transform.domain.conditions import Place
 from services.transform.domain.constants import Constants
+from services.transform.domain.fetching import Fetching
+from services.transform.domain.filling import Filling
+from services.transform.domain.kept import LONGEST_SEGMENT, LONGEST_VALUE
 from services.transform.domain.library import Library
 from services.transform.domain.notation import Rule, Section
 from services.transform.domain.reaching import Lines, Slots, Target
@@ -30,45 +35,55 @@ _BOOL = FieldDescriptor.CPPTYPE_BOOL
 _UINT32 = FieldDescriptor.CPPTYPE_UINT32
 
 
-def generate(section: Section, library: Library) -> str:
+def generate(section: Section, library: Library, *, completes: bool = False) -> str:
     """Python source of one map; needs `library.namespace` to run.
+
+    Args:
+        section: the map.
+        library: what it may call.
+        completes: the message may say something already; else it is new.
 
     Raises:
         ConfigurationError: a rule names what does not exist; says file and line.
     """
-    return _Writer(section, library).write()
+    return _Writer(section, library, completes).write()
 
 
 class _Writer:
-    def __init__(self, section: Section, library: Library) -> None:
+    def __init__(self, section: Section, library: Library, completes: bool) -> None:
         self._section = section
         self._library = library
         self._is_segment = section.kind == "segment"
         self._start: Descriptor = library.message_type(section.target, section.where)
         self._lines = Lines()
         self._emit = self._lines.emit
-        self._slots = Slots()
+        self._slots = Slots(completes=completes)
         self._constants = Constants(library, self._lines, self._slots)
         self._reads = Reads(section, library, self._start)
+        self._fetching = Fetching(section, self._lines)
+        self._filling = Filling(library, self._lines, self._slots, self._constants, self._fetching)
         self._guard = ""
-        self._asks_usual = False
+        self._name = library.function_name(section, completes=completes)
 
     def write(self) -> str:
         """Give the whole function."""
         for rule in self._section.rules:
             self._rule(rule)
         arguments = "s, m, x, n" if self._is_segment else "v, m, x"
-        head = [f"def {self._library.function_name(self._section)}({arguments}):"]
+        head = [f"def {self._name}({arguments}):"]
         if self._is_segment:
             head.append("    taken = x.taken[s.position]")
             head.append("    fields = s.fields()")
             head.append("    count = len(fields)")
-            if self._asks_usual:
-                head.append("    usual = s.is_usual")
+            if self._fetching.asks_usual:
+                head.append(f"    usual = s.is_usual and len(s.text) <= {LONGEST_SEGMENT}")
         else:
             head.append("    k = 0")
             head.append("    parts, leaves = v.parts(), v.leaves()")
             head.append("    count = len(leaves)")
+            if self._fetching.asks_usual:
+                head.append(f"    usual = v.is_usual and len(v.text) <= {LONGEST_VALUE}")
+                head.append("    below = 2 if v.level else 1")
             if self._section.requires is not None:
                 read = self._reads.required(self._section.requires, self._section.where)
                 head.append(f"    if {read} in EMPTY:")
@@ -120,7 +135,7 @@ class _Writer:
             raise ConfigurationError(f"{rule.where}: only fields repeat")
         last = steps[-1]
         if last.message is not None:
-            self._read_message(rule, place, steps, depth)
+            self._filling.rule(rule, place, steps, depth)
             return
         if rule.many == "*" and not last.is_repeated and not any(s.is_repeated for s in steps):
             joins = rule.datatype in self._library.values and rule.completes
@@ -135,19 +150,20 @@ class _Writer:
         is_whole = datatype in self._library.values
         if not is_whole and datatype not in self._library.texts:
             raise ConfigurationError(f"{rule.where}: {datatype} is no datatype of plain values")
-        field_number, component = self._split(place)
+        fetching = self._fetching
+        field_number, component = fetching.split(place)
         bits = "-1" if is_whole else str(first(component))
         if self._is_segment:
-            segment, taken, depth = self._segment(place, depth)
+            segment, taken, depth = fetching.segment(place, depth)
             if is_whole or rule.many == "*":
-                at, depth = self._each(rule, segment, field_number, depth)
+                at, depth = fetching.each(rule, segment, field_number, depth)
                 self._emit(depth, f"t = {'v' if is_whole else self._reads.leaf_of('v', component)}")
             elif rule.many:
-                at = f"n - 1 << {REPETITION_SHIFT} | {field_number}"
+                at = fetching.place(rule, field_number)
                 self._emit(depth, f"t = {segment}.get({field_number}, {component}, 1, n)")
             else:
                 at = str(field_number)
-                self._plain(segment, field_number, component, depth)
+                fetching.plain(segment, field_number, component, depth)
             claim = f"{taken}[{at}] |= {bits}"
         else:
             segment = ""
@@ -182,16 +198,6 @@ class _Writer:
             else:
                 self._emit(depth + 1, f"x.pending = {reason}")
 
-    def _plain(self, segment: str, field: int, component: int, depth: int) -> None:
-        """Read one leaf; what is but letters and digits has no separators and no escapes."""
-        if segment != "s" or component != 1:
-            arguments = str(field) if component == 1 else f"{field}, {component}"
-            self._emit(depth, f"t = {segment}.get({arguments})")
-            return
-        self._emit(depth, f"t = fields[{field}]")
-        self._emit(depth, "if not t.isalnum():")
-        self._emit(depth + 1, f"t = s.get({field})")
-
     def _store(self, target: Target, rule: Rule, claim: str, depth: int) -> None:
         step, place = target.last, target.place
         kind = step.field.cpp_type
@@ -206,124 +212,13 @@ class _Writer:
             self._emit(depth, f"x.add_line({target.parent}, {step.name!r}, w)")
             self._emit(depth, claim)
             return
+        if not target.may_be_set:
+            self._emit(depth, f"{place} = {value}")
+            self._emit(depth, claim)
+            return
         is_set = f"{target.parent}.HasField({step.name!r})" if step.field.has_presence else place
         self._emit(depth, f"if not {is_set}:")
         self._emit(depth + 1, f"{place} = {value}")
         self._emit(depth + 1, claim)
         self._emit(depth, f"elif {place} == {value}:")
         self._emit(depth + 1, claim)
-
-    # -- messages -------------------------------------------------------------------------------
-
-    def _read_message(self, rule: Rule, place: Place, steps: list[Step], depth: int) -> None:
-        last = steps[-1]
-        assert last.message is not None
-        call = self._library.reader(rule, last.message)
-        field_number, component = self._split(place)
-        is_component = len(place.numbers) == 2 if self._is_segment else True
-        repeats = any(step.is_repeated for step in steps)
-        is_kept = self._library.is_kept(rule, last.message)
-        if self._is_segment:
-            if rule.many == "*" and not repeats:
-                raise ConfigurationError(f"{rule.where}: {rule.path} does not repeat")
-            segment, taken, depth = self._segment(place, depth)
-            if is_kept and segment == "s" and not rule.many and not is_component:
-                at = f"{taken}[{field_number}]"
-                part, call = "v", self._kept(call, field_number, depth)
-                self._emit(depth, "if t not in EMPTY:")
-            else:
-                at, depth = self._each(rule, segment, field_number, depth)
-                at = f"{taken}[{at}]"
-                if is_component:
-                    self._emit(depth, f"p = v.component({component})")
-                part = "p" if is_component else "v"
-                self._emit(depth, f"if {part}.text not in EMPTY:")
-            depth += 1
-        else:
-            segment, at, part = "", "k", "p"
-            self._emit(depth, f"if parts[{component - 1}] not in EMPTY:")
-            depth += 1
-            self._emit(depth, f"p = v.component({component})")
-        claim = f"{at} |= nested(p, j, {component}) | 1" if is_component else f"{at} |= j"
-        target = self._slots.reach(steps)
-        for line in target.reach:
-            self._emit(depth, line)
-        self._fill(rule, call.format(value=part, target="e"), claim, steps, target, depth)
-        if self._is_segment and not is_kept:
-            self._emit(depth, "if x.pending:")
-            self._emit(depth + 1, f"x.blame({segment}, {field_number}, x.pending)")
-
-    def _kept(self, call: str, field: int, depth: int) -> str:
-        """Read the text of a field, and make a value of it only where it is not the usual."""
-        self._asks_usual = True
-        self._emit(depth, f"t = fields[{field}]")
-        self._emit(depth, "if not usual:")
-        self._emit(depth + 1, f"v = s.value({field})")
-        self._emit(depth + 1, "t = v.text")
-        name = call.partition("(")[0]
-        return f"{name}.of(t, e) if usual else {call}"
-
-    def _fill(
-        self, rule: Rule, call: str, claim: str, steps: list[Step], target: Target, depth: int
-    ) -> None:
-        where, name = target.place, target.last.name
-        undo = target.undo
-        if target.last.is_repeated:
-            self._emit(depth, f"e = {where}.add()")
-            undo = [f"del {where}[-1]", *undo]
-        elif any(step.is_repeated for step in steps[:-1]):
-            # The message around it is new.
-            self._emit(depth, f"e = {where}")
-        elif rule.completes:
-            self._emit(depth, f"e = {where}")
-        else:
-            self._emit(depth, f"if {target.parent}.HasField({name!r}):")
-            self._emit(depth + 1, f"e = type({where})()")
-            self._emit(depth + 1, f"j = {call}")
-            self._emit(depth + 1, f"if j and e == {where}:")
-            self._emit(depth + 2, claim)
-            self._emit(depth, "else:")
-            depth += 1
-            self._emit(depth, f"e = {where}")
-            undo = [f"{target.parent}.ClearField({name!r})", *undo]
-            if len(steps) > 1 and not any(step.is_repeated or step.slot for step in steps):
-                # Clearing a field makes the messages around it present, though they say nothing.
-                top = steps[0].name
-                undo += [f"if not m.{top}.ListFields():", f"    m.ClearField({top!r})"]
-        self._emit(depth, f"j = {call}")
-        self._emit(depth, "if j:")
-        for constant in rule.constants:
-            self._constants.beside(rule, target, steps, constant, depth + 1)
-        self._emit(depth + 1, claim)
-        if undo:
-            self._emit(depth, "else:")
-            for line in undo:
-                self._emit(depth + 1, line)
-
-    # -- where to read --------------------------------------------------------------------------
-
-    def _segment(self, place: Place, depth: int) -> tuple[str, str, int]:
-        """The segment of a place, its claims, and how deep one is then."""
-        if place.unit == self._section.name:
-            return "s", "taken", depth
-        self._emit(depth, f"z = x.near.get({place.unit!r})")
-        self._emit(depth, "if z is not None:")
-        return "z", "x.taken[z.position]", depth + 1
-
-    def _each(self, rule: Rule, segment: str, field: int, depth: int) -> tuple[str, int]:
-        """Let `v` be each repetition that the rule reads; gives the key of its claim."""
-        values = f"{segment}.repetitions({field})"
-        if rule.many == "*":
-            self._emit(depth, f"for r, v in enumerate({values}):")
-            return f"r << {REPETITION_SHIFT} | {field}", depth + 1
-        if rule.many:
-            self._emit(depth, f"for v in {values}[n - 1 : n]:")
-            return f"n - 1 << {REPETITION_SHIFT} | {field}", depth + 1
-        self._emit(depth, f"v = {segment}.value({field})")
-        return str(field), depth
-
-    def _split(self, place: Place) -> tuple[int, int]:
-        """Field and component; a datatype map has components only."""
-        if not self._is_segment:
-            return 0, place.numbers[0]
-        return place.numbers[0], place.numbers[1] if len(place.numbers) > 1 else 1

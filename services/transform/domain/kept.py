@@ -8,51 +8,55 @@ from functools import lru_cache
 
 from google.protobuf.message import Message
 
-from plexus.codecs.hl7v2 import Value
+from plexus.codecs.hl7v2 import NULL, Value
 from services.transform.domain.citations import MessageMap
 from services.transform.domain.claims import completed
 from services.transform.domain.terms import Terms
+from services.transform.domain.wire import delimited
 
-__all__ = ["Kept"]
+__all__ = ["LONGEST_SEGMENT", "LONGEST_VALUE", "Kept", "Read"]
+
+Read = tuple[int, bytes]
+"""What came of a value: the claim, 0 where it says nothing, and the message as a field holds it."""
+
+LONGEST_VALUE = 256
+"""No longer value is kept, counted in characters."""
+LONGEST_SEGMENT = 512
+"""Values of longer segments are measured one by one."""
 
 _KEPT = 2048
-_LONGEST_KEPT = 256
 _NO_TERMS = Terms(("", "", ""), None)
+_NOTHING = (0, b"")
 
 
 class Kept:
     """A datatype function with a memory, bounded in number and in length of its texts.
 
-    The function must ask nothing of its terms, and must only set fields, whatever is set already.
+    The function must ask nothing of its terms.
+
+    Attributes:
+        known: what comes of a text that is written as is usual (see `Value.is_usual`) and not too
+            long, and of its level.
     """
 
     def __init__(self, fill: MessageMap, kind: type[Message]) -> None:
-        """Keep what `fill` does to messages of that kind."""
+        """Keep what `fill` makes of an empty message of that kind."""
         self._fill = fill
         self._kind = kind
-        self._known = lru_cache(_KEPT)(self._make)
+        self.known = lru_cache(_KEPT)(self._make)
 
-    def __call__(self, value: Value, message: Message, terms: Terms) -> int:
-        """Fill the message; the message function."""
-        text = value.text
-        if len(text) > _LONGEST_KEPT or not value.is_usual:
-            return self._fill(value, message, terms)
-        mask, content = self._known(text, value.level)
-        if mask:
-            message.MergeFromString(content)
-        return mask
+    def read(self, value: Value) -> Read:
+        """What comes of any value."""
+        if len(value.text) <= LONGEST_VALUE and value.is_usual:
+            return self.known(value.text, value.level)
+        return self._read(value)
 
-    def of(self, text: str, message: Message) -> int:
-        """The same, for a repetition that is written with the usual separators and escapes nothing."""
-        if len(text) > _LONGEST_KEPT:
-            return self._fill(Value.usual(text), message, _NO_TERMS)
-        mask, content = self._known(text, 0)
-        if mask:
-            message.MergeFromString(content)
-        return mask
+    def _make(self, text: str, level: int) -> Read:
+        return self._read(Value.usual(text, level))
 
-    def _make(self, text: str, level: int) -> tuple[int, bytes]:
-        value = Value.usual(text, level)
+    def _read(self, value: Value) -> Read:
+        if value.text in {"", NULL}:
+            return _NOTHING
         message = self._kind()
         mask = self._fill(value, message, _NO_TERMS)
-        return completed(mask, value), message.SerializeToString()
+        return (completed(mask, value), delimited(message)) if mask else _NOTHING

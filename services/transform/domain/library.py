@@ -5,7 +5,8 @@ The library is made of the maps themselves (datatype sections, tables) and of th
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
+from dataclasses import dataclass
 from types import CodeType
 from typing import Any
 
@@ -30,8 +31,10 @@ from services.transform.domain.values import (
     units,
 )
 
-__all__ = ["Library"]
+__all__ = ["Library", "Reader"]
 
+_GIVING = frozenset({"PL_Location", "RANGE_ReferenceRange"})
+"""Functions that remember on their own what they made."""
 _SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}")
 
 
@@ -44,12 +47,36 @@ def _is_plain(rule: Rule) -> bool:
     return isinstance(rule.source, Place) and rule.datatype in {"", "ST"} and not rule.table
 
 
+def _is_kept(section: Section) -> bool:
+    """Whether a datatype map asks nothing of its source, and is about none of its people."""
+    return section.target == "Authority" and all(map(_is_plain, section.rules))
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """How a map calls what makes a message of a value.
+
+    Attributes:
+        call: the call, with {value} and {target} to fill in.
+        fills: whether it fills the target; else it gives a claim and the message serialized.
+        known: name of the same for a usual text and its level, where what was made is kept.
+    """
+
+    call: str
+    fills: bool
+    known: str = ""
+
+
 class Library:
-    """Names known to maps, and what they stand for."""
+    """Names known to maps, and what they stand for.
+
+    Attributes:
+        completing: labels of the datatype maps that some rule completes a message with.
+    """
 
     def __init__(
         self,
-        sections: Iterable[Section],
+        sections: Collection[Section],
         tables: dict[str, Table],
         systems: dict[str, str],
         segments: frozenset[str],
@@ -61,11 +88,13 @@ class Library:
         self.values = frozenset({"TX"})
         self._tables = tables
         self._types = message_types()
+        datatypes = [section for section in sections if section.kind == "datatype"]
         self._readers: dict[tuple[str, str], str] = {
-            (section.name, section.target): self.function_name(section)
-            for section in sections
-            if section.kind == "datatype"
+            (section.name, section.target): self.function_name(section) for section in datatypes
         }
+        self._sections = frozenset(self._readers)
+        self._kept = {self.function_name(section) for section in datatypes if _is_kept(section)}
+        self.completing: set[str] = set()
         self.namespace: dict[str, Any] = {
             "EMPTY": frozenset({"", NULL}),
             "DATA_TYPE": Reason.REASON_DATA_TYPE,
@@ -95,20 +124,27 @@ class Library:
     def _add(self, name: str, target: str, function: object) -> None:
         function_name = f"{name}_{target}"
         self._readers[name, target] = function_name
-        self.namespace[function_name] = function
+        self._provide(function_name, function)
+
+    def _provide(self, name: str, function: object) -> None:
+        self.namespace[name] = function
+        if isinstance(function, Kept):
+            self._kept.add(name)
+            self.namespace[f"{name}_known"] = function.known
+            self.namespace[f"{name}_read"] = function.read
 
     def define(self, section: Section, source: str) -> None:
         """Run the source of a map, so that other maps may call it."""
         code: CodeType = compile(source, f"<map {section.label}>", "exec")
         exec(code, self.namespace)  # noqa: S102 - made by `generate` from the checked map
-        if section.target == "Authority" and all(map(_is_plain, section.rules)):
-            name = self.function_name(section)
-            self.namespace[name] = Kept(self.namespace[name], Authority)
+        name = self.function_name(section)
+        if name in self._kept:
+            self._provide(name, Kept(self.namespace[name], Authority))
 
     @staticmethod
-    def function_name(section: Section) -> str:
-        """Name of the function of a map."""
-        return f"{section.name}_{section.target}"
+    def function_name(section: Section, *, completes: bool = False) -> str:
+        """Name of the function of a map; there is another for messages that say something already."""
+        return f"{section.name}_{section.target}{'_onto' if completes else ''}"
 
     def message_type(self, name: str, where: str) -> Descriptor:
         """Descriptor of a canonical message.
@@ -147,13 +183,8 @@ class Library:
             raise ConfigurationError(f"{where}: unknown code table {table}")
         return f"codes_{table}"
 
-    def is_kept(self, rule: Rule, target: Descriptor) -> bool:
-        """Whether the reader of the rule is a `Kept`, which takes plain text too."""
-        name = f"{rule.datatype}_{rule.resource or target.name}"
-        return not rule.resource and isinstance(self.namespace.get(name), Kept)
-
-    def reader(self, rule: Rule, target: Descriptor) -> str:
-        """Call that reads a value into a message, with {value} and {target} to fill in.
+    def reader(self, rule: Rule, target: Descriptor) -> Reader:
+        """What makes a message of a value.
 
         Raises:
             ConfigurationError: no datatype of that name makes that message.
@@ -176,7 +207,15 @@ class Library:
             function = f"CWE_Concept_{rule.table}"
             if function not in self.namespace:
                 read = ConceptReader(self.systems, self._tables[rule.table])
-                self.namespace[function] = Kept(read, Concept)
+                self._provide(function, Kept(read, Concept))
+        if function in self._kept:
+            return Reader(f"{function}_read({{value}})", False, f"{function}_known")
         if rule.resource and rule.datatype != "PL":
-            return f"x.refer({made!r}, {rule.datatype!r}, {function}, {{value}}, {{target}})"
-        return f"{function}({{value}}, {{target}}, x)"
+            call = f"x.refer({made!r}, {rule.datatype!r}, {function}, {{value}})"
+            return Reader(call, False)
+        if function in _GIVING:
+            return Reader(f"{function}({{value}}, x)", False)
+        if rule.completes and (rule.datatype, made) in self._sections:
+            self.completing.add(f"{rule.datatype}[{made}]")
+            function += "_onto"
+        return Reader(f"{function}({{value}}, {{target}}, x)", True)

@@ -5,7 +5,7 @@ into the envelope of every event, so that one can tell which maps made it.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -36,6 +36,8 @@ class CompiledStep:
 
     step: Step
     run: Callable[..., None]
+    complete: Callable[..., None]
+    """`run`, for a resource that says something already."""
     unless: Predicate | None
     alike: Predicate | None
     condition: Predicate | None
@@ -156,10 +158,7 @@ def parse_maps(files: Mapping[str, str]) -> Maps:
     known = {s.name for s in sections.values() if s.kind == "segment"}
     known |= {segment for structure in structures for segment in structure.steps}
     library = Library(sections.values(), tables, systems, frozenset(known))
-    sources: dict[str, str] = {}
-    for label, section in sections.items():
-        sources[label] = generate(section, library)
-        library.define(section, sources[label])
+    sources = _define(sections, structures, library)
     compiled: dict[tuple[str, str], CompiledStructure] = {}
     for structure in structures:
         ready = _compile(structure, sections, library)
@@ -171,6 +170,34 @@ def parse_maps(files: Mapping[str, str]) -> Maps:
     counts += [(f"table {name}", table.rows) for name, table in tables.items()]
     counts += [(s.name, sum(map(len, s.steps.values())) + len(s.links)) for s in structures]
     return Maps(digest.hexdigest()[:16], tuple(sorted(counts)), sources, compiled)
+
+
+def _define(
+    sections: Mapping[str, Section], structures: Sequence[Structure], library: Library
+) -> dict[str, str]:
+    """Generate the functions that are called for, and give their source by map."""
+    steps = [
+        step for structure in structures for found in structure.steps.values() for step in found
+    ]
+    making = {_label(step) for step in steps if step.makes}
+    completing = {_label(step) for step in steps if step.completes}
+    sources: dict[str, str] = {}
+    for label, section in sections.items():
+        if label in making or label not in completing:
+            sources[label] = generate(section, library)
+            library.define(section, sources[label])
+    done: set[str] = set()
+    while todo := (completing | library.completing) & sections.keys() - done:
+        for label in sorted(todo):
+            source = generate(sections[label], library, completes=True)
+            library.define(sections[label], source)
+            sources.setdefault(label, source)
+        done |= todo
+    return sources
+
+
+def _label(step: Step) -> str:
+    return f"{step.segment}[{step.kind}]"
 
 
 def _once(name: str, known: Mapping[str, object], where: str) -> None:
@@ -201,17 +228,19 @@ def _compile(
 
 
 def _compile_step(step: Step, sections: Mapping[str, Section], library: Library) -> CompiledStep:
-    section = sections.get(f"{step.segment}[{step.kind}]")
+    section = sections.get(_label(step))
     if section is None or section.kind != "segment":
-        raise ConfigurationError(f"{step.where}: there is no map {step.segment}[{step.kind}]")
+        raise ConfigurationError(f"{step.where}: there is no map {_label(step)}")
     if step.kind != _EVENT and step.kind not in CONTENT_FIELDS:
         raise ConfigurationError(f"{step.where}: {step.kind} is no resource")
     for anchor in step.anchors:
         library.segment(anchor, step.where)
-    run: Callable[..., None] = library.namespace[library.function_name(section)]
+    complete = library.function_name(section, completes=step.completes)
+    run = complete if not step.makes else library.function_name(section)
     return CompiledStep(
         step,
-        run,
+        library.namespace[run],
+        library.namespace[complete],
         _predicate(step.unless, step.where, library),
         _predicate(step.alike, step.where, library),
         _predicate(step.condition, step.where, library),

@@ -13,6 +13,8 @@ from plexus.api.canonical.v1.resources_pb2 import Resource
 from plexus.codecs.hl7v2 import NULL, Value
 from services.transform.domain import keys
 from services.transform.domain.claims import MAPPED, first, nested
+from services.transform.domain.kept import Read
+from services.transform.domain.wire import delimited
 
 if TYPE_CHECKING:
     from services.transform.domain.draft import Draft
@@ -27,25 +29,24 @@ _LONGEST_KEPT = 256
 
 
 class _Level(NamedTuple):
-    """One level: its key, name, serialized resource, and the claim of what was read for it."""
+    """One level: its key, serialized resource, and the claim of what was read for it."""
 
     key: str
-    label: str
     resource: bytes
     claim: int
 
 
-def refer_to_place(value: Value, to: Reference, draft: "Draft") -> int:
-    """Make the locations of a PL and refer to the smallest; 0 where none is named."""
+def refer_to_place(value: Value, draft: "Draft") -> Read:
+    """Make the locations of a PL and refer to the smallest; a claim of 0 where none is named."""
     text = value.text
     if len(text) <= _LONGEST_KEPT and value.is_usual:
-        levels = _known_levels(text, value.level, draft.authority)
+        levels, reference = _known_levels(text, value.level, draft.authority)
     else:
-        levels = _levels(value, draft.authority)
+        levels, reference = _levels(value, draft.authority)
     if not levels:
-        return 0
+        return 0, b""
     mask = MAPPED
-    for key, _, content, claim in levels:
+    for key, content, claim in levels:
         resource = draft.event.resources.add()
         resource.MergeFromString(content)
         if draft.settle(resource, key):
@@ -56,20 +57,18 @@ def refer_to_place(value: Value, to: Reference, draft: "Draft") -> int:
         smallest.description = description
     if description == smallest.description:
         mask |= first(_DESCRIPTION)
-    to.type = "Location"
-    to.key = key
-    to.display = " ".join(level.label for level in reversed(levels))
-    return mask
+    return mask, reference
 
 
 @lru_cache(_KEPT)
-def _known_levels(text: str, level: int, authority: str) -> tuple[_Level, ...]:
+def _known_levels(text: str, level: int, authority: str) -> tuple[tuple[_Level, ...], bytes]:
     return _levels(Value.usual(text, level), authority)
 
 
-def _levels(value: Value, authority: str) -> tuple[_Level, ...]:
-    """The levels that are named, from the largest to the smallest."""
+def _levels(value: Value, authority: str) -> tuple[tuple[_Level, ...], bytes]:
+    """The levels that are named, from the largest to the smallest, and a reference to that."""
     levels: list[_Level] = []
+    labels: list[str] = []
     key = keys.join("Location", authority)
     for component, physical_type in _LEVELS:
         part = value.component(component)
@@ -96,8 +95,10 @@ def _levels(value: Value, authority: str) -> tuple[_Level, ...]:
             location.part_of.key = key
         key = f"{key}|{keys.join(physical_type, label)}"
         claim = nested(part, claim | first(1), component) or first(component)
-        levels.append(_Level(key, label, resource.SerializeToString(), claim))
-    return tuple(levels)
+        levels.append(_Level(key, resource.SerializeToString(), claim))
+        labels.append(label)
+    to = Reference(type="Location", key=key, display=" ".join(reversed(labels)))
+    return tuple(levels), delimited(to)
 
 
 def _authority(part: Value) -> tuple[str, str, int]:

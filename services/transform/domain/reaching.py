@@ -34,6 +34,7 @@ class Target:
         reach: statements that make the parent.
         undo: statements that take it back if nothing came.
         element: the parent, where it is another message than that of the map; else empty.
+        may_be_set: whether it can have a value already.
     """
 
     parent: str
@@ -41,6 +42,7 @@ class Target:
     reach: list[str] = field(default_factory=list)
     undo: list[str] = field(default_factory=list)
     element: str = ""
+    may_be_set: bool = True
 
     @property
     def place(self) -> str:
@@ -51,12 +53,36 @@ class Target:
 class Slots:
     """The targets of one map and the elements that they share."""
 
-    def __init__(self) -> None:
-        """Know of no slot yet."""
+    def __init__(self, *, completes: bool) -> None:
+        """Know of no slot yet, nor of a rule.
+
+        Args:
+            completes: the message of the map may say something already, before any rule.
+        """
+        self._completes = completes
         self._names: dict[str, str] = {}
+        self._written: set[tuple[str, ...]] = set()
 
     def reach(self, steps: list[Step]) -> Target:
-        """Give the target of a path."""
+        """Give the target of a path, for a rule that is to set it."""
+        target = self._reach(steps)
+        target.may_be_set = self._may_be_set(steps)
+        self.note(steps)
+        return target
+
+    def note(self, steps: list[Step]) -> None:
+        """From here on the target of the path can have a value."""
+        self._written.add(tuple(step.label for step in steps))
+
+    def _may_be_set(self, steps: list[Step]) -> bool:
+        if any(step.is_repeated for step in steps[:-1]):
+            return False  # the element around it is added by the rule itself
+        path = tuple(step.label for step in steps)
+        return self._completes or any(
+            path[: len(other)] == other or other[: len(path)] == path for other in self._written
+        )
+
+    def _reach(self, steps: list[Step]) -> Target:
         parent = "m"
         reach: list[str] = []
         undo: list[str] = []
@@ -64,7 +90,7 @@ class Slots:
             place = f"{parent}.{step.name}"
             if step.slot:
                 name = f"e_{step.name}_{step.slot}"
-                self._names[f"{step.name}[{step.slot}]"] = name
+                self._names[step.label] = name
                 reach += [f"if {name} is None:", f"    {name} = {place}.add()"]
                 parent = name
             elif step.is_repeated:

@@ -53,7 +53,7 @@ def unclaimed(message: Message, taken: Sequence[Claims]) -> list[tuple[str, str]
                     left.append((name + _ONLY_LEAF[field], text))
                 continue
             else:
-                values = (text,)
+                values = [text]
             repetition = 1
             for value in values:
                 if mask >= 0 and value:

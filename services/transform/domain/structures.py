@@ -50,6 +50,16 @@ class Step:
     alike: Condition | None
     condition: Condition | None
 
+    @property
+    def makes(self) -> bool:
+        """Whether it runs on resources that say nothing yet."""
+        return self.is_new and self.kind != "CanonicalEvent"
+
+    @property
+    def completes(self) -> bool:
+        """Whether it runs on what may say something already."""
+        return not self.makes or bool(self.continuing)
+
 
 @dataclass(frozen=True, slots=True)
 class Link:

@@ -28,6 +28,11 @@ class Step:
         return self.field.name
 
     @property
+    def label(self) -> str:
+        """Name of the field, with its slot."""
+        return f"{self.name}[{self.slot}]" if self.slot else self.name
+
+    @property
     def is_repeated(self) -> bool:
         """Whether a value adds an element."""
         return self.field.is_repeated and not self.slot

@@ -17,7 +17,9 @@ from plexus.api.canonical.v1.resources_pb2 import ObservationValue, ReferenceRan
 from plexus.codecs.hl7v2 import NULL, Value
 from services.transform.domain.claims import ALL, MAPPED, first
 from services.transform.domain.datatypes import decimal
+from services.transform.domain.kept import Read
 from services.transform.domain.terms import Terms
+from services.transform.domain.wire import delimited
 
 if TYPE_CHECKING:
     from services.transform.domain.draft import Draft
@@ -108,19 +110,18 @@ def units(value: Value, quantity: Quantity, _terms: Terms) -> int:
     return mask
 
 
-def reference_range(value: Value, result: ReferenceRange, draft: "Draft") -> int:
+def reference_range(value: Value, draft: "Draft") -> Read:
     """OBX-7: `low-high`, `< high`, `> low`; always the text too, for it says it exactly."""
     text, unit = value.whole(), ""
     segment = draft.near.get("OBX")
     if segment is not None:
         value = segment.value(6)
-        if value.is_usual and len(value.text) <= _LONGEST_KEPT:
+        if len(value.text) <= _LONGEST_KEPT and value.is_usual:
             unit = _known_word(value.text)
         else:
             unit = _word(value.leaves())
     read = _range_of if len(text) + len(unit) > _LONGEST_KEPT else _known_range
-    result.MergeFromString(read(text, unit))
-    return ALL
+    return ALL, read(text, unit)
 
 
 @lru_cache(_KEPT)
@@ -154,7 +155,7 @@ def _range_of(text: str, unit: str) -> bytes:
             if unit:
                 quantity.unit = unit
     result.text = text
-    return result.SerializeToString()
+    return delimited(result)
 
 
 _known_range = lru_cache(_KEPT)(_range_of)

@@ -1,0 +1,184 @@
+"""How generated maps make messages of values: by filling one, or by taking one that was kept.
+
+The neighbour of `generate`, which writes what becomes a plain value. A datatype function that fills
+needs its target before it can tell whether there is anything to say, so what it did not fill is
+taken back. One that gives what it made serialized is asked first.
+"""
+
+from plexus.errors import ConfigurationError
+from services.transform.domain.conditions import Place
+from services.transform.domain.constants import Constants
+from services.transform.domain.fetching import Fetching
+from services.transform.domain.library import Library, Reader
+from services.transform.domain.notation import Rule
+from services.transform.domain.reaching import Lines, Slots, Target
+from services.transform.domain.targets import Step
+from services.transform.domain.wire import tag
+
+__all__ = ["Filling"]
+
+
+class Filling:
+    """Writes the rules of one map whose targets are messages."""
+
+    def __init__(
+        self,
+        library: Library,
+        lines: Lines,
+        slots: Slots,
+        constants: Constants,
+        fetching: Fetching,
+    ) -> None:
+        """Write to `lines`."""
+        self._library = library
+        self._emit = lines.emit
+        self._slots = slots
+        self._constants = constants
+        self._fetching = fetching
+
+    def rule(self, rule: Rule, place: Place, steps: list[Step], depth: int) -> None:
+        """Write a rule that reads a place into a message.
+
+        Raises:
+            ConfigurationError: it reads all repetitions into one, or its datatype is none.
+        """
+        last = steps[-1]
+        assert last.message is not None
+        reader = self._library.reader(rule, last.message)
+        repeats = any(step.is_repeated for step in steps)
+        if not self._fetching.is_segment:
+            self._component(reader, rule, place, steps, depth)
+            return
+        if rule.many == "*" and not repeats:
+            raise ConfigurationError(f"{rule.where}: {rule.path} does not repeat")
+        field, component = self._fetching.split(place)
+        segment, taken, depth = self._fetching.segment(place, depth)
+        is_component = len(place.numbers) == 2
+        at = f"{taken}[{self._fetching.place(rule, field)}]"
+        if reader.known and segment == "s" and not is_component and rule.many in {"", "*"}:
+            self._known(reader, rule, field, depth)
+            self._take(rule, f"{at} |= j", steps, depth + (rule.many == "*"))
+            return
+        _, depth = self._fetching.each(rule, segment, field, depth)
+        value, claim = "v", f"{at} |= j"
+        if is_component:
+            self._emit(depth, f"p = v.component({component})")
+            value, claim = "p", f"{at} |= nested(p, j, {component}) | 1"
+        self._emit(depth, f"if {value}.text not in EMPTY:")
+        if reader.fills:
+            self._fill(rule, reader.call.format(value=value, target="e"), claim, steps, depth + 1)
+        else:
+            self._emit(depth + 1, f"j, b = {reader.call.format(value=value)}")
+            self._take(rule, claim, steps, depth + 1)
+        if not reader.known:
+            self._emit(depth + 1, "if x.pending:")
+            self._emit(depth + 2, f"x.blame({segment}, {field}, x.pending)")
+
+    def _component(
+        self, reader: Reader, rule: Rule, place: Place, steps: list[Step], depth: int
+    ) -> None:
+        """A component of a datatype."""
+        component = place.numbers[0]
+        part = f"parts[{component - 1}]"
+        self._emit(depth, f"if {part} not in EMPTY:")
+        depth += 1
+        value = f"v.component({component})"
+        if reader.known:
+            self._fetching.asks_usual = True
+            read = reader.call.format(value=value)
+            self._emit(depth, f"j, b = {reader.known}({part}, below) if usual else {read}")
+            whole = 1 << 2 * component | 1
+            claim = f"k |= {whole} if j < 0 else nested({value}, j, {component}) | 1"
+            self._take(rule, claim, steps, depth)
+            return
+        self._emit(depth, f"p = {value}")
+        claim = f"k |= nested(p, j, {component}) | 1"
+        if reader.fills:
+            self._fill(rule, reader.call.format(value="p", target="e"), claim, steps, depth)
+        else:
+            self._emit(depth, f"j, b = {reader.call.format(value='p')}")
+            self._take(rule, claim, steps, depth)
+
+    # -- what is given serialized ---------------------------------------------------------------
+
+    def _known(self, reader: Reader, rule: Rule, field: int, depth: int) -> None:
+        """Ask by the text alone where it tells what it says; else make a value of it."""
+        self._fetching.asks_usual = True
+        known = f"{reader.known}(fields[{field}], 0)"
+        if rule.many:
+            read = reader.call.partition("(")[0]
+            reads = f"({known},) if usual else map({read}, s.repetitions({field}))"
+            self._emit(depth, f"for r, (j, b) in enumerate({reads}):")
+            return
+        read = reader.call.format(value=f"s.value({field})")
+        self._emit(depth, f"j, b = {known} if usual else {read}")
+
+    def _take(self, rule: Rule, claim: str, steps: list[Step], depth: int) -> None:
+        """Put `b`, a message that a field holds, into the target if the claim `j` is for anything."""
+        self._emit(depth, "if j:")
+        depth += 1
+        target = self._slots.reach(steps)
+        for line in target.reach:
+            self._emit(depth, line)
+        name, parent = target.last.name, target.parent
+        put = f"{{}}.MergeFromString({tag(target.last.field)!r} + b)"
+        if target.last.is_repeated or rule.completes or not target.may_be_set:
+            self._emit(depth, put.format(parent))
+            if rule.constants and target.element == "":
+                self._emit(depth, f"e = {target.place}{'[-1]' * target.last.is_repeated}")
+            self._beside(rule, target, steps, depth)
+            self._emit(depth, claim)
+            return
+        self._emit(depth, f"if not {parent}.HasField({name!r}):")
+        self._emit(depth + 1, put.format(parent))
+        if rule.constants and target.element == "":
+            self._emit(depth + 1, f"e = {target.place}")
+        self._beside(rule, target, steps, depth + 1)
+        self._emit(depth + 1, claim)
+        self._emit(depth, "else:")
+        self._emit(depth + 1, f"e = type({parent})()")
+        self._emit(depth + 1, put.format("e"))
+        self._emit(depth + 1, f"if e.{name} == {target.place}:")
+        self._emit(depth + 2, claim)
+
+    # -- what is filled -------------------------------------------------------------------------
+
+    def _fill(self, rule: Rule, call: str, claim: str, steps: list[Step], depth: int) -> None:
+        target = self._slots.reach(steps)
+        for line in target.reach:
+            self._emit(depth, line)
+        where, name = target.place, target.last.name
+        undo = target.undo
+        if target.last.is_repeated:
+            self._emit(depth, f"e = {where}.add()")
+            undo = [f"del {where}[-1]", *undo]
+        elif rule.completes or undo:
+            # There is something to complete, or the message around it is new.
+            self._emit(depth, f"e = {where}")
+        else:
+            if target.may_be_set:
+                self._emit(depth, f"if {target.parent}.HasField({name!r}):")
+                self._emit(depth + 1, f"e = type({where})()")
+                self._emit(depth + 1, f"j = {call}")
+                self._emit(depth + 1, f"if j and e == {where}:")
+                self._emit(depth + 2, claim)
+                self._emit(depth, "else:")
+                depth += 1
+            self._emit(depth, f"e = {where}")
+            undo = [f"{target.parent}.ClearField({name!r})"]
+            if len(steps) > 1 and not any(step.is_repeated or step.slot for step in steps):
+                # Clearing a field makes the messages around it present, though they say nothing.
+                top = steps[0].name
+                undo += [f"if not m.{top}.ListFields():", f"    m.ClearField({top!r})"]
+        self._emit(depth, f"j = {call}")
+        self._emit(depth, "if j:")
+        self._beside(rule, target, steps, depth + 1)
+        self._emit(depth + 1, claim)
+        if undo:
+            self._emit(depth, "else:")
+            for line in undo:
+                self._emit(depth + 1, line)
+
+    def _beside(self, rule: Rule, target: Target, steps: list[Step], depth: int) -> None:
+        for constant in rule.constants:
+            self._constants.beside(rule, target, steps, constant, depth)

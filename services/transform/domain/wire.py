@@ -1,0 +1,32 @@
+"""Fields as they lie in a serialized message: tag, length, content.
+
+Most of what a field says has been said before, so it is remembered serialized; a message takes it in
+one call with the tag before it, where setting it field by field takes one for each.
+"""
+
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+
+__all__ = ["delimited", "tag"]
+
+_DELIMITED = 2  # the wire type of texts, bytes and messages
+
+
+def delimited(message: Message) -> bytes:
+    """The message as a field holds it: its length, and it."""
+    content = message.SerializeToString()
+    return _varint(len(content)) + content
+
+
+def tag(field: FieldDescriptor) -> bytes:
+    """What stands before a message in that field."""
+    return _varint(field.number << 3 | _DELIMITED)
+
+
+def _varint(number: int) -> bytes:
+    made = bytearray()
+    while number > 0x7F:
+        made.append(number & 0x7F | 0x80)
+        number >>= 7
+    made.append(number)
+    return bytes(made)
