@@ -7,7 +7,7 @@ refused, so that it stays as residue. "" means: not a time.
 """
 
 import re
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -18,7 +18,7 @@ _DTM = re.compile(
     re.ASCII,
 )
 _TM = re.compile(r"(\d\d)(\d\d)(?:(\d\d)(\.\d{1,9})?)?(?:[+-]\d{4})?", re.ASCII)
-_MAX_OFFSET = timedelta(hours=14)
+_MAX_OFFSET = "1400"
 _LONGEST = len("YYYYMMDDHHMMSS.123456789+ZZZZ")
 _KEPT = 1024  # of the times that come again and again in the messages of an hour
 
@@ -34,23 +34,36 @@ def _known_date_time(text: str, zone: ZoneInfo | None) -> str:
     if found is None:
         return ""
     year, month, day, hour, minute, second, fraction, sign, off_hours, off_minutes = found.groups()
-    try:
-        if hour is None:
-            date(int(year), int(month or 1), int(day or 1))
-            return "-".join(part for part in (year, month, day) if part)
-        moment = datetime(  # noqa: DTZ001 - the zone is what is being found out
-            int(year), int(month), int(day), int(hour), int(minute), int(second or 0)
-        )
-        if sign:
-            offset = timedelta(hours=int(off_hours), minutes=int(off_minutes))
-            if offset > _MAX_OFFSET or int(off_minutes) > 59:
-                return ""
-            suffix = f"{sign}{off_hours}:{off_minutes}"
-        else:
-            suffix = _suffix(moment, zone)
-    except (ValueError, OverflowError):
+    written = _written_date(year, month, day)
+    if hour is None or not written:
+        return written
+    second = second or "00"
+    if not (hour < "24" and minute < "60" and second < "60"):
         return ""
-    return f"{year}-{month}-{day}T{hour}:{minute}:{second or '00'}{fraction or ''}{suffix}"
+    suffix = ""
+    if sign:
+        if off_minutes > "59" or off_hours + off_minutes > _MAX_OFFSET:
+            return ""
+        suffix = f"{sign}{off_hours}:{off_minutes}"
+    elif zone is not None:
+        moment = datetime(  # noqa: DTZ001 - the zone is what is being found out
+            int(year), int(month), int(day), int(hour), int(minute), int(second)
+        )
+        try:
+            suffix = _suffix(moment, zone)
+        except OverflowError:
+            return ""
+    return f"{written}T{hour}:{minute}:{second}{fraction or ''}{suffix}"
+
+
+@lru_cache(_KEPT)
+def _written_date(year: str, month: str | None, day: str | None) -> str:
+    """The date as it is written; "" where the calendar has none such."""
+    try:
+        date(int(year), int(month or 1), int(day or 1))
+    except ValueError:
+        return ""
+    return "-".join(part for part in (year, month, day) if part)
 
 
 def clock_time(text: str) -> str:
@@ -66,9 +79,7 @@ def clock_time(text: str) -> str:
     return f"{hour}:{minute}:{second or '00'}{fraction or ''}"
 
 
-def _suffix(moment: datetime, zone: ZoneInfo | None) -> str:
-    if zone is None:
-        return ""
+def _suffix(moment: datetime, zone: ZoneInfo) -> str:
     offset = moment.replace(tzinfo=zone).utcoffset()
     assert offset is not None  # a ZoneInfo always knows
     seconds = int(offset.total_seconds())
