@@ -4,38 +4,26 @@ Component c has two bits: `whole(c)` says that all of it was read, `first(c)` th
 subcomponent was. `ALL` covers the repetition with everything in it.
 """
 
-from collections import defaultdict
-
 from plexus.codecs.hl7v2 import Value
 
 __all__ = [
     "ALL",
     "MAPPED",
-    "REPETITION_SHIFT",
     "Claims",
     "completed",
     "first",
     "nested",
-    "place_of",
     "whole",
 ]
 
 ALL = -1
 """The whole repetition has been read."""
 
-REPETITION_SHIFT = 24
-"""A claim's place in its segment is (repetition - 1) << REPETITION_SHIFT | field."""
-
-Claims = defaultdict[int, int]
-"""The claims of one segment by place."""
+Claims = list[int]
+"""The claims of one segment by field: of its first repetition, or of a further one."""
 
 MAPPED = 1
 """Something was mapped, whatever else the mask says. Component 0 does not exist."""
-
-
-def place_of(field: int, repetition: int) -> int:
-    """Place of a repetition in the claims of its segment; the first is that of the field."""
-    return (repetition - 1) << REPETITION_SHIFT | field
 
 
 def whole(component: int) -> int:

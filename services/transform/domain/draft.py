@@ -6,7 +6,6 @@ nobody claimed becomes residue, leaf by leaf, at the end. So a rule that did not
 no table knows and a date that is none lose nothing.
 """
 
-from collections import defaultdict
 from typing import Any
 
 from plexus.api.canonical.v1.datatypes_pb2 import Origin
@@ -39,6 +38,7 @@ class Draft(Terms):
     __slots__ = (
         "_blamed",
         "_cited",
+        "_further",
         "_lines",
         "_settled",
         "authority",
@@ -56,7 +56,8 @@ class Draft(Terms):
         self.authority = context.authority
         self.trigger = message.trigger
         self.event = CanonicalEvent()
-        self.taken: list[Claims] = [defaultdict(int) for _ in message.segments]
+        self.taken: list[Claims] = [[0] * len(s.fields()) for s in message.segments]
+        self._further: dict[tuple[int, int], Claims] = {}
         self.near: Near = {}
         self._cited: dict[tuple[str, str, str], Read] = {}
         self._lines: dict[tuple[int, str], tuple[Any, list[str]]] = {}
@@ -77,6 +78,14 @@ class Draft(Terms):
         """Whether a field of a near segment holds anything but the HL7 null."""
         segment = self.near.get(name)
         return segment is not None and segment.raw(field) not in {"", NULL}
+
+    def row(self, position: int, repetition: int) -> Claims:
+        """Claims of a further repetition of the fields of a segment; it counts from 0."""
+        at = (position, repetition)
+        claims = self._further.get(at)
+        if claims is None:
+            claims = self._further[at] = [0] * len(self.taken[position])
+        return claims
 
     def add_line(self, to: Any, name: str, text: str) -> None:
         """Add a line to a text that many repetitions or segments make up; joined at the end.
@@ -165,7 +174,7 @@ class Draft(Terms):
     def leave(self, message: Message) -> None:
         """Put every leaf that nobody claimed into the residue of the event."""
         add = self.event.residue.add
-        for location, value in unclaimed(message, self.taken):
+        for location, value in unclaimed(message, self.taken, self._further):
             residue = add()
             residue.location = location
             residue.value = value

@@ -4,7 +4,6 @@
 segment, `fields` its fields as written, `v` a repetition, `n` the one that the resource is made of.
 """
 
-from services.transform.domain.claims import REPETITION_SHIFT
 from services.transform.domain.conditions import Place
 from services.transform.domain.notation import Rule, Section
 from services.transform.domain.reaching import Lines
@@ -37,24 +36,27 @@ class Fetching:
         self._lines.emit(depth, "if z is not None:")
         return "z", "x.taken[z.position]", depth + 1
 
-    def each(self, rule: Rule, segment: str, field: int, depth: int) -> tuple[str, int]:
-        """Let `v` be each repetition that the rule reads; gives the place of its claim."""
+    def each(self, rule: Rule, segment: str, field: int, depth: int) -> int:
+        """Let `v` be each repetition that the rule reads; gives how deep one is then."""
         values = f"{segment}.repetitions({field})"
         if rule.many == "*":
             self._lines.emit(depth, f"for r, v in enumerate({values}):")
-            return self.place(rule, field), depth + 1
-        if rule.many:
+            depth += 1
+        elif rule.many:
             self._lines.emit(depth, f"for v in {values}[n - 1 : n]:")
-            return self.place(rule, field), depth + 1
-        self._lines.emit(depth, f"v = {segment}.value({field})")
-        return self.place(rule, field), depth
+            depth += 1
+        else:
+            self._lines.emit(depth, f"v = {segment}.value({field})")
+        return depth
 
     @staticmethod
-    def place(rule: Rule, field: int) -> str:
-        """Place of the claim of a rule, as `claims.place_of` reckons it."""
-        if rule.many == "*":
-            return f"r << {REPETITION_SHIFT} | {field}"
-        return f"n - 1 << {REPETITION_SHIFT} | {field}" if rule.many else str(field)
+    def claim(rule: Rule, segment: str, taken: str, field: int) -> str:
+        """Where the rule claims what it reads of a field."""
+        repetition = {"": "", "*": "r"}.get(rule.many, "n - 1")
+        if not repetition:
+            return f"{taken}[{field}]"
+        further = f"x.row({segment}.position, {repetition})"
+        return f"({further} if {repetition} else {taken})[{field}]"
 
     def plain(self, segment: str, field: int, component: int, depth: int) -> None:
         """Let `t` be one leaf; what is but letters and digits has no separators and no escapes."""

@@ -54,12 +54,12 @@ class Filling:
         field, component = self._fetching.split(place)
         segment, taken, depth = self._fetching.segment(place, depth)
         is_component = len(place.numbers) == 2
-        at = f"{taken}[{self._fetching.place(rule, field)}]"
+        at = self._fetching.claim(rule, segment, taken, field)
         if reader.known and segment == "s" and not is_component and rule.many in {"", "*"}:
             self._known(reader, rule, field, depth)
             self._take(rule, f"{at} |= j", steps, depth + (rule.many == "*"))
             return
-        _, depth = self._fetching.each(rule, segment, field, depth)
+        depth = self._fetching.each(rule, segment, field, depth)
         value, claim = "v", f"{at} |= j"
         if is_component:
             self._emit(depth, f"p = v.component({component})")

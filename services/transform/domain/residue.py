@@ -5,10 +5,10 @@ held against it. Claims are held against the text as it was split; a place is sp
 is left over.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from plexus.codecs.hl7v2 import Message
-from services.transform.domain.claims import Claims, first, place_of, whole
+from services.transform.domain.claims import Claims, first, whole
 
 __all__ = ["unclaimed"]
 
@@ -18,8 +18,16 @@ _ONLY_LEAF = [f"-{field}[1].1.1" for field in range(200)]
 """How the place of a field with one leaf ends."""
 
 
-def unclaimed(message: Message, taken: Sequence[Claims]) -> list[tuple[str, str]]:
-    """Give location and value of the leaves that the claims by segment leave over, in order."""
+def unclaimed(
+    message: Message, taken: Sequence[Claims], further: Mapping[tuple[int, int], Claims]
+) -> list[tuple[str, str]]:
+    """Give location and value of the leaves that the claims leave over, in order.
+
+    Args:
+        message: whose leaves.
+        taken: claims of the first repetitions by position of the segment.
+        further: claims of the others by position and repetition, which counts from 0.
+    """
     left: list[tuple[str, str]] = []
     separators = message.separators
     between, within, below = separators.repetition, separators.component, separators.subcomponent
@@ -33,7 +41,6 @@ def unclaimed(message: Message, taken: Sequence[Claims]) -> list[tuple[str, str]
         repeats = between if between and between in written else ""
         nests = below if below and below in written else ""
         decode = segment.decode if mark and mark in written else None
-        claim_of = claims.get
         head, start = fields[0], 1
         if head != segment.name:
             left.append((f"{name}-0", head[len(segment.name) :]))
@@ -42,7 +49,7 @@ def unclaimed(message: Message, taken: Sequence[Claims]) -> list[tuple[str, str]
         for field, text in enumerate(fields):
             if not text or field < start:
                 continue
-            mask = claim_of(field, 0)
+            mask = claims[field]
             if repeats and repeats in text:
                 values = text.split(repeats)
             elif mask < 0:
@@ -54,8 +61,10 @@ def unclaimed(message: Message, taken: Sequence[Claims]) -> list[tuple[str, str]
                 continue
             else:
                 values = [text]
-            repetition = 1
-            for value in values:
+            for repetition, value in enumerate(values, 1):
+                if repetition > 1:
+                    row = further.get((segment.position, repetition - 1))
+                    mask = row[field] if row else 0
                 if mask >= 0 and value:
                     n = 0
                     for part in value.split(within) if within else (value,):
@@ -72,6 +81,4 @@ def unclaimed(message: Message, taken: Sequence[Claims]) -> list[tuple[str, str]
                         elif not mask & 2:
                             place = f"{name}-{field}[{repetition}].{n}.1"
                             left.append((place, decode(part) if decode else part))
-                repetition += 1
-                mask = claim_of(place_of(field, repetition), 0)
     return left

@@ -108,10 +108,10 @@ class Segment:
     def is_usual(self) -> bool:
         """Whether the text of a field alone tells what it says; see `Value.is_usual`.
 
-        So nothing is escaped in the segment and nothing repeats. Not for MSH-2.
+        So nothing repeats in the segment. Not for MSH-2.
         """
         origin, text = self._origin, self.text
-        return origin.is_usual and "\\" not in text and origin.separators.repetition not in text
+        return origin.separators.repetition not in text and origin.tells(text)
 
     def repetition_count(self, field: int) -> int:
         """Number of repetitions as written, empty ones included; 0 where absent."""

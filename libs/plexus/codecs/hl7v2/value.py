@@ -4,6 +4,7 @@ A `Value` is a view: it splits when it is asked and decodes what is asked for. `
 views of one message share. `message` has the larger views, segments and the message itself.
 """
 
+import re
 from array import array
 
 from plexus.codecs.hl7v2.charsets import byte_offsets
@@ -13,6 +14,9 @@ __all__ = ["NULL", "Origin", "Value"]
 
 NULL = '""'
 """A field that is to be deleted at the receiver, not one that is absent (2.5.3)."""
+
+_OF_CHARSET = re.compile(r"\\[XCM]")
+"""Escapes that are read by the character set of the message."""
 
 
 class Origin:
@@ -24,6 +28,7 @@ class Origin:
         "between",
         "charset",
         "content",
+        "escapes_usually",
         "is_usual",
         "separators",
         "text",
@@ -41,6 +46,12 @@ class Origin:
         # What is between the parts of a repetition, of a component, and of what has no parts.
         self.between = (separators.component, separators.subcomponent, "", "")
         self.is_usual = self.between[:2] == ("^", "&") and separators.escape in {"\\", ""}
+        self.escapes_usually = self.is_usual and (
+            separators.field,
+            separators.repetition,
+            separators.escape,
+            separators.truncation or "#",
+        ) == ("|", "~", "\\", "#")
         self._offsets: array[int] | None = None
 
     def decode(self, text: str) -> str:
@@ -49,6 +60,15 @@ class Origin:
         if mark and mark in text:
             return unescape(text, self.separators, self.charset)
         return text
+
+    def tells(self, text: str) -> bool:
+        """Whether a text of the message alone tells what it says, without separators and codec.
+
+        So `^` and `&` separate, and what is escaped means the same in every usual message.
+        """
+        if not self.is_usual:
+            return False
+        return "\\" not in text or (self.escapes_usually and not _OF_CHARSET.search(text))
 
     def byte_offset(self, at: int) -> int:
         """Offset in the original content of the character at that place of the text."""
@@ -87,9 +107,8 @@ class Value:
 
     @property
     def is_usual(self) -> bool:
-        """Whether text and level alone tell what it says: `^` and `&` separate, nothing is escaped."""
-        origin = self._origin
-        return origin.is_usual and "\\" not in self.text
+        """Whether text and level alone tell what it says; see `Origin.tells`."""
+        return self._origin.tells(self.text)
 
     def parts(self) -> list[str]:
         """Its components as written, at least one; not to be changed."""
