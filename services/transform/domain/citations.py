@@ -30,8 +30,8 @@ class Citation(NamedTuple):
 
     Attributes:
         mask: claim of what was read; 0 where the value describes nothing.
-        resource: the resource, serialized.
-        key: its key; may be empty, and then nothing refers to it.
+        resource: the resource with its key, serialized.
+        key: may be empty, and then nothing refers to it.
         reference: a reference to it, as a field holds it.
         pending: as of `Terms`.
     """
@@ -70,6 +70,6 @@ def _cite(kind: str, fill: MessageMap, value: Value, terms: Terms) -> Citation:
     mask = fill(value, content, terms)
     if not mask:
         return Citation(0, b"", "", b"", terms.pending)
-    key = keys.cited_key(kind, content)
+    key = resource.key = keys.cited_key(kind, content)
     to = Reference(type=kind, key=key, display=keys.display_of(kind, content))
     return Citation(mask, resource.SerializeToString(), key, delimited(to), terms.pending)

@@ -62,9 +62,7 @@ def convert(maps: Maps, content: bytes, context: SourceContext) -> CanonicalEven
     _order_identifiers(conversion)
     _check_person(event, message, conversion)
     name_resources(draft, conversion.groups, compiled.structure)
-    origin = Resource(origin=draft.origin()).SerializeToString()
-    for resource in event.resources:
-        resource.MergeFromString(origin)
+    draft.sign()
     draft.leave(message)
     return event
 
@@ -154,7 +152,7 @@ class _Conversion:
             draft.near = near
 
     def _make(self, kind: str, segment: Segment, group: Group) -> Made:
-        resource: Resource = self.draft.event.resources.add()
+        resource: Resource = self.draft.resources.add()
         made = Made(kind, resource, getattr(resource, CONTENT_FIELDS[kind]), segment)
         group.made.append(made)
         return made

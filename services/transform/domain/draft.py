@@ -8,7 +8,6 @@ no table knows and a date that is none lose nothing.
 
 from typing import Any
 
-from plexus.api.canonical.v1.datatypes_pb2 import Origin
 from plexus.api.canonical.v1.event_pb2 import SEVERITY_WARNING, CanonicalEvent
 from plexus.api.canonical.v1.resources_pb2 import Resource
 from plexus.codecs.hl7v2 import NULL, Message, Segment, Value
@@ -45,6 +44,7 @@ class Draft(Terms):
         "context",
         "event",
         "near",
+        "resources",
         "taken",
         "trigger",
     )
@@ -56,6 +56,7 @@ class Draft(Terms):
         self.authority = context.authority
         self.trigger = message.trigger
         self.event = CanonicalEvent()
+        self.resources = self.event.resources
         self.taken: list[Claims] = [[0] * len(s.fields()) for s in message.segments]
         self._further: dict[tuple[int, int], Claims] = {}
         self.near: Near = {}
@@ -135,27 +136,22 @@ class Draft(Terms):
             found = cite(kind, fill, value, self._assigner, self._zone)
             self.pending = found.pending or self.pending
             read = (found.mask if found.key else 0, found.reference)
-            if found.mask:
-                resource = self.event.resources.add()
-                resource.MergeFromString(found.resource)
-                if not self.settle(resource, found.key):
-                    read = (0, b"")
+            if found.mask and not self.settle(found.resource, found.key):
+                read = (0, b"")
             self._cited[at] = read
         return read
 
-    def settle(self, resource: Resource, key: str) -> bool:
-        """Give the last resource of the event its key, or add it to the one that has it already.
+    def settle(self, content: bytes, key: str) -> bool:
+        """Add a serialized resource to the event, or to the one that has its key already.
 
         Returns False where the two contradict each other, so that its leaves stay as residue.
         """
         known = self._settled.get(key)
-        if known is None:
-            resource.key = key
-            self._settled[key] = resource
-            return True
-        agreed = absorb(known, resource)
-        del self.event.resources[-1]
-        return agreed
+        if known is not None:
+            return absorb(known, Resource.FromString(content))
+        resource = self._settled[key] = self.resources.add()
+        resource.MergeFromString(content)
+        return True
 
     def settled(self, key: str) -> Resource:
         """The resource that has the key."""
@@ -163,13 +159,16 @@ class Draft(Terms):
 
     # -- at the end -----------------------------------------------------------------------------
 
-    def origin(self) -> Origin:
-        """Origin of all that the message says."""
-        return Origin(
-            source=self.context.source,
-            message_id=self.context.message_id,
-            time=self.event.event_time,
-        )
+    def sign(self) -> None:
+        """Give each resource the origin of all that the message says."""
+        signed = Resource()
+        origin = signed.origin
+        origin.source = self.context.source
+        origin.message_id = self.context.message_id
+        origin.time = self.event.event_time
+        content = signed.SerializeToString()
+        for resource in self.resources:
+            resource.MergeFromString(content)
 
     def leave(self, message: Message) -> None:
         """Put every leaf that nobody claimed into the residue of the event."""

@@ -79,7 +79,7 @@ class _Writer:
                 head.append(f"    usual = s.is_usual and len(s.text) <= {LONGEST_SEGMENT}")
         else:
             head.append("    k = 0")
-            head.append("    parts, leaves = v.parts(), v.leaves()")
+            head.append("    parts, leaves = v.split()")
             head.append("    count = len(leaves)")
             if self._fetching.asks_usual:
                 head.append(f"    usual = v.is_usual and len(v.text) <= {LONGEST_VALUE}")

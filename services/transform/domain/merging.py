@@ -55,16 +55,16 @@ def drop_doubles(elements: Any) -> None:
 
 def drop_doubles_within(message: Message) -> None:
     """`drop_doubles` for each repeated message field."""
-    for name in _repeated_messages(message.DESCRIPTOR.name):
-        elements = getattr(message, name)
-        if len(elements) > 1:
+    repeated = _repeated_messages(message.DESCRIPTOR.name)
+    for field, elements in message.ListFields():
+        if field.number in repeated and len(elements) > 1:
             drop_doubles(elements)
 
 
 @lru_cache
-def _repeated_messages(kind: str) -> tuple[str, ...]:
-    return tuple(
-        field.name
+def _repeated_messages(kind: str) -> frozenset[int]:
+    return frozenset(
+        field.number
         for field in message_types()[kind].fields
         if field.is_repeated and field.message_type is not None
     )

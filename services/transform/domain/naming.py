@@ -68,7 +68,7 @@ def name_resources(draft: Draft, groups: list[Group], structure: Structure) -> N
     counts: dict[str, int] = {}
     for group in groups:
         for made in [made for made in group.made if made.content == BLANK[made.kind]]:
-            event.resources.remove(made.resource)
+            draft.resources.remove(made.resource)
             group.made.remove(made)
         namer = _Namer(source, message_id, subject, group)
         # An observation is named within its report, so reports come first.
@@ -175,5 +175,8 @@ class _Namer:
 
 
 def _valued(identifiers: Any) -> Identifier | None:
-    found: Identifier | None = next((i for i in identifiers if i.value), None)
-    return found
+    identifier: Identifier
+    for identifier in identifiers:
+        if identifier.value:
+            return identifier
+    return None

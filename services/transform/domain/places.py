@@ -47,9 +47,7 @@ def refer_to_place(value: Value, draft: "Draft") -> Read:
         return 0, b""
     mask = MAPPED
     for key, content, claim in levels:
-        resource = draft.event.resources.add()
-        resource.MergeFromString(content)
-        if draft.settle(resource, key):
+        if draft.settle(content, key):
             mask |= claim
     smallest = draft.settled(key).location
     description = value.get(_DESCRIPTION)
@@ -93,7 +91,7 @@ def _levels(value: Value, authority: str) -> tuple[tuple[_Level, ...], bytes]:
         if levels:
             location.part_of.type = "Location"
             location.part_of.key = key
-        key = f"{key}|{keys.join(physical_type, label)}"
+        key = resource.key = f"{key}|{keys.join(physical_type, label)}"
         claim = nested(part, claim | first(1), component) or first(component)
         levels.append(_Level(key, resource.SerializeToString(), claim))
         labels.append(label)

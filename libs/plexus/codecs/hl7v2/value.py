@@ -125,8 +125,10 @@ class Value:
         """
         leaves = self._leaves
         if leaves is None:
-            origin, leaves, text = self._origin, self.parts(), self.text
-            below = origin.between[self.level + 1]
+            origin, level, text = self._origin, self.level, self.text
+            separator = origin.between[level]
+            leaves = self._parts = text.split(separator) if separator else [text]
+            below = origin.between[level + 1]
             if below and below in text:
                 leaves = [part.partition(below)[0] for part in leaves]
             mark = origin.separators.escape
@@ -134,6 +136,11 @@ class Value:
                 leaves = [origin.decode(leaf) for leaf in leaves]
             self._leaves = leaves
         return leaves
+
+    def split(self) -> tuple[list[str], list[str]]:
+        """`parts` and `leaves`."""
+        leaves = self._leaves or self.leaves()
+        return self._parts or self.parts(), leaves
 
     def get(self, component: int = 1, subcomponent: int = 1) -> str:
         """Decoded text of a subcomponent; "" where absent, `NULL` for the HL7 null."""
