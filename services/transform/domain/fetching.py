@@ -4,6 +4,7 @@
 segment, `fields` its fields as written, `v` a repetition, `n` the one that the resource is made of.
 """
 
+from services.transform.domain.claims import ALL, first
 from services.transform.domain.conditions import Place
 from services.transform.domain.notation import Rule, Section
 from services.transform.domain.reaching import Lines
@@ -58,12 +59,20 @@ class Fetching:
         further = f"x.row({segment}.position, {repetition})"
         return f"({further} if {repetition} else {taken})[{field}]"
 
-    def plain(self, segment: str, field: int, component: int, depth: int) -> None:
-        """Let `t` be one leaf; what is but letters and digits has no separators and no escapes."""
+    def plain(self, segment: str, field: int, component: int, depth: int) -> str:
+        """Let `t` be one leaf; gives what of the field is claimed by it.
+
+        What is but letters and digits has no separators and no escapes, so it is all there is; and
+        so is what reads as it is written.
+        """
         if segment != "s" or component != 1:
             arguments = str(field) if component == 1 else f"{field}, {component}"
             self._lines.emit(depth, f"t = {segment}.get({arguments})")
-            return
+            return str(first(component))
         self._lines.emit(depth, f"t = fields[{field}]")
+        self._lines.emit(depth, f"a = {ALL}")
         self._lines.emit(depth, "if not t.isalnum():")
         self._lines.emit(depth + 1, f"t = s.get({field})")
+        self._lines.emit(depth + 1, f"if t != fields[{field}]:")
+        self._lines.emit(depth + 2, f"a = {first(1)}")
+        return "a"

@@ -155,15 +155,14 @@ class _Writer:
         bits = "-1" if is_whole else str(first(component))
         if self._is_segment:
             segment, taken, depth = fetching.segment(place, depth)
-            claimed = fetching.claim(rule, segment, taken, field_number)
-            claim = f"{claimed} |= {bits}"
             if is_whole or rule.many == "*":
                 depth = fetching.each(rule, segment, field_number, depth)
                 self._emit(depth, f"t = {'v' if is_whole else self._reads.leaf_of('v', component)}")
             elif rule.many:
                 self._emit(depth, f"t = {segment}.get({field_number}, {component}, 1, n)")
             else:
-                fetching.plain(segment, field_number, component, depth)
+                bits = fetching.plain(segment, field_number, component, depth)
+            claim = f"{fetching.claim(rule, segment, taken, field_number)} |= {bits}"
         else:
             segment = ""
             if is_whole:

@@ -47,13 +47,15 @@ def unclaimed(
         if segment.name == "MSH":
             start = _SEPARATORS_OF_MSH
         for field, text in enumerate(fields):
-            if not text or field < start:
+            if not text:
                 continue
             mask = claims[field]
+            if mask < 0 and not (repeats and repeats in text):
+                continue
+            if field < start:
+                continue
             if repeats and repeats in text:
                 values = text.split(repeats)
-            elif mask < 0:
-                continue
             elif text.isalnum() and field < spelled:
                 # One leaf, read or not.
                 if not mask & _FIRST_LEAF:
