@@ -9,6 +9,7 @@ V2-to-FHIR guide.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from plexus.api.canonical.v1.datatypes_pb2 import Concept, Telecom
 from plexus.codecs.hl7v2 import NULL, Value
@@ -23,6 +24,8 @@ __all__ = ["TEXTS", "ConceptReader", "TelecomReader", "decimal"]
 _NUMBER = re.compile(r"([+-]?)(\d*)(?:\.(\d*))?", re.ASCII)
 _WHOLE_NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 
+_KEPT = 2048
+_LONGEST_KEPT = 16
 _TRIPLETS = ((1, 2, 3, 7), (4, 5, 6, 8), (10, 11, 12, 13))
 _TEXT = 9
 _CWE_PARTS = 13
@@ -31,12 +34,19 @@ _XTN_PARTS = 12
 
 def decimal(text: str) -> str:
     """The number as FHIR writes decimals, digits as sent; "" where it is none (HL7 NM, 2.A.46)."""
+    return _known_decimal(text) if len(text) <= _LONGEST_KEPT else _decimal(text)
+
+
+def _decimal(text: str) -> str:
     found = _NUMBER.fullmatch(text.strip())
     if found is None or not (found[2] or found[3]):
         return ""
     sign = "-" if found[1] == "-" else ""
     digits = found[2].lstrip("0") or "0"
     return f"{sign}{digits}.{found[3]}" if found[3] else f"{sign}{digits}"
+
+
+_known_decimal = lru_cache(_KEPT)(_decimal)  # results of one kind are much the same
 
 
 def _clock(text: str) -> str:

@@ -5,17 +5,57 @@ needs its target before it can tell whether there is anything to say, so what it
 taken back. One that gives what it made serialized is asked first.
 """
 
+from google.protobuf.descriptor import Descriptor
+
 from plexus.errors import ConfigurationError
 from services.transform.domain.conditions import Place
 from services.transform.domain.constants import Constants
 from services.transform.domain.fetching import Fetching
 from services.transform.domain.library import Library, Reader
-from services.transform.domain.notation import Rule
+from services.transform.domain.notation import Rule, Section
 from services.transform.domain.reaching import Lines, Slots, Target
-from services.transform.domain.targets import Step
+from services.transform.domain.targets import Step, resolve
 from services.transform.domain.wire import tag
 
-__all__ = ["Filling"]
+__all__ = ["Filling", "waiting"]
+
+
+def waiting(section: Section, start: Descriptor, library: Library) -> frozenset[str]:
+    """Fields of a new message whose content may wait until all rules of its map have run.
+
+    They are those that rules only add to, or that one rule sets; that are given serialized; and
+    that no condition asks for.
+    """
+    targets: dict[str, list[Rule]] = {}
+    asked: set[str] = set()
+    for rule in section.rules:
+        targets.setdefault(_head(rule.path), []).append(rule)
+        for node in rule.condition.walk() if rule.condition else ():
+            if node.operator == "SET":
+                asked.add(_head(node.operands[0]))
+    return frozenset(
+        name
+        for name, rules in targets.items()
+        if name not in asked and _may_wait(rules, start, library)
+    )
+
+
+def _head(path: str) -> str:
+    return path.partition(".")[0].partition("[")[0]
+
+
+def _may_wait(rules: list[Rule], start: Descriptor, library: Library) -> bool:
+    target, *below = resolve(start, rules[0].path, rules[0].where)
+    kind = target.message
+    if kind is None or below or not (target.is_repeated or len(rules) == 1):
+        return False
+    return all(
+        rule.path == target.name
+        and isinstance(rule.source, Place)
+        and not rule.constants
+        and not library.reader(rule, kind).fills
+        for rule in rules
+    )
 
 
 class Filling:
@@ -28,13 +68,17 @@ class Filling:
         slots: Slots,
         constants: Constants,
         fetching: Fetching,
+        waiting: frozenset[str],
     ) -> None:
-        """Write to `lines`."""
+        """Write to `lines`; the content of fields in `waiting` may wait until all rules have run."""
         self._library = library
         self._emit = lines.emit
         self._slots = slots
         self._constants = constants
         self._fetching = fetching
+        self._waiting = waiting
+        self.gathers = False
+        """Whether the function gathers what waits, in `said`."""
 
     def rule(self, rule: Rule, place: Place, steps: list[Step], depth: int) -> None:
         """Write a rule that reads a place into a message.
@@ -121,6 +165,11 @@ class Filling:
         for line in target.reach:
             self._emit(depth, line)
         name, parent = target.last.name, target.parent
+        if name in self._waiting and len(steps) == 1:
+            self.gathers = True
+            self._emit(depth, f"said += {tag(target.last.field)!r} + b")
+            self._emit(depth, claim)
+            return
         put = f"{{}}.MergeFromString({tag(target.last.field)!r} + b)"
         if target.last.is_repeated or rule.completes or not target.may_be_set:
             self._emit(depth, put.format(parent))

@@ -17,10 +17,10 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from plexus.errors import ConfigurationError
 from services.transform.domain.claims import first, whole
-from services.transform.domain.conditions import Place
+from services.transform.domain.conditions import Condition, Place
 from services.transform.domain.constants import Constants
 from services.transform.domain.fetching import Fetching
-from services.transform.domain.filling import Filling
+from services.transform.domain.filling import Filling, waiting
 from services.transform.domain.kept import LONGEST_SEGMENT, LONGEST_VALUE
 from services.transform.domain.library import Library
 from services.transform.domain.notation import Rule, Section
@@ -61,8 +61,16 @@ class _Writer:
         self._constants = Constants(library, self._lines, self._slots)
         self._reads = Reads(section, library, self._start)
         self._fetching = Fetching(section, self._lines)
-        self._filling = Filling(library, self._lines, self._slots, self._constants, self._fetching)
+        self._filling = Filling(
+            library,
+            self._lines,
+            self._slots,
+            self._constants,
+            self._fetching,
+            frozenset() if completes else waiting(section, self._start, library),
+        )
         self._guard = ""
+        self._asked = ""
         self._name = library.function_name(section, completes=completes)
 
     def write(self) -> str:
@@ -90,6 +98,9 @@ class _Writer:
                 head.append("        return 0")
         head += [f"    {name} = {read}" for read, name in self._reads.hoisted.items()]
         tail = [] if self._is_segment else ["    return k"]
+        if self._filling.gathers:
+            head.append('    said = b""')
+            tail = ["    if said:", "        m.MergeFromString(said)", *tail]
         return (
             "\n".join([*head, *self._slots.begin(), *self._lines.all, *self._slots.end(), *tail])
             + "\n"
@@ -104,15 +115,29 @@ class _Writer:
             self._reads.check(rule.source, rule.where)
             depth = self._guarded(rule.source, depth)
         else:
-            self._guard = ""
+            self._guard = self._asked = ""
         self._emit(depth, f"# {rule.where}  {rule.cite}")
         if rule.condition is not None:
-            self._emit(depth, f"if {self._reads.condition(rule.condition, rule.where)}:")
+            self._emit(depth, f"if {self._condition(rule, rule.condition, depth)}:")
             depth += 1
+        else:
+            self._asked = ""
         if isinstance(rule.source, Place):
             self._read(rule, rule.source, steps, depth)
         else:
             self._constants.rule(rule, steps, depth)
+
+    def _condition(self, rule: Rule, condition: Condition, depth: int) -> str:
+        expression = self._reads.condition(condition, rule.where)
+        arm = self._reads.arm(rule)
+        if arm is None:
+            self._asked = ""
+            return expression
+        question, answer = arm
+        if question != self._asked:
+            self._emit(depth, f"g = {question}")
+            self._asked = question
+        return f"g == {answer!r}"
 
     def _guarded(self, place: Place, depth: int) -> int:
         """Ask whether there is such a place; once for neighbours that read the same one."""
@@ -123,8 +148,10 @@ class _Writer:
             guard = f"if count > {number} and fields[{number}]:"
         else:
             guard = ""
-        if guard and guard != self._guard:
-            self._emit(depth, guard)
+        if guard != self._guard:
+            self._asked = ""
+            if guard:
+                self._emit(depth, guard)
         self._guard = guard
         return depth + 1 if guard else depth
 

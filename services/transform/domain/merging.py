@@ -38,7 +38,7 @@ def absorb(into: Message, other: Message) -> bool:
 
 def drop_doubles(elements: Any) -> None:
     """Remove from a repeated message field what equals an earlier element of it."""
-    if len(elements) < 2:
+    if len(elements) < 2 or (len(elements) == 2 and elements[0] != elements[1]):
         return
     seen: set[bytes] = set()
     kept: list[bytes] = []

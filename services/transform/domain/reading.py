@@ -8,7 +8,7 @@ from google.protobuf.descriptor import Descriptor
 from plexus.errors import ConfigurationError
 from services.transform.domain.conditions import Condition, Place
 from services.transform.domain.library import Library
-from services.transform.domain.notation import Section
+from services.transform.domain.notation import Rule, Section
 from services.transform.domain.targets import resolve
 
 __all__ = ["Reads", "arguments_of"]
@@ -47,6 +47,24 @@ class Reads:
             lambda place: self._count(place, where),
             lambda path: self._is_set(path, where),
         )
+
+    def arm(self, rule: Rule) -> tuple[str, str] | None:
+        """Question and answer for a rule that completes one of several that exclude each other.
+
+        None where it asks for more than that, or does more. So the answer stays the same.
+        """
+        condition = rule.condition
+        if condition is None or condition.operator != "SET" or condition.negated:
+            return None
+        path = condition.operands[0]
+        if not rule.completes or not f"{rule.path}.".startswith(f"{path}."):
+            return None
+        steps = resolve(self._start, path, rule.where)
+        oneof = steps[-1].field.containing_oneof
+        if oneof is None or any(step.field.is_repeated for step in steps):
+            return None
+        parent = ".".join(["m", *(step.name for step in steps[:-1])])
+        return f"{parent}.WhichOneof({oneof.name!r})", steps[-1].name
 
     def check(self, place: Place, where: str) -> None:
         """See that the map can read the place.

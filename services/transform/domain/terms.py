@@ -32,7 +32,7 @@ class Terms:
 
     def time(self, text: str) -> str:
         """FHIR dateTime text; "" where the text is no time."""
-        return date_time(text.strip(), self._zone)
+        return date_time(text, self._zone)
 
     def assign(self, authority: Authority) -> None:
         """Make it the authority of the source, unless it has a namespace."""

@@ -24,7 +24,8 @@ _KEPT = 1024  # of the times that come again and again in the messages of an hou
 
 
 def date_time(text: str, zone: ZoneInfo | None) -> str:
-    """FHIR dateTime text of a DT, DTM or TS value; "" where it is none."""
+    """FHIR dateTime text of a DT, DTM or TS value, blanks around it aside; "" where it is none."""
+    text = text.strip()
     return _known_date_time(text, zone) if len(text) <= _LONGEST else ""
 
 
