@@ -44,7 +44,7 @@ class Said(NamedTuple):
 
     Attributes:
         slot: where it belongs.
-        content: canonical Resource without origin, in deterministic serialisation.
+        content: canonical Resource without origin, serialised: equal ones have equal bytes.
         source: that says so.
         time: when it was true at the source, FHIR dateTime text.
     """
@@ -60,7 +60,7 @@ class Version:
     """One version of a resource.
 
     Attributes:
-        content: canonical Resource without origin, in deterministic serialisation.
+        content: canonical Resource without origin, serialised: equal ones have equal bytes.
         source: that said so.
         time: when it was true at the source, FHIR dateTime text.
         message_id: that carried it.
@@ -128,4 +128,4 @@ def said_in(resource: Resource, source: str, kind: EventKind.ValueType) -> Said:
     if name == PERSON:
         told_by = source + MERGE_ACCOUNT if kind == _MERGE else source
     slot = Slot(name, place_of(key), told_by)
-    return Said(slot, resource.SerializeToString(deterministic=True), source, time)
+    return Said(slot, resource.SerializeToString(), source, time)
