@@ -74,6 +74,7 @@ class LocalMesh:
                     [sys.executable, "-m", "services.cli", "run", name],
                     self._environment_of(name),
                     grace_seconds=_GRACE_SECONDS,
+                    interrupts=name == "ingest",  # its senders wait
                 )
             )
         self.mesh.save(self.folder)

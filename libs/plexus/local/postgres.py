@@ -248,6 +248,7 @@ class Postgres:
                 output=log,
                 account=cluster.account,
                 on_parent_death=signal.SIGINT,
+                interrupts=True,  # every commit is waited for
             )
         finally:
             os.close(log)

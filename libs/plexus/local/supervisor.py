@@ -85,12 +85,14 @@ class ProcessSpec:
         argv: program and arguments.
         environment: its whole environment; None hands on ours.
         grace_seconds: from SIGTERM to SIGKILL.
+        interrupts: see `plexus.local.processes.spawn`.
     """
 
     name: str
     argv: Sequence[str | pathlib.Path]
     environment: Mapping[str, str] | None = None
     grace_seconds: float = 10.0
+    interrupts: bool = False
 
 
 class Server(Protocol):
@@ -151,7 +153,10 @@ class _Program:
         try:
             # Should we crash it gets SIGKILL, which costs a process of the mesh nothing it promised.
             self._process = processes.spawn(
-                self._spec.argv, environment=self._spec.environment, output=write_end
+                self._spec.argv,
+                environment=self._spec.environment,
+                output=write_end,
+                interrupts=self._spec.interrupts,
             )
         except ConfigurationError:
             os.close(read_end)

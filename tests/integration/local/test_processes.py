@@ -181,6 +181,15 @@ async def test_a_child_interrupts_nobody_who_works() -> None:
     assert finished.output.strip() == "True"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="scheduling policies are Linux's")
+async def test_a_child_that_others_wait_for_may_interrupt() -> None:
+    asked = "import os, sys; sys.exit(40 + os.sched_getscheduler(0))"
+    plain = spawn([sys.executable, "-c", asked])
+    interrupting = spawn([sys.executable, "-c", asked], interrupts=True)
+    assert await plain.wait() == 40 + os.SCHED_BATCH
+    assert await interrupting.wait() == 40 + os.SCHED_OTHER
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
 async def test_servers_end_with_a_parent_that_was_killed(server_folder: pathlib.Path) -> None:
     parent = await asyncio.to_thread(Parent, sys.executable, server_folder, None)
