@@ -20,7 +20,7 @@ from services.cli.sending.latency import percentiles_ms
 from services.cli.sending.outgoing import read_files
 from services.cli.sending.sender import Sent, send_all
 
-__all__ = ["command", "feed_address"]
+__all__ = ["command", "feed_address", "host_and_port"]
 
 _PROGRESS_SECONDS = 0.5
 _ASK_SECONDS = 10.0
@@ -119,7 +119,7 @@ async def feed_address(mesh: Mesh, feed: str) -> tuple[str, int]:
         raise NotFound(f"there is no feed {feed}; there are: {', '.join(sorted(addresses))}")
     if not addresses[feed]:
         raise ConfigurationError(f"feed {feed} has no MLLP listener; use --grpc")
-    host, port = _host_and_port(addresses[feed].removeprefix("mllp://"))
+    host, port = host_and_port(addresses[feed].removeprefix("mllp://"))
     if host in _ANYWHERE:
         # It listens on all of its addresses; the one that its gRPC server has will do.
         host = mesh.grpc["ingest"].rpartition(":")[0]
@@ -164,11 +164,12 @@ async def _channels(
         async with mesh.peer("ingest") as peer:
             yield lambda: GrpcChannel(peer, feed, timeout_seconds=timeout_seconds)
         return
-    host, port = _host_and_port(to) if to is not None else await feed_address(mesh, feed)
+    host, port = host_and_port(to) if to is not None else await feed_address(mesh, feed)
     yield lambda: MllpChannel(host, port, timeout_seconds=timeout_seconds)
 
 
-def _host_and_port(address: str) -> tuple[str, int]:
+def host_and_port(address: str) -> tuple[str, int]:
+    """The parts of an address as it is written on a command line. Raises click.UsageError."""
     host, colon, port = address.rpartition(":")
     if not colon or not port.isdigit():
         raise click.UsageError(f"{address} is no address of the form HOST:PORT")

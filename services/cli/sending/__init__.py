@@ -14,7 +14,7 @@ from services.cli.sending.channels import Answer, Channel, GrpcChannel, MllpChan
 from services.cli.sending.generator import TrafficGenerator
 from services.cli.sending.mllp_client import MllpClient
 from services.cli.sending.outgoing import Outgoing, outgoing, read_files
-from services.cli.sending.sender import Sent, send_all
+from services.cli.sending.sender import Sent, send_all, send_to_feeds
 
 __all__ = [
     "Answer",
@@ -28,4 +28,5 @@ __all__ = [
     "outgoing",
     "read_files",
     "send_all",
+    "send_to_feeds",
 ]

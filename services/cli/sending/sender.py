@@ -12,7 +12,7 @@ import datetime
 import itertools
 import random
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from plexus.clock import Clock, SystemClock
 from plexus.errors import PlexusError, Transient
@@ -20,7 +20,7 @@ from plexus.retry import Backoff
 from services.cli.sending.channels import Answer, Channel
 from services.cli.sending.outgoing import Outgoing
 
-__all__ = ["Sent", "send_all"]
+__all__ = ["Sent", "send_all", "send_to_feeds"]
 
 _READ_AT_ONCE = 64
 _WAITING = 64
@@ -88,11 +88,57 @@ async def send_all(
     Returns:
         The history, in the order in which the outcomes were known.
     """
-    sender = _Sender(
-        open_channel, feed, tries, backoff, on_sent, clock or SystemClock(), rate_per_second
+    history: list[Sent] = []
+
+    def tell(sent: Sent) -> None:
+        history.append(sent)
+        on_sent(sent)
+
+    await send_to_feeds(
+        ((feed, message) for message in messages),
+        {feed: open_channel},
+        connections=connections,
+        rate_per_second=rate_per_second,
+        tries=tries,
+        backoff=backoff,
+        on_sent=tell,
+        clock=clock,
     )
-    lanes = [_Lane(asyncio.Queue(_WAITING), open_channel()) for _ in range(connections)]
-    tasks = [asyncio.create_task(sender.run(lane)) for lane in lanes]
+    return history
+
+
+async def send_to_feeds(
+    messages: Iterable[tuple[str, Outgoing]],
+    feeds: Mapping[str, Callable[[], Channel]],
+    *,
+    connections: int = 1,
+    rate_per_second: float | None = None,
+    tries: int = 6,
+    backoff: Backoff = _BACKOFF,
+    on_sent: Callable[[Sent], None],
+    clock: Clock | None = None,
+) -> None:
+    """Send one stream of messages to several feeds, and keep nothing: it may be endless.
+
+    Messages are read in their order and no further ahead than the lanes of the slowest feed have
+    room for. Within a feed the order of each patient is kept; feeds do not wait for one another.
+
+    Args:
+        messages: with the feed of each; read as `send_all` does.
+        feeds: gives a channel for each connection, by feed.
+        connections: to each feed.
+        rate_per_second: of all feeds together.
+        tries: as in `send_all`, as the next ones are.
+        backoff: waits between tries.
+        on_sent: told each outcome as it happens.
+        clock: for times and waits.
+    """
+    sender = _Sender(tries, backoff, on_sent, clock or SystemClock(), rate_per_second)
+    lanes = {
+        feed: [_Lane(feed, asyncio.Queue(_WAITING), open_channel()) for _ in range(connections)]
+        for feed, open_channel in feeds.items()
+    }
+    tasks = [asyncio.create_task(sender.run(lane)) for some in lanes.values() for lane in some]
     tasks.append(asyncio.create_task(sender.distribute(iter(messages), lanes)))
     try:
         await asyncio.gather(*tasks)
@@ -100,11 +146,11 @@ async def send_all(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-    return sender.history
 
 
 @dataclasses.dataclass(slots=True)
 class _Lane:
+    feed: str
     queue: asyncio.Queue[Outgoing | None]
     channel: Channel
     problem: str = ""
@@ -113,16 +159,12 @@ class _Lane:
 class _Sender:
     def __init__(
         self,
-        open_channel: Callable[[], Channel],
-        feed: str,
         tries: int,
         backoff: Backoff,
         on_sent: Callable[[Sent], None],
         clock: Clock,
         rate_per_second: float | None,
     ) -> None:
-        self.history: list[Sent] = []
-        self._feed = feed
         self._tries = tries
         self._backoff = backoff
         self._on_sent = on_sent
@@ -130,31 +172,35 @@ class _Sender:
         self._rate_per_second = rate_per_second
         self._random = random.Random()  # noqa: S311 - spreads load, guards nothing
 
-    async def distribute(self, messages: Iterator[Outgoing], lanes: list[_Lane]) -> None:
+    async def distribute(
+        self, messages: Iterator[tuple[str, Outgoing]], lanes: Mapping[str, Sequence[_Lane]]
+    ) -> None:
         began = self._clock.monotonic()
         count = 0
         while True:
             # Files are read in a thread, so that a slow disk does not delay answers.
             some = await asyncio.to_thread(lambda: list(itertools.islice(messages, _READ_AT_ONCE)))
-            for message in some:
+            for feed, message in some:
                 if self._rate_per_second is not None:
                     due = began + count / self._rate_per_second
                     await self._clock.sleep(max(0.0, due - self._clock.monotonic()))
                 count += 1
-                lane = lanes[zlib.crc32(message.patient.encode()) % len(lanes)]
-                await lane.queue.put(message)
+                mine = lanes[feed]
+                await mine[zlib.crc32(message.patient.encode()) % len(mine)].queue.put(message)
             if not some:
                 break
-        for lane in lanes:
-            await lane.queue.put(None)
+        for mine in lanes.values():
+            for lane in mine:
+                await lane.queue.put(None)
 
     async def run(self, lane: _Lane) -> None:
         try:
             while (message := await lane.queue.get()) is not None:
                 if lane.problem:
-                    self._tell(self._unanswered(message, self._clock.now(), 0, lane.problem))
+                    now = self._clock.now()
+                    self._on_sent(self._unanswered(lane, message, now, 0, lane.problem))
                 else:
-                    self._tell(await self._send(message, lane))
+                    self._on_sent(await self._send(message, lane))
         finally:
             await lane.channel.close()
 
@@ -172,15 +218,16 @@ class _Sender:
                 problem = exc.detail
                 await lane.channel.close()
             except PlexusError as exc:
-                return self._unanswered(message, first_at, 0, exc.detail)
+                return self._unanswered(lane, message, first_at, 0, exc.detail)
             else:
                 latency_seconds = self._clock.monotonic() - began
-                return self._answered(message, first_at, attempt, answer, latency_seconds)
+                return self._answered(lane, message, first_at, attempt, answer, latency_seconds)
         lane.problem = "not sent: an earlier message of its connection has no answer"
-        return self._unanswered(message, first_at, self._tries, problem)
+        return self._unanswered(lane, message, first_at, self._tries, problem)
 
     def _answered(
         self,
+        lane: _Lane,
         message: Outgoing,
         at: datetime.datetime,
         tries: int,
@@ -189,7 +236,7 @@ class _Sender:
     ) -> Sent:
         return Sent(
             message.control_id,
-            self._feed,
+            lane.feed,
             at,
             answer.code,
             latency_seconds,
@@ -203,11 +250,11 @@ class _Sender:
         )
 
     def _unanswered(
-        self, message: Outgoing, at: datetime.datetime, tries: int, problem: str
+        self, lane: _Lane, message: Outgoing, at: datetime.datetime, tries: int, problem: str
     ) -> Sent:
         return Sent(
             message.control_id,
-            self._feed,
+            lane.feed,
             at,
             code="",
             latency_seconds=0.0,
@@ -217,7 +264,3 @@ class _Sender:
             problem=problem,
             tries=tries,
         )
-
-    def _tell(self, sent: Sent) -> None:
-        self.history.append(sent)
-        self._on_sent(sent)

@@ -5,7 +5,7 @@ import collections
 import contextlib
 import datetime
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 
@@ -15,7 +15,15 @@ from plexus.codecs.mllp import Frame, FrameDecoder, frame
 from plexus.errors import InvalidMessage, Unavailable
 from plexus.retry import Backoff
 from plexus.testing.waiting import eventually
-from services.cli.sending import Answer, MllpChannel, Outgoing, Sent, outgoing, send_all
+from services.cli.sending import (
+    Answer,
+    MllpChannel,
+    Outgoing,
+    Sent,
+    outgoing,
+    send_all,
+    send_to_feeds,
+)
 from services.cli.sending.latency import percentile, percentiles_ms
 
 AT_ONCE = Backoff(first_seconds=0.0, longest_seconds=0.0)
@@ -256,3 +264,32 @@ def test_percentiles_are_values_that_were_measured() -> None:
     assert percentiles_ms(reversed(values)) == {"p50": 50.0, "p99": 99.0, "max": 100.0}
     assert percentile([3.0], 0.99) == 3.0
     assert percentiles_ms([]) == {}
+
+
+async def test_one_stream_goes_to_several_feeds_each_in_its_order_and_nothing_is_kept() -> None:
+    receivers = {"a": Receiver(), "b": Receiver()}
+    chosen = random.Random(7)
+    stream = [(chosen.choice("ab"), message(n)) for n in range(300)]
+    told: list[Sent] = []
+    await send_to_feeds(
+        iter(stream), {feed: one.channel for feed, one in receivers.items()}, on_sent=told.append
+    )
+    for feed, receiver in receivers.items():
+        assert receiver.taken == [one for to, one in stream if to == feed]
+        assert sum(sent.feed == feed for sent in told) == len(receiver.taken)
+
+
+async def test_a_stream_is_read_no_further_ahead_than_there_is_room() -> None:
+    receiver = Receiver()
+    asked = most_ahead = 0
+
+    def stream() -> Iterator[tuple[str, Outgoing]]:
+        nonlocal asked, most_ahead
+        while asked < 2000:
+            asked += 1
+            most_ahead = max(most_ahead, asked - len(receiver.taken))
+            yield "a", message(asked)
+
+    await send_to_feeds(stream(), {"a": receiver.channel}, on_sent=lambda _: None)
+    assert len(receiver.taken) == 2000
+    assert most_ahead <= 3 * 64
