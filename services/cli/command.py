@@ -20,6 +20,7 @@ _COMMANDS: Final = {
     "list": "show services, feeds and destinations, and how they do",
     "config": "print or verify settings and the mesh document",
     "send": "send HL7 v2 messages to a feed",
+    "simulate": "be a hospital that sends: believable patients, with the truth on the side",
     "receive": "be a FHIR server that takes what a destination gets",
     "why": "tell the story of one message",
     "parked": "list, show and replay parked messages",
