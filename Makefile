@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 FEED ?=
+THO ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-fast check fmt lint types imports proto proto-check buf lock bench clean
+.PHONY: help setup demo up test test-fast check fmt lint types imports proto proto-check buf terminology lock bench clean
 
 help: ## Show what each target does.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -62,6 +63,10 @@ proto: setup ## Generate libs/plexus/api from proto/.
 
 proto-check: setup ## Check that the generated code is fresh.
 	$(BIN)/python proto/generate.py --check
+
+terminology: setup ## Renew the HL7 tables from a release of HL7 Terminology. THO=package hl7.terminology.r4.
+	$(if $(THO),,$(error Say where the package is: make terminology THO=hl7.terminology.r4-7.0.1.tgz))
+	$(BIN)/python terminology/generate.py "$(THO)"
 
 lock: ## Renew requirements.lock from pyproject.toml.
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra dev -o requirements.lock pyproject.toml

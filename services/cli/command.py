@@ -24,6 +24,7 @@ _COMMANDS: Final = {
     "receive": "be a FHIR server that takes what a destination gets",
     "why": "tell the story of one message",
     "parked": "list, show and replay parked messages",
+    "terms": "code maps, unmapped codes, and releases of LOINC, SNOMED CT, RxNorm, ICD",
     "conservation": "check that nothing was lost",
     "bench": "measure the pipeline",
 }

@@ -28,6 +28,7 @@ from services.consent.settings import PolicySection
 from services.delivery.settings import Destination
 from services.ingest.settings import Feed
 from services.registry import SERVICES, load_service, sections_of
+from services.transform.domain import read_code_map
 from services.transform.settings import Source
 
 __all__ = ["SECTION_MODELS", "Findings", "command", "verify_document"]
@@ -323,6 +324,11 @@ class _Cross:
         for index, source in enumerate(self.sources):
             if source.time_zone and source.time_zone not in zones:
                 self._problem("sources", index, "time_zone", "is no IANA time zone")
+            for path in source.code_maps:
+                try:
+                    read_code_map(self.document.path.parent / path)
+                except ConfigurationError as exc:
+                    self.findings.problems.extend(exc.detail.split("\n"))
         for index, feed in enumerate(self.feeds):
             try:
                 codecs.lookup(feed.default_charset or "utf-8")

@@ -140,6 +140,7 @@ class LocalMesh:
             "PLEXUS_ADMIN_LISTEN": self.mesh.admin[name],
             "PLEXUS_KEY_SECRET_FILE": str(secret),
             "PLEXUS_TRACE_FOLDER": str(self.folder / "spans"),
+            "PLEXUS_TERMINOLOGY_FOLDER": str(self.folder / "terminology"),
             "PLEXUS_AUDIT_ADDRESS": grpc["audit"],
             "PLEXUS_CONSENT_ADDRESS": grpc["consent"],
         }

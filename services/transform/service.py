@@ -1,4 +1,9 @@
-"""gRPC of transform: convert a message for a person to look at, and list the maps."""
+"""gRPC of transform: convert a message for a person to look at, list the maps and unmapped codes."""
+
+import asyncio
+import contextlib
+import pathlib
+from collections.abc import Sequence
 
 import grpc.aio
 
@@ -6,22 +11,46 @@ from plexus.api.canonical.v1.event_pb2 import CanonicalEvent
 from plexus.api.records.v1.records_pb2 import ChangedEvent, Disposition, RecordedResource
 from plexus.api.transform.v1 import transform_pb2, transform_pb2_grpc
 from plexus.codecs.fhir import bundle_bytes
-from services.transform.domain import Maps, SourceContext, convert
+from plexus.codecs.terminology import ICD10CM, LOINC, RXNORM, SNOMED
+from plexus.codecs.terminology.index import Index, Likely
+from plexus.errors import InvalidRequest
+from services.transform.domain import Coders, Maps, SourceContext, convert
+from services.transform.flow import Worklist
+from services.transform.store import UnmappedCode
 
 __all__ = ["TransformServicer"]
 
 _Context = grpc.aio.ServicerContext[object, object]
 
+_USUAL_LIMIT = 100
+_MOST = 1000
+# Looking for like names takes some milliseconds a code.
+_MOST_SUGGESTED = 100
+# Where a place is usually coded in a standard; elsewhere all that is loaded is looked through.
+_STANDARDS = {
+    "OBX-3": (LOINC,),
+    "OBR-4": (LOINC,),
+    "AL1-3": (RXNORM, SNOMED),
+    "DG1-3": (ICD10CM, SNOMED),
+    "RXA-5": (RXNORM,),
+}
+
 
 class TransformServicer(transform_pb2_grpc.TransformServiceServicer):
-    """Answers from the loaded maps; stores nothing."""
+    """Answers from the loaded maps and the worklist."""
 
-    def __init__(self, maps: Maps) -> None:
+    def __init__(
+        self, maps: Maps, coders: Coders, worklist: Worklist, terminology_folder: pathlib.Path
+    ) -> None:
         self._maps = maps
+        self._coders = coders
+        self._worklist = worklist
+        self._folder = terminology_folder
 
     async def Convert(  # noqa: N802 - the name in the contract
         self, request: transform_pb2.ConvertRequest, context: _Context
     ) -> transform_pb2.ConvertResponse:
+        coder = self._coders.preview(request.source)
         event = convert(
             self._maps,
             request.content,
@@ -30,11 +59,12 @@ class TransformServicer(transform_pb2_grpc.TransformServiceServicer):
                 source=request.source or "preview",
                 message_id="preview",
                 time_zone=request.time_zone,
+                coder=coder,
             ),
         )
         return transform_pb2.ConvertResponse(
             event=event,
-            maps_version=self._maps.version,
+            maps_version=coder.version,
             fhir_bundle=bundle_bytes(_preview(event), tenant="preview", message_id="preview"),
         )
 
@@ -43,6 +73,49 @@ class TransformServicer(transform_pb2_grpc.TransformServiceServicer):
     ) -> transform_pb2.ListMapsResponse:
         maps = [transform_pb2.Map(name=name, rules=rules) for name, rules in self._maps.names()]
         return transform_pb2.ListMapsResponse(maps_version=self._maps.version, maps=maps)
+
+    async def ListUnmappedCodes(  # noqa: N802 - the name in the contract
+        self, request: transform_pb2.ListUnmappedCodesRequest, context: _Context
+    ) -> transform_pb2.ListUnmappedCodesResponse:
+        limit = request.limit or _USUAL_LIMIT
+        if limit > _MOST:
+            raise InvalidRequest(f"limit is at most {_MOST}")
+        # What a code map of now decides may have been counted before there was one.
+        rows = [
+            row
+            for row in await self._worklist.find(request.tenant, request.source, _MOST)
+            if not self._coders.of(row.tenant, row.source).decides(row.place, row.system, row.code)
+        ][:limit]
+        likely: Sequence[Sequence[Likely]] = ()
+        if not request.without_suggestions:
+            likely = await asyncio.to_thread(_suggest, self._folder, rows[:_MOST_SUGGESTED])
+        answer = transform_pb2.ListUnmappedCodesResponse()
+        for at, row in enumerate(rows):
+            code = answer.codes.add(
+                tenant=row.tenant,
+                source=row.source,
+                place=row.place,
+                system=row.system,
+                code=row.code,
+                display=row.display,
+                count=row.count,
+                message_id=row.message_id,
+            )
+            code.first_at.FromDatetime(row.first_at)
+            code.last_at.FromDatetime(row.last_at)
+            for one in likely[at] if at < len(likely) else ():
+                code.suggestions.add(
+                    system=one.system, code=one.code, display=one.display, likeness=one.likeness
+                )
+        return answer
+
+
+def _suggest(folder: pathlib.Path, rows: Sequence[UnmappedCode]) -> list[list[Likely]]:
+    """Codes of loaded releases with a name like that of each row. Blocks."""
+    with contextlib.closing(Index(folder)) as index:
+        return [
+            index.suggest(row.display or row.code, _STANDARDS.get(row.place, ())) for row in rows
+        ]
 
 
 def _preview(event: CanonicalEvent) -> ChangedEvent:

@@ -1,5 +1,7 @@
 """Settings of transform, and what the mesh document says of sources."""
 
+import pathlib
+
 import pydantic
 
 from plexus.settings import Section, ServiceSettings
@@ -8,7 +10,14 @@ __all__ = ["Source", "TransformSettings"]
 
 
 class TransformSettings(ServiceSettings):
-    """Transform needs nothing beyond what all services need."""
+    """What transform is told beside what all services are."""
+
+    terminology_folder: pathlib.Path = pathlib.Path(".plexus/terminology")
+    """Folder of the releases that `plexus terms load` has loaded. They serve suggestions for unmapped
+    codes only; an absent folder means that there are none."""
+
+    unmapped_days: int = pydantic.Field(default=90, ge=1)
+    """How long the worklist remembers an unmapped code that does not come any more."""
 
 
 class Source(Section):
@@ -30,3 +39,7 @@ class Source(Section):
     default_authority: str = ""
     """Namespace of identifiers that are sent without an assigning authority. Empty makes them local
     to the source."""
+
+    code_maps: tuple[pathlib.Path, ...] = ()
+    """Files that say what the local codes of the source are in a standard. A relative path begins at
+    the folder of the mesh document. `plexus terms map verify` checks a file."""

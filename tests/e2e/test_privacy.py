@@ -18,6 +18,7 @@ from nats.js.api import RawStreamMsg
 from plexus.bus import unpack
 from plexus.bus.frames import FRAME_HEADER, unframed
 from plexus.codecs.mllp import frame
+from plexus.testing.waiting import eventually
 from services.cli.sample_mesh import SampleFeed
 from tests.e2e.running import TRACED, Running, running_mesh
 
@@ -40,6 +41,9 @@ RESULT = (
     "OBR|1|O{n}^X|F{n}^X|24323-8^Panel^LN|||20260601110000+0000\r"
     "OBX|1|TX|8251-1^Comment^LN||ZYXQTEXT note||||||F\r"
     "OBX|2|NM|2345-7^Glucose^LN||ZYXQTEXT|mg/dL|||||F\r"
+    "OBX|3|NM|LOCAL1^Local test^99LAB||5|mg/dL|||||F\r"
+    "OBX|4|NM|called ZYXQTEXT at noon||5|mg/dL|||||F\r"
+    "OBX|5|CE|2345-7^Glucose^LN||Zyxqfamily^Zyxqgiven||||||F\r"
 )
 
 
@@ -161,6 +165,22 @@ async def test_no_answer_or_command_shows_patient_data(marked: tuple[Running, by
         code, output = await running.plexus(*command)
         assert code == 0, output
         assert not _marks_in(output.encode())
+
+
+async def test_the_worklist_of_unmapped_codes_holds_codes_and_nothing_that_was_typed(
+    marked: tuple[Running, bytes],
+) -> None:
+    running, _ = marked
+
+    async def is_written() -> bool:
+        _, output = await running.plexus("terms", "unmapped", "--json")
+        return "LOCAL1" in output
+
+    await eventually(is_written, timeout_seconds=30)
+    _, output = await running.plexus("terms", "unmapped", "--json")
+    assert not _marks_in(output.encode())
+    rows = await running.rows("SELECT u::text AS row FROM transform.unmapped_code u")
+    assert not _marks_in("".join(row["row"] for row in rows).encode())
 
 
 async def test_evidence_in_the_store_holds_no_patient_data(marked: tuple[Running, bytes]) -> None:

@@ -70,8 +70,11 @@ class Runtime:
         self._stopped = asyncio.Event()
         self._failure: BaseException | None = None
 
-    async def database(self, package: str) -> Database:
-        """This service's schema, migrated. Waits for PostgreSQL."""
+    async def database(self, package: str, *, is_needed: bool = True) -> Database:
+        """This service's schema, migrated. Waits for PostgreSQL.
+
+        Where it is not needed, its absence does not make the service unready; wait for it in a task.
+        """
         url = self.settings.database_url.get_secret_value()
         database = await self._wait_for(
             "PostgreSQL",
@@ -81,7 +84,8 @@ class Runtime:
         applied = await self._wait_for("migrations", lambda: migrate(database, package))
         if applied:
             _log.info("schema migrated", service=self.name, count=applied)
-        self.admin.add_check("postgresql", database.check)
+        if is_needed:
+            self.admin.add_check("postgresql", database.check)
         return database
 
     async def bus(self) -> JetStreamBus:

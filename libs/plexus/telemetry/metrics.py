@@ -27,6 +27,7 @@ __all__ = [
     "RPC_HANDLED",
     "RPC_SECONDS",
     "SHARDS_OWNED",
+    "UNMAPPED_CODES",
     "UNRELAYED",
 ]
 
@@ -65,6 +66,9 @@ PARKING_PAUSED = Gauge(
 )
 BUS_ERRORS = Counter("plexus_bus_errors", "Errors that the bus reported.", ["kind"])
 IDENTITY_MATCHES = Counter("plexus_identity_matches", "Matches by kind.", ["result"])
+UNMAPPED_CODES = Counter(
+    "plexus_unmapped_codes", "Codes without a standard coding.", ["tenant", "source"]
+)
 CONSENT_DECISIONS = Counter(
     "plexus_consent_decisions", "Decisions by effect and reason.", ["effect", "reason"]
 )

@@ -3,11 +3,26 @@
 `notation`, `conditions`, `tables` and `structures` read the maps; `targets`, `library`, `reading`,
 `reaching`, `constants` and `generate` check and compile them, `load` does it all once; `convert`
 runs them with a `draft` in hand. `datatypes`, `values`, `places`, `citations` and `times` are what
-maps cannot say; `kept` remembers codes. Pure: no I/O beyond reading the package's own maps.
+maps cannot say; `kept` remembers codes. `code_maps` and `coder` say what the codes of a source mean
+beyond the source. Pure: no I/O beyond reading maps.
 """
 
+from services.transform.domain.code_maps import CodeMap, parse_code_map, read_code_map
+from services.transform.domain.coder import Coder, Coders, Tally
 from services.transform.domain.context import SourceContext
 from services.transform.domain.convert import convert
 from services.transform.domain.load import Maps, load_maps, parse_maps
 
-__all__ = ["Maps", "SourceContext", "convert", "load_maps", "parse_maps"]
+__all__ = [
+    "CodeMap",
+    "Coder",
+    "Coders",
+    "Maps",
+    "SourceContext",
+    "Tally",
+    "convert",
+    "load_maps",
+    "parse_code_map",
+    "parse_maps",
+    "read_code_map",
+]

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from plexus.errors import ConfigurationError
+from services.transform.domain.coder import Coder
 from services.transform.domain.terms import Assigner
 
 __all__ = ["SourceContext"]
@@ -22,6 +23,7 @@ class SourceContext:
             an HD (v2.5.1 2.A.33): `namespace&universal id&type`, either name may be left out. Empty
             means "source:" and the source's name, for such identifiers are unique within it only.
         charset: for messages that declare none.
+        coder: completes and counts the codes of the source; None leaves them as they are.
         zone: the time zone itself, derived.
         assigner: namespace, universal id and its type of the default authority, derived.
 
@@ -36,6 +38,7 @@ class SourceContext:
     time_zone: str = ""
     default_authority: str = ""
     charset: str = ""
+    coder: Coder | None = field(default=None, repr=False, compare=False)
     zone: ZoneInfo | None = field(init=False, repr=False, compare=False, default=None)
     assigner: Assigner = field(init=False, repr=False, compare=False, default=("",) * 3)
 

@@ -13,9 +13,10 @@ from functools import lru_cache
 
 from plexus.api.canonical.v1.datatypes_pb2 import Concept, Telecom
 from plexus.codecs.hl7v2 import NULL, Value
+from plexus.codecs.terminology import system_of_name
 from plexus.errors import Reason
 from services.transform.domain.claims import MAPPED, first
-from services.transform.domain.tables import Table, v2_system
+from services.transform.domain.tables import Table
 from services.transform.domain.terms import Terms
 from services.transform.domain.times import clock_time
 
@@ -98,7 +99,7 @@ class ConceptReader:
             system = parts[n_system - 1]
             if system:
                 mask |= first(n_system)
-                uri = self.systems.get(system) or v2_system(system)
+                uri = self.systems.get(system) or system_of_name(system)
                 if uri:
                     coding.system = uri
                 coding.system_name = system

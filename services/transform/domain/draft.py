@@ -41,6 +41,7 @@ class Draft(Terms):
         "_lines",
         "_settled",
         "authority",
+        "coder",
         "context",
         "event",
         "near",
@@ -54,6 +55,7 @@ class Draft(Terms):
         super().__init__(context.assigner, context.zone)
         self.context = context
         self.authority = context.authority
+        self.coder = context.coder
         self.trigger = message.trigger
         self.event = CanonicalEvent()
         self.resources = self.event.resources

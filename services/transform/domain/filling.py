@@ -79,6 +79,8 @@ class Filling:
         self._waiting = waiting
         self.gathers = False
         """Whether the function gathers what waits, in `said`."""
+        self._coded = ""
+        """Arguments that show a concept to the coder of the source (see `coder`); empty for others."""
 
     def rule(self, rule: Rule, place: Place, steps: list[Step], depth: int) -> None:
         """Write a rule that reads a place into a message.
@@ -88,6 +90,7 @@ class Filling:
         """
         last = steps[-1]
         assert last.message is not None
+        self._coded = ""
         reader = self._library.reader(rule, last.message)
         repeats = any(step.is_repeated for step in steps)
         if not self._fetching.is_segment:
@@ -99,6 +102,8 @@ class Filling:
         segment, taken, depth = self._fetching.segment(place, depth)
         is_component = len(place.numbers) == 2
         at = self._fetching.claim(rule, segment, taken, field)
+        if last.message.name == "Concept" and not rule.completes:
+            self._coded = f"{str(place) + ' ' + rule.where!r}, {{}}, x.context.message_id"
         if reader.known and segment == "s" and not is_component and rule.many in {"", "*"}:
             self._known(reader, rule, field, depth)
             self._take(rule, f"{at} |= j", steps, depth + (rule.many == "*"))
@@ -161,6 +166,9 @@ class Filling:
         """Put `b`, a message that a field holds, into the target if the claim `j` is for anything."""
         self._emit(depth, "if j:")
         depth += 1
+        if self._coded:
+            self._emit(depth, "if x.coder is not None:")
+            self._emit(depth + 1, f"b = x.coder.told({self._coded.format('b')})")
         target = self._slots.reach(steps)
         for line in target.reach:
             self._emit(depth, line)
@@ -209,6 +217,7 @@ class Filling:
                 self._emit(depth, f"if {target.parent}.HasField({name!r}):")
                 self._emit(depth + 1, f"e = type({where})()")
                 self._emit(depth + 1, f"j = {call}")
+                self._meet(depth + 1)
                 self._emit(depth + 1, f"if j and e == {where}:")
                 self._emit(depth + 2, claim)
                 self._emit(depth, "else:")
@@ -220,6 +229,7 @@ class Filling:
                 top = steps[0].name
                 undo += [f"if not m.{top}.ListFields():", f"    m.ClearField({top!r})"]
         self._emit(depth, f"j = {call}")
+        self._meet(depth)
         self._emit(depth, "if j:")
         self._beside(rule, target, steps, depth + 1)
         self._emit(depth + 1, claim)
@@ -227,6 +237,11 @@ class Filling:
             self._emit(depth, "else:")
             for line in undo:
                 self._emit(depth + 1, line)
+
+    def _meet(self, depth: int) -> None:
+        if self._coded:
+            self._emit(depth, "if j and x.coder is not None:")
+            self._emit(depth + 1, f"x.coder.meet({self._coded.format('e')})")
 
     def _beside(self, rule: Rule, target: Target, steps: list[Step], depth: int) -> None:
         for constant in rule.constants:

@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from plexus.codecs.hl7v2 import NULL, Value
 from services.transform.domain.citations import MessageMap
 from services.transform.domain.claims import completed
-from services.transform.domain.terms import Terms
+from services.transform.domain.terms import NO_TERMS
 from services.transform.domain.wire import delimited
 
 __all__ = ["LONGEST_SEGMENT", "LONGEST_VALUE", "Kept", "Read"]
@@ -25,7 +25,6 @@ LONGEST_SEGMENT = 512
 """Values of longer segments are measured one by one."""
 
 _KEPT = 2048
-_NO_TERMS = Terms(("", "", ""), None)
 _NOTHING = (0, b"")
 
 
@@ -58,5 +57,5 @@ class Kept:
         if value.text in {"", NULL}:
             return _NOTHING
         message = self._kind()
-        mask = self._fill(value, message, _NO_TERMS)
+        mask = self._fill(value, message, NO_TERMS)
         return (completed(mask, value), delimited(message)) if mask else _NOTHING

@@ -12,6 +12,7 @@ from importlib.resources.abc import Traversable
 from types import MappingProxyType
 from typing import Any
 
+from plexus.codecs.terminology import terminology_version
 from plexus.errors import ConfigurationError
 from services.transform.domain.conditions import Condition, Place
 from services.transform.domain.draft import Draft
@@ -57,7 +58,7 @@ class Maps:
     """All maps, compiled.
 
     Attributes:
-        version: the first 16 hex digits of the SHA-256 over their text.
+        version: the first 16 hex digits of the SHA-256 over their text and the terminology.
         supported: triggers by message code.
     """
 
@@ -126,7 +127,7 @@ def parse_maps(files: Mapping[str, str]) -> Maps:
         name: "\n".join(line.rstrip() for line in text.splitlines())
         for name, text in sorted(files.items())
     }
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(terminology_version().encode())
     for name, text in texts.items():
         digest.update(f"{name}\n{text}\n".encode())
 

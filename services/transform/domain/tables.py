@@ -6,23 +6,24 @@
     E -> E                              known, and the same there
 
 The first line names the table as the guide names its code map, and the HL7 table whose codes the
-keys are. `CodeSystems.map` gives every system name its URI (`UCUM = http://unitsofmeasure.org`).
+keys are. `CodeSystems.map` gives the system names of the maps their URI (`RoleCode = http://...`);
+those of HL7 table 0396 are known (`plexus.codecs.terminology`).
 """
 
 import re
 from dataclasses import dataclass
 
+from plexus.codecs.terminology import NAMES, display, system_of_name
 from plexus.errors import ConfigurationError
 from services.transform.domain.notation import lines
 
-__all__ = ["Table", "parse_systems", "parse_table", "v2_system"]
+__all__ = ["Table", "parse_systems", "parse_table"]
 
 _HEAD = re.compile(r"table (?P<name>\w+)(?: (?P<v2>HL7\d{4}))?")
 _ROW = re.compile(
     r'(?P<key>"[^"]+"|\S+)\s*->\s*(?P<code>\S+)(?:\s+in\s+(?P<system>\w+))?(?:\s+"(?P<display>[^"]*)")?'
 )
 _SYSTEM = re.compile(r"(?P<names>\w[\w\-. ]*)\s*=\s*(?P<uri>\S+)")
-_V2 = re.compile(r"HL7(\d{4})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,26 +49,22 @@ class Table:
         return len(self.codes)
 
 
-def v2_system(name: str) -> str:
-    """URI of an HL7 v2 table given as "HL70001"; empty for any other name."""
-    found = _V2.fullmatch(name)
-    return f"http://terminology.hl7.org/CodeSystem/v2-{found[1]}" if found else ""
-
-
 def parse_systems(name: str, text: str) -> dict[str, str]:
     """Parse the file of code system names; several names of one system stand in one line.
 
+    What `plexus.codecs.terminology` names is known beside them, and need not stand in the file.
+
     Raises:
-        ConfigurationError: a line is none of the notation, or a name stands twice.
+        ConfigurationError: a line is none of the notation, or a name is known already.
     """
-    systems: dict[str, str] = {}
+    systems = dict(NAMES)
     for line in lines(name, text):
         found = _SYSTEM.fullmatch(line.text)
         if found is None:
             raise ConfigurationError(f"{line.where}: expected 'NAME [NAME...] = URI'")
         for alias in found["names"].split():
             if alias in systems:
-                raise ConfigurationError(f"{line.where}: the system {alias} stands here twice")
+                raise ConfigurationError(f"{line.where}: the system {alias} is known already")
             systems[alias] = found["uri"]
     return systems
 
@@ -84,7 +81,7 @@ def parse_table(name: str, text: str, systems: dict[str, str]) -> Table:
             head = _HEAD.fullmatch(line.text)
             if head is None:
                 raise ConfigurationError(f"{line.where}: expected 'table Name [HL7nnnn]' first")
-            table = Table(head["name"], v2_system(head["v2"] or ""), {}, {})
+            table = Table(head["name"], system_of_name(head["v2"] or ""), {}, {})
             continue
         row = _ROW.fullmatch(line.text)
         if row is None:
@@ -94,10 +91,11 @@ def parse_table(name: str, text: str, systems: dict[str, str]) -> Table:
             raise ConfigurationError(f"{line.where}: the code {key} stands here twice")
         table.codes[key] = row["code"]
         if row["system"]:
-            uri = systems.get(row["system"], "")
+            uri = systems.get(row["system"]) or system_of_name(row["system"])
             if not uri:
                 raise ConfigurationError(f"{line.where}: unknown code system {row['system']}")
-            table.codings[key] = (uri, row["code"], row["display"] or "")
+            shown = row["display"] or display(uri, row["code"])
+            table.codings[key] = (uri, row["code"], shown)
     if table is None:
         raise ConfigurationError(f"{name}:1: the table is empty")
     return table

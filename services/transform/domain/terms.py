@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from plexus.api.canonical.v1.datatypes_pb2 import Authority
 from services.transform.domain.times import date_time
 
-__all__ = ["Assigner", "Terms"]
+__all__ = ["NO_TERMS", "Assigner", "Terms"]
 
 Assigner = tuple[str, str, str]
 """Namespace, universal id and its type."""
@@ -43,3 +43,7 @@ class Terms:
             if universal_id:
                 authority.universal_id = universal_id
                 authority.universal_id_type = kind
+
+
+NO_TERMS = Terms(("", "", ""), None)
+"""For functions that ask nothing of their terms."""

@@ -8,17 +8,17 @@ gives 0, and the maps then fall back to text, so no result is lost for its form.
 import base64
 import binascii
 import re
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from plexus.api.canonical.v1.datatypes_pb2 import Attachment, Quantity
 from plexus.api.canonical.v1.resources_pb2 import ObservationValue, ReferenceRange
 from plexus.codecs.hl7v2 import NULL, Value
+from plexus.codecs.terminology import UCUM, is_ucum, normalise
 from services.transform.domain.claims import ALL, MAPPED, first
 from services.transform.domain.datatypes import decimal
 from services.transform.domain.kept import Read
-from services.transform.domain.terms import Terms
+from services.transform.domain.terms import NO_TERMS, Terms
 from services.transform.domain.wire import delimited
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["document", "pointer", "reference_range", "structured_number", "units"]
 
-_UCUM = "http://unitsofmeasure.org"
+_UCUM_NAMES = frozenset({"UCUM", "2.16.840.1.113883.6.8", UCUM.upper()})
+_TORN = re.compile(r"[0-9]{1,2} ?/ ?[A-Za-z]{1,4}", re.ASCII)
 _COMPARATORS = frozenset({"<", "<=", ">=", ">"})
 _SPAN = re.compile(r"\s*(-?[\d.]+)\s*-\s*(-?[\d.]+)\s*", re.ASCII)
 _BOUND = re.compile(r"\s*(<=?|>=?)\s*(-?[\d.]+)\s*", re.ASCII)
@@ -81,60 +82,84 @@ def structured_number(value: Value, result: ObservationValue, _terms: Terms) -> 
 
 
 def units(value: Value, quantity: Quantity, _terms: Terms) -> int:
-    """OBX-6 (CWE[Quantity]): unit as sent, and system and code where the sender says UCUM."""
+    """OBX-6 (CWE[Quantity]): the unit as sent; system and code where it is UCUM, or known as such.
+
+    What the sender calls UCUM is taken as it is if it is UCUM. Else what the sender's code means is
+    the code, or what its text means; nothing where both are known and differ (see
+    `plexus.codecs.terminology.units`).
+    """
     leaves = value.leaves()
     parts = ["" if leaf == NULL else leaf for leaf in leaves] + [""] * (_UNIT_PARTS - len(leaves))
-    code, unit, other, system = parts[0], parts[1], parts[3], ""
-    mask = 0
-    if unit:
-        mask |= first(2)
-    if code:
-        unit = unit or code
-        mask |= first(1)
-        if parts[2].upper() == "UCUM":
-            system = _UCUM
-            mask |= first(3)
-    if not system and other and parts[5].upper() == "UCUM":
-        if code and unit != code:
+    code, unit, system, other = parts[0], parts[1], parts[2], parts[3]
+    if power := _torn_power(code, unit):
+        # "10^9/L" was not escaped, and the separator of components tore it.
+        code, unit, mask = power, "", first(1) | first(2)
+    else:
+        mask = (first(1) if code else 0) | (first(2) if unit else 0)
+    if system.upper() in _UCUM_NAMES and is_ucum(code):
+        mask |= first(3)
+        ucum = code
+    elif parts[5].upper() in _UCUM_NAMES and is_ucum(other):
+        ucum = other
+        if unit and code not in {unit, other}:
             mask &= ~first(1)
-        unit = unit or other
-        code = other
-        system = _UCUM
         mask |= first(4) | first(6)
-    if unit:
-        quantity.unit = unit
-    if code:
+    else:
+        ucum = _meant(code, unit)
+        if ucum and unit and code not in {unit, ucum}:
+            mask &= ~first(1)
+        if ucum and system.upper() in _UCUM_NAMES:
+            mask |= first(3)
+    if shown := unit or code or (other if ucum else ""):
+        quantity.unit = shown
+    if ucum:
+        quantity.system = UCUM
+        quantity.code = ucum
+    elif code:
         quantity.code = code
-    if system:
-        quantity.system = system
     return mask
+
+
+def _torn_power(code: str, unit: str) -> str:
+    found = _TORN.fullmatch(unit) if code in {"10", "x10"} else None
+    return f"{code}^{unit}" if found else ""
+
+
+def _meant(code: str, unit: str) -> str:
+    """The UCUM expression that code and text mean; empty where unknown, or where they differ."""
+    one, other = normalise(code).code, normalise(unit).code
+    return "" if one and other and one != other else one or other
 
 
 def reference_range(value: Value, draft: "Draft") -> Read:
     """OBX-7: `low-high`, `< high`, `> low`; always the text too, for it says it exactly."""
-    text, unit = value.whole(), ""
+    text, unit = value.whole(), b""
     segment = draft.near.get("OBX")
     if segment is not None:
         value = segment.value(6)
         if len(value.text) <= _LONGEST_KEPT and value.is_usual:
-            unit = _known_word(value.text)
+            unit = _known_unit(value.text)
         else:
-            unit = _word(value.leaves())
-    read = _range_of if len(text) + len(unit) > _LONGEST_KEPT else _known_range
+            unit = _unit(value)
+    read = _range_of if len(text) + len(unit) > _LONGEST_KEPT * 2 else _known_range
     return ALL, read(text, unit)
 
 
 @lru_cache(_KEPT)
-def _known_word(text: str) -> str:
-    return _word(Value.usual(text).leaves())
+def _known_unit(text: str) -> bytes:
+    return _unit(Value.usual(text))
 
 
-def _word(leaves: Sequence[str]) -> str:
-    """The word for a unit: its name, else its code."""
-    return next((leaf for leaf in (*leaves[1:2], leaves[0]) if leaf not in {"", NULL}), "")
+def _unit(value: Value) -> bytes:
+    """The unit, as a serialized quantity that says no number. A code without a system is left out."""
+    quantity = Quantity()
+    units(value, quantity, NO_TERMS)
+    if not quantity.system:
+        quantity.code = ""
+    return quantity.SerializeToString()
 
 
-def _range_of(text: str, unit: str) -> bytes:
+def _range_of(text: str, unit: bytes) -> bytes:
     result = ReferenceRange()
     found = _SPAN.fullmatch(text)
     low = high = ""
@@ -152,8 +177,7 @@ def _range_of(text: str, unit: str) -> bytes:
     for number, quantity in ((low, result.low), (high, result.high)):
         if number:
             quantity.value = number
-            if unit:
-                quantity.unit = unit
+            quantity.MergeFromString(unit)
     result.text = text
     return delimited(result)
 

@@ -7,7 +7,7 @@ one call with the tag before it, where setting it field by field takes one for e
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
-__all__ = ["delimited", "tag"]
+__all__ = ["delimited", "tag", "undelimited"]
 
 _DELIMITED = 2  # the wire type of texts, bytes and messages
 
@@ -16,6 +16,14 @@ def delimited(message: Message) -> bytes:
     """The message as a field holds it: its length, and it."""
     content = message.SerializeToString()
     return _varint(len(content)) + content
+
+
+def undelimited(said: bytes) -> bytes:
+    """The serialized message of what a field holds."""
+    start = 0
+    while said[start] > 0x7F:
+        start += 1
+    return said[start + 1 :]
 
 
 def tag(field: FieldDescriptor) -> bytes:

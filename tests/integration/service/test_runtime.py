@@ -102,6 +102,20 @@ async def test_a_dependency_that_comes_later_is_waited_for(
     await server.kill()
 
 
+async def test_a_database_that_is_not_needed_keeps_nobody_from_being_ready() -> None:
+    away = "postgresql://nobody@127.0.0.1:1/nowhere"
+    runtime = Runtime("records", settings(database_url=away))
+
+    async def wire(started: Runtime) -> None:
+        async def wait() -> None:
+            await started.database("services.records", is_needed=False)
+
+        started.run(wait(), "waits")
+
+    async with runtime.started(wire):
+        assert await ready(runtime) == 200
+
+
 async def is_ready(runtime: Runtime) -> bool:
     return await ready(runtime) == 200
 

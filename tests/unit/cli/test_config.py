@@ -157,6 +157,21 @@ def test_break_glass_is_not_permitted_by_a_policy_for_all_purposes(tmp_path: pat
     assert findings_of(tmp_path, named).notes == []
 
 
+def test_a_code_map_is_looked_for_beside_the_document_and_verified(
+    tmp_path: pathlib.Path,
+) -> None:
+    text = GOOD.replace("Europe/Vienna}", "Europe/Vienna, code_maps: [maps/lab.csv]}")
+    assert findings_of(tmp_path, text).problems != []
+    (tmp_path / "maps").mkdir()
+    head = "plexus code map,1\nid,m\nversion,1\nsource system,L\ntarget system,LN\n\n"
+    columns = "code,display,equivalence,target code,target display\n"
+    path = tmp_path / "maps" / "lab.csv"
+    path.write_text(f"{head}{columns}A,,equal,1-1\n")
+    assert findings_of(tmp_path, text).problems[0].startswith(f"{path}:8: 1-1 is no LOINC number")
+    path.write_text(f"{head}{columns}A,,equal,2345-7\n")
+    assert findings_of(tmp_path, text).problems == []
+
+
 def test_an_empty_token_file_is_a_problem(tmp_path: pathlib.Path) -> None:
     token = tmp_path / "token"
     token.write_text("\n", encoding="utf-8")

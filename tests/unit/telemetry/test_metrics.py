@@ -8,7 +8,18 @@ from plexus.telemetry import metrics
 
 ALL = [(name, getattr(metrics, name)) for name in metrics.__all__]
 # Closed sets, all configured or defined in the code.
-LABELS = {"tenant", "feed", "outcome", "code", "stage", "kind", "result", "effect", "reason"} | {
+LABELS = {
+    "tenant",
+    "feed",
+    "source",
+    "outcome",
+    "code",
+    "stage",
+    "kind",
+    "result",
+    "effect",
+    "reason",
+} | {
     "destination",
     "method",
 }

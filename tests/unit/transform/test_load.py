@@ -4,9 +4,11 @@ from importlib import resources
 
 import pytest
 
+from plexus.codecs.terminology import code_system, display, is_known
 from plexus.errors import ConfigurationError
 from services.transform.domain import load_maps, parse_maps
 from services.transform.domain.conditions import parse_condition
+from services.transform.domain.tables import parse_systems, parse_table
 
 SEGMENT = "segments/PID.map"
 HEAD = "segment PID -> Person\n"
@@ -90,7 +92,8 @@ def test_mistake_in_a_map_is_named_by_line(text: str, line: int, says: str) -> N
         ("tables/T.map", "table T\nA -> B\nA -> C", 3, "twice"),
         ("tables/T.map", "table T\nA -> B in Nope", 2, "unknown code system"),
         ("tables/CodeSystems.map", "LN", 1, "NAME"),
-        ("tables/CodeSystems.map", "LN = a\nLN = b", 2, "twice"),
+        ("tables/CodeSystems.map", "Ours = a\nOurs = b", 2, "known already"),
+        ("tables/CodeSystems.map", "LN = http://loinc.org", 1, "known already"),
         ("structures/S.map", "MSH : join X # x", 1, "structure NAME"),
         ("structures/S.map", "structure S for ADT", 1, "no event"),
         ("structures/S.map", "structure S for ADT^A01\nPID : old Person # x", 2, "expected"),
@@ -139,6 +142,20 @@ def test_version_changes_with_any_content_and_not_with_line_ends() -> None:
     assert parse_maps(crlf).version == version
     changed = files | {"tables/NameType.map": files["tables/NameType.map"] + "ZZ -> temp\n"}
     assert parse_maps(changed).version != version
+
+
+def test_every_code_of_a_table_map_is_one_of_its_systems() -> None:
+    files = package_maps()
+    systems = parse_systems("s", files["tables/CodeSystems.map"])
+    for name, text in files.items():
+        if not name.startswith("tables/") or name == "tables/CodeSystems.map":
+            continue
+        table = parse_table(name, text, systems)
+        keys = code_system(table.system)
+        assert keys is None or set(table.codes) <= set(keys.codes), name
+        for uri, code, shown in table.codings.values():
+            assert is_known(uri, code), (name, code)
+            assert shown == display(uri, code), (name, code)
 
 
 def test_every_table_is_used_by_a_rule() -> None:

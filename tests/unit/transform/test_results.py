@@ -3,6 +3,7 @@
 import pytest
 
 from plexus.api.canonical.v1.event_pb2 import CanonicalEvent
+from plexus.codecs.terminology import UCUM
 from plexus.errors import Reason
 from services.transform.domain import Maps
 from tests.unit.transform.messages import PID, contents, converted, residue, segment
@@ -78,17 +79,41 @@ def test_number_that_is_none_is_text_with_a_warning(maps: Maps) -> None:
 @pytest.mark.parametrize(
     ("units", "unit", "system", "code"),
     [
-        ("mg/dL", "mg/dL", "", "mg/dL"),
-        ("mg/dL^milligrams^UCUM", "milligrams", "http://unitsofmeasure.org", "mg/dL"),
-        ("MGDL^^L^mg/dL^^UCUM", "MGDL", "http://unitsofmeasure.org", "mg/dL"),
+        ("mg/dL", "mg/dL", UCUM, "mg/dL"),
+        ("mg/dL^milligrams^UCUM", "milligrams", UCUM, "mg/dL"),
+        ("MGDL^^L^mg/dL^^UCUM", "MGDL", UCUM, "mg/dL"),
+        ("mmHg", "mmHg", UCUM, "mm[Hg]"),
+        ("mmHg^^UCUM", "mmHg", UCUM, "mm[Hg]"),
+        ("K/uL^thousand per microliter^L", "thousand per microliter", UCUM, "10*3/uL"),
+        ("G^^UCUM", "G", UCUM, "G"),
+        ("G", "G", "", "G"),
+        ("furlongs^^UCUM", "furlongs", "", "furlongs"),
+        ("mg^g^L", "g", "", "mg"),
+        ("10^9/L", "10^9/L", UCUM, "10*9/L"),
+        ("10\\S\\9/L", "10^9/L", UCUM, "10*9/L"),
     ],
 )
-def test_unit_is_ucum_only_where_the_sender_says_so(
+def test_unit_is_ucum_where_the_sender_says_so_or_means_one_thing_only(
     maps: Maps, units: str, unit: str, system: str, code: str
 ) -> None:
     (observation,) = contents(results(maps, obx("NM", "5", f6=units)), "observation")
     quantity = observation.value.quantity
     assert (quantity.unit, quantity.system, quantity.code) == (unit, system, code)
+
+
+def test_code_of_a_unit_that_a_text_and_ucum_replace_stays_as_residue(maps: Maps) -> None:
+    event = results(maps, obx("NM", "5", f6="MMHG^torr^99LAB"))
+    (observation,) = contents(event, "observation")
+    assert observation.value.quantity.unit == "torr"
+    assert observation.value.quantity.code == "mm[Hg]"
+    assert residue(event)["OBX[1]-6[1].1.1"] == "MMHG"
+
+
+def test_bounds_of_a_reference_range_have_the_unit_of_the_result(maps: Maps) -> None:
+    event = results(maps, obx("NM", "5", f6="mEq/L", f7="3.5-5.1"))
+    (found,) = contents(event, "observation")[0].reference_ranges
+    assert (found.low.unit, found.low.system, found.low.code) == ("mEq/L", UCUM, "meq/L")
+    assert (found.high.unit, found.high.code) == ("mEq/L", "meq/L")
 
 
 @pytest.mark.parametrize(

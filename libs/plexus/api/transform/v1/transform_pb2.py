@@ -22,26 +22,35 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from plexus.api.canonical.v1 import event_pb2 as plexus_dot_api_dot_canonical_dot_v1_dot_event__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'plexus/api/transform/v1/transform.proto\x12\x17plexus.api.transform.v1\x1a#plexus/api/canonical/v1/event.proto\"D\n\x0e\x43onvertRequest\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x11\n\ttime_zone\x18\x03 \x01(\t\"t\n\x0f\x43onvertResponse\x12\x36\n\x05\x65vent\x18\x01 \x01(\x0b\x32\'.plexus.api.canonical.v1.CanonicalEvent\x12\x14\n\x0cmaps_version\x18\x02 \x01(\t\x12\x13\n\x0b\x66hir_bundle\x18\x03 \x01(\x0c\"\x11\n\x0fListMapsRequest\"\"\n\x03Map\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05rules\x18\x02 \x01(\r\"T\n\x10ListMapsResponse\x12\x14\n\x0cmaps_version\x18\x01 \x01(\t\x12*\n\x04maps\x18\x02 \x03(\x0b\x32\x1c.plexus.api.transform.v1.Map2\xd1\x01\n\x10TransformService\x12\\\n\x07\x43onvert\x12\'.plexus.api.transform.v1.ConvertRequest\x1a(.plexus.api.transform.v1.ConvertResponse\x12_\n\x08ListMaps\x12(.plexus.api.transform.v1.ListMapsRequest\x1a).plexus.api.transform.v1.ListMapsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'plexus/api/transform/v1/transform.proto\x12\x17plexus.api.transform.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a#plexus/api/canonical/v1/event.proto\"D\n\x0e\x43onvertRequest\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x11\n\ttime_zone\x18\x03 \x01(\t\"t\n\x0f\x43onvertResponse\x12\x36\n\x05\x65vent\x18\x01 \x01(\x0b\x32\'.plexus.api.canonical.v1.CanonicalEvent\x12\x14\n\x0cmaps_version\x18\x02 \x01(\t\x12\x13\n\x0b\x66hir_bundle\x18\x03 \x01(\x0c\"\x11\n\x0fListMapsRequest\"\"\n\x03Map\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05rules\x18\x02 \x01(\r\"T\n\x10ListMapsResponse\x12\x14\n\x0cmaps_version\x18\x01 \x01(\t\x12*\n\x04maps\x18\x02 \x03(\x0b\x32\x1c.plexus.api.transform.v1.Map\"f\n\x18ListUnmappedCodesRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\r\n\x05limit\x18\x03 \x01(\r\x12\x1b\n\x13without_suggestions\x18\x04 \x01(\x08\"M\n\nSuggestion\x12\x0e\n\x06system\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0f\n\x07\x64isplay\x18\x03 \x01(\t\x12\x10\n\x08likeness\x18\x04 \x01(\x02\"\xa4\x02\n\x0cUnmappedCode\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\r\n\x05place\x18\x03 \x01(\t\x12\x0e\n\x06system\x18\x04 \x01(\t\x12\x0c\n\x04\x63ode\x18\x05 \x01(\t\x12\x0f\n\x07\x64isplay\x18\x06 \x01(\t\x12\r\n\x05\x63ount\x18\x07 \x01(\x04\x12,\n\x08\x66irst_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07last_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nmessage_id\x18\n \x01(\t\x12\x38\n\x0bsuggestions\x18\x0b \x03(\x0b\x32#.plexus.api.transform.v1.Suggestion\"Q\n\x19ListUnmappedCodesResponse\x12\x34\n\x05\x63odes\x18\x01 \x03(\x0b\x32%.plexus.api.transform.v1.UnmappedCode2\xcd\x02\n\x10TransformService\x12\\\n\x07\x43onvert\x12\'.plexus.api.transform.v1.ConvertRequest\x1a(.plexus.api.transform.v1.ConvertResponse\x12_\n\x08ListMaps\x12(.plexus.api.transform.v1.ListMapsRequest\x1a).plexus.api.transform.v1.ListMapsResponse\x12z\n\x11ListUnmappedCodes\x12\x31.plexus.api.transform.v1.ListUnmappedCodesRequest\x1a\x32.plexus.api.transform.v1.ListUnmappedCodesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'plexus.api.transform.v1.transform_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CONVERTREQUEST']._serialized_start=105
-  _globals['_CONVERTREQUEST']._serialized_end=173
-  _globals['_CONVERTRESPONSE']._serialized_start=175
-  _globals['_CONVERTRESPONSE']._serialized_end=291
-  _globals['_LISTMAPSREQUEST']._serialized_start=293
-  _globals['_LISTMAPSREQUEST']._serialized_end=310
-  _globals['_MAP']._serialized_start=312
-  _globals['_MAP']._serialized_end=346
-  _globals['_LISTMAPSRESPONSE']._serialized_start=348
-  _globals['_LISTMAPSRESPONSE']._serialized_end=432
-  _globals['_TRANSFORMSERVICE']._serialized_start=435
-  _globals['_TRANSFORMSERVICE']._serialized_end=644
+  _globals['_CONVERTREQUEST']._serialized_start=138
+  _globals['_CONVERTREQUEST']._serialized_end=206
+  _globals['_CONVERTRESPONSE']._serialized_start=208
+  _globals['_CONVERTRESPONSE']._serialized_end=324
+  _globals['_LISTMAPSREQUEST']._serialized_start=326
+  _globals['_LISTMAPSREQUEST']._serialized_end=343
+  _globals['_MAP']._serialized_start=345
+  _globals['_MAP']._serialized_end=379
+  _globals['_LISTMAPSRESPONSE']._serialized_start=381
+  _globals['_LISTMAPSRESPONSE']._serialized_end=465
+  _globals['_LISTUNMAPPEDCODESREQUEST']._serialized_start=467
+  _globals['_LISTUNMAPPEDCODESREQUEST']._serialized_end=569
+  _globals['_SUGGESTION']._serialized_start=571
+  _globals['_SUGGESTION']._serialized_end=648
+  _globals['_UNMAPPEDCODE']._serialized_start=651
+  _globals['_UNMAPPEDCODE']._serialized_end=943
+  _globals['_LISTUNMAPPEDCODESRESPONSE']._serialized_start=945
+  _globals['_LISTUNMAPPEDCODESRESPONSE']._serialized_end=1026
+  _globals['_TRANSFORMSERVICE']._serialized_start=1029
+  _globals['_TRANSFORMSERVICE']._serialized_end=1362
 # @@protoc_insertion_point(module_scope)

@@ -6,6 +6,7 @@ Meaning: source dialect to canonical."""
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from plexus.api.canonical.v1 import event_pb2 as _event_pb2
 import builtins as _builtins
@@ -31,7 +32,7 @@ class ConvertRequest(_message.Message):
     content: _builtins.bytes
     """The message, byte for byte."""
     source: _builtins.str
-    """Source to convert as; decides default authority and time zone."""
+    """Source to convert as; decides which code maps hold."""
     time_zone: _builtins.str
     """IANA name of the zone of times without one; empty to invent none."""
     def __init__(
@@ -151,3 +152,163 @@ class ListMapsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListMapsResponse: _TypeAlias = ListMapsResponse  # noqa: Y015
+
+@_typing.final
+class ListUnmappedCodesRequest(_message.Message):
+    """Asks for unmapped codes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    WITHOUT_SUGGESTIONS_FIELD_NUMBER: _builtins.int
+    tenant: _builtins.str
+    """Only of this tenant; empty for all."""
+    source: _builtins.str
+    """Only of this source; empty for all."""
+    limit: _builtins.int
+    """At most so many, 1 to 1000; 0 means 100."""
+    without_suggestions: _builtins.bool
+    """Leaves out suggestions, which take a while where large releases are loaded."""
+    def __init__(
+        self,
+        *,
+        tenant: _builtins.str = ...,
+        source: _builtins.str = ...,
+        limit: _builtins.int = ...,
+        without_suggestions: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limit", b"limit", "source", b"source", "tenant", b"tenant", "without_suggestions", b"without_suggestions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListUnmappedCodesRequest: _TypeAlias = ListUnmappedCodesRequest  # noqa: Y015
+
+@_typing.final
+class Suggestion(_message.Message):
+    """A code of a standard whose name is like that of a local one. For a person to decide on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SYSTEM_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    DISPLAY_FIELD_NUMBER: _builtins.int
+    LIKENESS_FIELD_NUMBER: _builtins.int
+    system: _builtins.str
+    """URI of the standard."""
+    code: _builtins.str
+    """The code."""
+    display: _builtins.str
+    """Its name."""
+    likeness: _builtins.float
+    """How like the names are: from 0 to 1, the same."""
+    def __init__(
+        self,
+        *,
+        system: _builtins.str = ...,
+        code: _builtins.str = ...,
+        display: _builtins.str = ...,
+        likeness: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "display", b"display", "likeness", b"likeness", "system", b"system"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Suggestion: _TypeAlias = Suggestion  # noqa: Y015
+
+@_typing.final
+class UnmappedCode(_message.Message):
+    """A code without a standard coding."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    PLACE_FIELD_NUMBER: _builtins.int
+    SYSTEM_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    DISPLAY_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    FIRST_AT_FIELD_NUMBER: _builtins.int
+    LAST_AT_FIELD_NUMBER: _builtins.int
+    MESSAGE_ID_FIELD_NUMBER: _builtins.int
+    SUGGESTIONS_FIELD_NUMBER: _builtins.int
+    tenant: _builtins.str
+    """Whose."""
+    source: _builtins.str
+    """Who sends it."""
+    place: _builtins.str
+    """The field it stands in, for example "OBX-3"."""
+    system: _builtins.str
+    """URI of its system, or the sender's name for it; empty where none was sent."""
+    code: _builtins.str
+    """The code as sent."""
+    display: _builtins.str
+    """Its display as sent."""
+    count: _builtins.int
+    """How often it came, about."""
+    message_id: _builtins.str
+    """The last message seen with it."""
+    @_builtins.property
+    def first_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was first seen, within some seconds."""
+
+    @_builtins.property
+    def last_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was last seen, within some seconds."""
+
+    @_builtins.property
+    def suggestions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Suggestion]:
+        """Codes of loaded releases with a like name, the most alike first."""
+
+    def __init__(
+        self,
+        *,
+        tenant: _builtins.str = ...,
+        source: _builtins.str = ...,
+        place: _builtins.str = ...,
+        system: _builtins.str = ...,
+        code: _builtins.str = ...,
+        display: _builtins.str = ...,
+        count: _builtins.int = ...,
+        first_at: _timestamp_pb2.Timestamp | None = ...,
+        last_at: _timestamp_pb2.Timestamp | None = ...,
+        message_id: _builtins.str = ...,
+        suggestions: _abc.Iterable[Global___Suggestion] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["first_at", b"first_at", "last_at", b"last_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "count", b"count", "display", b"display", "first_at", b"first_at", "last_at", b"last_at", "message_id", b"message_id", "place", b"place", "source", b"source", "suggestions", b"suggestions", "system", b"system", "tenant", b"tenant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnmappedCode: _TypeAlias = UnmappedCode  # noqa: Y015
+
+@_typing.final
+class ListUnmappedCodesResponse(_message.Message):
+    """The unmapped codes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def codes(self) -> _containers.RepeatedCompositeFieldContainer[Global___UnmappedCode]:
+        """The one that came most often first."""
+
+    def __init__(
+        self,
+        *,
+        codes: _abc.Iterable[Global___UnmappedCode] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["codes", b"codes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListUnmappedCodesResponse: _TypeAlias = ListUnmappedCodesResponse  # noqa: Y015

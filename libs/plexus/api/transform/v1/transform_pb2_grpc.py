@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class TransformServiceStub:
-    """Converts without storing anything.
+    """Converts without storing anything, and tells which codes nobody has mapped.
     """
 
     def __init__(self, channel):
@@ -45,10 +45,15 @@ class TransformServiceStub:
                 request_serializer=plexus_dot_api_dot_transform_dot_v1_dot_transform__pb2.ListMapsRequest.SerializeToString,
                 response_deserializer=plexus_dot_api_dot_transform_dot_v1_dot_transform__pb2.ListMapsResponse.FromString,
                 _registered_method=True)
+        self.ListUnmappedCodes = channel.unary_unary(
+                '/plexus.api.transform.v1.TransformService/ListUnmappedCodes',
+                request_serializer=plexus_dot_api_dot_transform_dot_v1_dot_transform__pb2.ListUnmappedCodesRequest.SerializeToString,
+                response_deserializer=plexus_dot_api_dot_transform_dot_v1_dot_transform__pb2.ListUnmappedCodesResponse.FromString,
+                _registered_method=True)
 
 
 class TransformServiceServicer:
-    """Converts without storing anything.
+    """Converts without storing anything, and tells which codes nobody has mapped.
     """
 
     def Convert(self, request, context):
@@ -60,6 +65,13 @@ class TransformServiceServicer:
 
     def ListMaps(self, request, context):
         """Says which maps run here.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListUnmappedCodes(self, request, context):
+        """Lists the codes of sources that came without a standard coding, and that no code map decides on.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -78,6 +90,11 @@ def add_TransformServiceServicer_to_server(servicer, server):
                     request_deserializer=plexus_dot_api_dot_transform_dot_v1_dot_transform__pb2.ListMapsRequest.FromString,
                     response_serializer=plexus_dot_api_dot_transform_dot_v1_dot_transform__pb2.ListMapsResponse.SerializeToString,
             ),
+            'ListUnmappedCodes': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListUnmappedCodes,
+                    request_deserializer=plexus_dot_api_dot_transform_dot_v1_dot_transform__pb2.ListUnmappedCodesRequest.FromString,
+                    response_serializer=plexus_dot_api_dot_transform_dot_v1_dot_transform__pb2.ListUnmappedCodesResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'plexus.api.transform.v1.TransformService', rpc_method_handlers)
@@ -87,7 +104,7 @@ def add_TransformServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class TransformService:
-    """Converts without storing anything.
+    """Converts without storing anything, and tells which codes nobody has mapped.
     """
 
     @staticmethod
@@ -134,6 +151,33 @@ class TransformService:
             '/plexus.api.transform.v1.TransformService/ListMaps',
             plexus_dot_api_dot_transform_dot_v1_dot_transform__pb2.ListMapsRequest.SerializeToString,
             plexus_dot_api_dot_transform_dot_v1_dot_transform__pb2.ListMapsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListUnmappedCodes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/plexus.api.transform.v1.TransformService/ListUnmappedCodes',
+            plexus_dot_api_dot_transform_dot_v1_dot_transform__pb2.ListUnmappedCodesRequest.SerializeToString,
+            plexus_dot_api_dot_transform_dot_v1_dot_transform__pb2.ListUnmappedCodesResponse.FromString,
             options,
             channel_credentials,
             insecure,

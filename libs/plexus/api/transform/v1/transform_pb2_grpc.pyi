@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class TransformServiceStub:
-    """Converts without storing anything."""
+    """Converts without storing anything, and tells which codes nobody has mapped."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -37,19 +37,23 @@ class TransformServiceStub:
     """Converts one message."""
     ListMaps: _grpc.UnaryUnaryMultiCallable[_transform_pb2.ListMapsRequest, _transform_pb2.ListMapsResponse]
     """Says which maps run here."""
+    ListUnmappedCodes: _grpc.UnaryUnaryMultiCallable[_transform_pb2.ListUnmappedCodesRequest, _transform_pb2.ListUnmappedCodesResponse]
+    """Lists the codes of sources that came without a standard coding, and that no code map decides on."""
 
 @_typing.type_check_only
 class TransformServiceAsyncStub(TransformServiceStub):
-    """Converts without storing anything."""
+    """Converts without storing anything, and tells which codes nobody has mapped."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Convert: _aio.UnaryUnaryMultiCallable[_transform_pb2.ConvertRequest, _transform_pb2.ConvertResponse]  # type: ignore[assignment]
     """Converts one message."""
     ListMaps: _aio.UnaryUnaryMultiCallable[_transform_pb2.ListMapsRequest, _transform_pb2.ListMapsResponse]  # type: ignore[assignment]
     """Says which maps run here."""
+    ListUnmappedCodes: _aio.UnaryUnaryMultiCallable[_transform_pb2.ListUnmappedCodesRequest, _transform_pb2.ListUnmappedCodesResponse]  # type: ignore[assignment]
+    """Lists the codes of sources that came without a standard coding, and that no code map decides on."""
 
 class TransformServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Converts without storing anything."""
+    """Converts without storing anything, and tells which codes nobody has mapped."""
 
     @_abc_1.abstractmethod
     def Convert(
@@ -66,5 +70,13 @@ class TransformServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_transform_pb2.ListMapsResponse, _abc.Awaitable[_transform_pb2.ListMapsResponse]]:
         """Says which maps run here."""
+
+    @_abc_1.abstractmethod
+    def ListUnmappedCodes(
+        self,
+        request: _transform_pb2.ListUnmappedCodesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_transform_pb2.ListUnmappedCodesResponse, _abc.Awaitable[_transform_pb2.ListUnmappedCodesResponse]]:
+        """Lists the codes of sources that came without a standard coding, and that no code map decides on."""
 
 def add_TransformServiceServicer_to_server(servicer: TransformServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
