@@ -7,10 +7,10 @@ FEED ?=
 THO ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-fast check fmt lint types imports proto proto-check buf terminology lock bench clean
+.PHONY: help setup demo up test test-fast check fmt lint types imports proto proto-check buf terminology lock bench clean fhir-definitions
 
 help: ## Show what each target does.
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
 
 setup: $(STAMP) ## Make .venv with everything pinned in requirements.lock.
 
@@ -67,6 +67,9 @@ proto-check: setup ## Check that the generated code is fresh.
 terminology: setup ## Renew the HL7 tables from a release of HL7 Terminology. THO=package hl7.terminology.r4.
 	$(if $(THO),,$(error Say where the package is: make terminology THO=hl7.terminology.r4-7.0.1.tgz))
 	$(BIN)/python terminology/generate.py "$(THO)"
+
+fhir-definitions: setup ## Renew the tables of FHIR R4 from npm packages at pinned versions.
+	$(BIN)/python definitions/generate.py
 
 lock: ## Renew requirements.lock from pyproject.toml.
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra dev -o requirements.lock pyproject.toml
