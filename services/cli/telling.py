@@ -104,6 +104,7 @@ RETRIES_EXHAUSTED | the destination could not be reached for too long | See with
 CONSENT_DENIED | consent does not permit it | Nothing: a result, not a fault. Never work around it
 NO_SUBSCRIPTION | no destination wants it | Nothing. If one should want it, look at its subscription in the mesh document
 NO_POLICY | no policy covers it, so it is denied | A new destination without a policy? plexus config verify
+INVALID_OUTPUT | what was rendered for the destination is not valid FHIR R4 | A defect in Plexus, told by place and rule. If a release broke it, go back; then plexus parked replay
 DISCARDED | a person set it aside | Nothing: custody says who and why
 """
 

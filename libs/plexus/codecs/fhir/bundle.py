@@ -22,6 +22,7 @@ from plexus.codecs.fhir.references import Links
 from plexus.codecs.fhir.resources import rendered
 from plexus.codecs.fhir.shallow import ShallowEvent, opened
 from plexus.codecs.fhir.systems import PERSON_SYSTEM, RESOURCE_SYSTEM
+from plexus.codecs.fhir.validation import checked, checked_entry
 
 __all__ = ["MESSAGE_SYSTEM", "Disclosure", "bundle_bytes", "render_bundle", "resource_lines"]
 
@@ -69,30 +70,29 @@ class Disclosure:
         return _bundle(message_id, entries)
 
     def bundle_bytes(self, *, message_id: str) -> bytes:
-        """`bundle` as JSON text.
+        """`bundle` as JSON text, checked: what leaves is valid R4.
 
         Raises:
-            InvalidMessage: a content cannot be read.
+            InvalidMessage: a content cannot be read, or an entry is not valid, which is a defect of
+                what rendered it.
         """
         links = self._links(lambda entry: entry.urn)
         entries: list[object] = [
             each.text(links, _update)
             if each.recurs
-            else _deletion(each)
-            if each.is_deleted
-            else _update(each, links)
+            else checked_entry(_deletion(each) if each.is_deleted else _update(each, links))
             for each in self._entries
         ]
         return orjson.dumps(_bundle(message_id, entries))
 
     def lines(self) -> list[bytes]:
-        """One JSON text for each resource, without line ends, in the order of the entries.
+        """One JSON text for each resource, checked, without line ends, in the order of the entries.
 
         Raises:
-            InvalidMessage: a content cannot be read.
+            InvalidMessage: a content cannot be read, or a resource is not valid R4.
         """
         links = self._links(lambda entry: f"{entry.content.fhir_type}/{entry.id}")
-        return [orjson.dumps(_line(each, links)) for each in self._entries]
+        return [checked(_line(each, links)) for each in self._entries]
 
     def _links(self, address: Callable[[Entry], str]) -> Links:
         """Links in which every entry that is not deleted is a target."""

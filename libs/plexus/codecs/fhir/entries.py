@@ -19,6 +19,7 @@ from plexus.codecs.fhir.people import patient
 from plexus.codecs.fhir.references import Links, Target
 from plexus.codecs.fhir.resources import Content, content_of
 from plexus.codecs.fhir.shallow import opened
+from plexus.codecs.fhir.validation import checked_entry
 from plexus.errors import InvalidMessage, Reason
 from plexus.ids import resource_id
 
@@ -120,11 +121,14 @@ class Entry:
         self._rendered: _Rendered | None = None
 
     def text(self, links: Links, render: Callable[["Entry", Links], Json]) -> orjson.Fragment:
-        """`render(self, links)` as JSON text, as it is known for an entry that recurs.
+        """`render(self, links)` as JSON text, checked, as it is known for an entry that recurs.
 
         Args:
             links: of the output.
             render: makes the entry from these two and nothing else.
+
+        Raises:
+            InvalidMessage: what was rendered is not valid R4.
         """
         known = self._rendered
         targets = links.targets
@@ -136,7 +140,7 @@ class Entry:
                 return known.text
         person_id = "" if self.content.fhir_type in _ABOUT_NOBODY else links.person_id
         asked = _Asked(targets)
-        made = orjson.Fragment(orjson.dumps(render(self, Links(links.tenant, person_id, asked))))
+        made = checked_entry(render(self, Links(links.tenant, person_id, asked)))
         self._rendered = _Rendered(person_id, tuple(asked.answers.items()), made)
         return made
 

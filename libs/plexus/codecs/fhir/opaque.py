@@ -15,6 +15,7 @@ from plexus.codecs.fhir.datatypes import attachment
 from plexus.codecs.fhir.elements import ABSENT_CONCEPT, Json, filled, text
 from plexus.codecs.fhir.quantities import number
 from plexus.codecs.fhir.references import Links
+from plexus.codecs.fhir.validation import findings
 
 __all__ = ["basic", "original", "readdressed"]
 
@@ -45,7 +46,7 @@ _SUBJECTS = frozenset({"subject", "patient", "beneficiary", "for", "individual"}
 
 
 def original(source: Opaque) -> Json | None:
-    """The content as a FHIR resource of a type that can stand for itself, else None."""
+    """The content as a valid FHIR resource of a type that can stand for itself, else None."""
     if source.content_type.partition(";")[0].strip().lower() != "application/fhir+json":
         return None
     try:
@@ -54,7 +55,7 @@ def original(source: Opaque) -> Json | None:
         return None
     if not isinstance(read, dict) or read.get("resourceType") not in _TYPES:
         return None
-    return read if _is_sound(read, _DEPTH_LIMIT) else None
+    return read if _is_sound(read, _DEPTH_LIMIT) and not findings(read) else None
 
 
 def _refuse(_constant: str) -> object:

@@ -97,6 +97,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """No default policy covers the request, so it is denied."""
     REASON_DISCARDED: _Reason.ValueType  # 59
     """A person set the message aside."""
+    REASON_INVALID_OUTPUT: _Reason.ValueType  # 60
+    """What was rendered for a destination is not valid FHIR R4: a defect in Plexus."""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Why something failed. One value for each case that a caller or a person on
@@ -175,6 +177,8 @@ REASON_NO_POLICY: Reason.ValueType  # 58
 """No default policy covers the request, so it is denied."""
 REASON_DISCARDED: Reason.ValueType  # 59
 """A person set the message aside."""
+REASON_INVALID_OUTPUT: Reason.ValueType  # 60
+"""What was rendered for a destination is not valid FHIR R4: a defect in Plexus."""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015
 
 @_typing.final
