@@ -12,12 +12,14 @@ from collections.abc import Sequence
 
 from plexus.api.canonical.v1 import datatypes_pb2 as canonical
 from plexus.codecs.fhir import codes, times
+from plexus.codecs.fhir.code_check import is_code_of
 from plexus.codecs.fhir.codes import coded
 from plexus.codecs.fhir.elements import Json, every, filled, remembered, text, token, uri
 from plexus.codecs.fhir.systems import (
     IDENTIFIER_TYPE_SYSTEM,
     IDENTIFIER_TYPES,
     authority_uri,
+    claimed,
     system_uri,
 )
 
@@ -51,7 +53,8 @@ def coding(source: canonical.Coding) -> Json:
         return {}
     made: Json = {}
     if system := system_uri(source.system, source.system_name):
-        made["system"] = system
+        # A code that is not of the system it names is a code of the sender's own.
+        made["system"] = system if not code or is_code_of(system, code) else claimed(system)
     if version := text(source.version):
         made["version"] = version
     if code:

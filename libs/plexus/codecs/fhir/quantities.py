@@ -14,6 +14,7 @@ import orjson
 
 from plexus.api.canonical.v1 import datatypes_pb2 as canonical
 from plexus.codecs.fhir import codes
+from plexus.codecs.fhir.code_check import is_code_of
 from plexus.codecs.fhir.codes import coded
 from plexus.codecs.fhir.elements import Json, extension, text, token
 from plexus.codecs.fhir.systems import system_uri
@@ -63,7 +64,8 @@ def is_expressible(source: canonical.Quantity, *, simple: bool = False) -> bool:
 def quantity(source: canonical.Quantity, *, simple: bool = True) -> Json:
     """A SimpleQuantity, or a Quantity where not `simple`; {} where nothing is known.
 
-    A code without its system is sent as the unit (invariant qty-3).
+    A code without its system is sent as the unit (invariant qty-3), and so is one that is not of
+    the system it names, such as mmHg of UCUM.
     """
     value, of = source.value, _unit(source.unit, source.system, source.code)
     if not (value or of):
@@ -87,6 +89,8 @@ def _unit(unit: str, system: str, code: str) -> Json:
     """The members of a Quantity that say of what; shared, so nobody may change it."""
     unit, code = text(unit), token(code)
     system = system_uri(system) if code and system else ""
+    if system and not is_code_of(system, code):
+        system = ""
     made: Json = {}
     if shown := unit or ("" if system else code):
         made["unit"] = shown

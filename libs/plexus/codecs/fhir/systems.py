@@ -18,6 +18,7 @@ __all__ = [
     "PERSON_SYSTEM",
     "RESOURCE_SYSTEM",
     "authority_uri",
+    "claimed",
     "system_uri",
 ]
 
@@ -46,7 +47,12 @@ def system_uri(system: str, name: str = "") -> str:
     short = (system or name).strip()
     if short.upper() in _LOCAL:
         return ""
-    return system_of_name(short) or f"urn:plexus:codesystem:{quote(short, safe='')}"
+    return system_of_name(short) or claimed(short)
+
+
+def claimed(system: str) -> str:
+    """URI of a code system that only its sender knows, by the sender's name for it."""
+    return f"urn:plexus:codesystem:{quote(system, safe='')}"
 
 
 @lru_cache(maxsize=4096)
