@@ -22,6 +22,7 @@ _COMMANDS: Final = {
     "send": "send HL7 v2 messages to a feed",
     "simulate": "be a hospital that sends: believable patients, with the truth on the side",
     "receive": "be a FHIR server that takes what a destination gets",
+    "judge": "judge FHIR in files: structure, invariants, references, terminology",
     "why": "tell the story of one message",
     "parked": "list, show and replay parked messages",
     "terms": "code maps, unmapped codes, and releases of LOINC, SNOMED CT, RxNorm, ICD",
