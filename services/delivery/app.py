@@ -1,6 +1,7 @@
 """All the wiring of delivery, top to bottom."""
 
 import datetime
+import random
 from collections.abc import Sequence
 
 from plexus.actors import Turn
@@ -13,7 +14,7 @@ from plexus.errors import ConfigurationError, Transient
 from plexus.service import Runtime, open_stage
 from plexus.settings import load_document
 from plexus.store import Done, PostgresJournal
-from services.delivery.actors import DestinationActor, Gate, Wire
+from services.delivery.actors import DestinationActor, Gate, Sampler, Wire
 from services.delivery.actors.destination import OUTCOME_KIND
 from services.delivery.domain import Route, Router
 from services.delivery.edge import FhirWire, FolderWire
@@ -52,6 +53,11 @@ async def wire(runtime: Runtime) -> None:
         lease_seconds=settings.lease_seconds,
         clock=runtime.clock,
     )
+    sampler = Sampler(
+        settings.judge_one_in,
+        random.Random(),  # noqa: S311 - picks samples, guards nothing
+        runtime.clock,
+    )
     actors = {
         destination.name: DestinationActor(
             destination,
@@ -70,6 +76,7 @@ async def wire(runtime: Runtime) -> None:
             ownership=ownership,
             clock=runtime.clock,
             tracing=runtime.tracing,
+            sampler=sampler,
         )
         for destination in destinations
     }
@@ -104,9 +111,11 @@ async def wire(runtime: Runtime) -> None:
     owning = runtime.run(ownership.run(), "destinations")
     tasks = [runtime.run(actor.run(), f"destination {name}") for name, actor in actors.items()]
     runtime.run(purge(), "purge items")
+    judging = runtime.run(sampler.run(), "judge samples")
 
     async def drain() -> None:
         owning.cancel()
+        judging.cancel()
         for actor in actors.values():
             actor.stop()
         for task in tasks:

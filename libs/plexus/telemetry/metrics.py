@@ -18,6 +18,8 @@ __all__ = [
     "FEED_CONNECTIONS",
     "FEED_LAST_MESSAGE",
     "IDENTITY_MATCHES",
+    "JUDGED",
+    "JUDGE_FINDINGS",
     "LOOP_LAG",
     "OUTCOMES",
     "PARKING_PAUSED",
@@ -77,6 +79,10 @@ DESTINATION_PENDING = Gauge(
 )
 DELIVERY_SECONDS = Histogram(
     "plexus_delivery_seconds", "Time of one try at a destination.", ["destination"], buckets=_FAST
+)
+JUDGED = Counter("plexus_judged", "Deliveries that were judged, in samples.", ["outcome"])
+JUDGE_FINDINGS = Counter(
+    "plexus_judge_findings", "Faults that the judge found in samples, by kind.", ["kind"]
 )
 RPC_HANDLED = Counter("plexus_grpc_server_handled", "Calls answered.", ["method", "code"])
 RPC_SECONDS = Histogram("plexus_grpc_server_seconds", "Time of a call.", ["method"], buckets=_FAST)

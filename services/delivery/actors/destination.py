@@ -35,6 +35,7 @@ from plexus.telemetry.metrics import DELIVERY_SECONDS, DESTINATION_PENDING
 from plexus.telemetry.tracing import SpanKind, Tracing
 from services.delivery.actors.gate import Gate, Passed
 from services.delivery.actors.outcomes import OUTCOME_KIND, entry_of, parked, rule_of
+from services.delivery.actors.sampling import Sampler
 from services.delivery.actors.waiting import Waiting
 from services.delivery.actors.wire import Parcel, Wire
 from services.delivery.settings import DeliverySettings, Destination
@@ -80,6 +81,7 @@ class DestinationActor:
         ownership: Ownership,
         clock: Clock,
         tracing: Tracing,
+        sampler: Sampler,
     ) -> None:
         self.destination = destination
         self.available = True
@@ -92,6 +94,7 @@ class DestinationActor:
         self._ownership = ownership
         self._clock = clock
         self._tracing = tracing
+        self._sampler = sampler
         self._unit = unit_of(destination.name)
         self._epochs: dict[str, int] = {}
         self._waiting = Waiting(destination.name, items)
@@ -268,6 +271,7 @@ class DestinationActor:
             return parked(item, exc)
         finally:
             self._seconds.observe(time.perf_counter() - began)
+        self._sampler.offer(item, passed.disclosure)
         return Outcome(
             item,
             _DELIVERED,
