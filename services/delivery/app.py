@@ -1,5 +1,6 @@
 """All the wiring of delivery, top to bottom."""
 
+import asyncio
 import datetime
 import random
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from plexus.api.audit.v1.audit_pb2 import Custody
 from plexus.api.audit.v1.audit_pb2 import Stage as StageName
 from plexus.api.delivery.v1 import delivery_pb2_grpc
 from plexus.bus import Ownership
+from plexus.codecs.fhir.validation import prepare
 from plexus.errors import ConfigurationError, Transient
 from plexus.service import Runtime, open_stage
 from plexus.settings import load_document
@@ -39,6 +41,7 @@ async def wire(runtime: Runtime) -> None:
     destinations = document.sections("destinations", Destination)
     if len({destination.name for destination in destinations}) != len(destinations):
         raise ConfigurationError(f"{settings.config}: two destinations have the same name")
+    await asyncio.to_thread(prepare)
     database = await runtime.database("services.delivery")
     items = ItemStore(database)
     journal = PostgresJournal(database)

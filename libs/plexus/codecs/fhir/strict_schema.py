@@ -1,4 +1,4 @@
-"""A strict JSON Schema for a FHIR R4 type, made from the definitions.
+"""A strict JSON Schema for FHIR R4 types, made from the definitions.
 
 Stricter than the schema that FHIR publishes: objects are closed, required elements are required,
 arrays are not empty, one type of a choice excludes the others, primitives match their patterns, and
@@ -12,10 +12,11 @@ from typing import Any, Final
 
 from plexus.codecs.fhir.definitions import PRIMITIVES, Element, Structure, structure, value_set
 
-__all__ = ["schema_of"]
+__all__ = ["entry_member", "schema_of"]
 
 _Schema = dict[str, Any]
 _DRAFT: Final = "http://json-schema.org/draft-07/schema#"
+_REQUEST: Final = "Bundle.entry.request"
 _RESOURCE: Final[_Schema] = {
     "type": "object",
     "required": ["resourceType"],
@@ -23,14 +24,45 @@ _RESOURCE: Final[_Schema] = {
 }
 
 
-def schema_of(fhir_type: str) -> _Schema:
-    """The schema of a resource type, with the types that it uses as definitions.
+def schema_of(*fhir_types: str) -> _Schema:
+    """The schema of an object that holds a resource of one of the types, by the type's name.
+
+    A transaction entry with the resource stands under the name `entry_member` gives. One schema for
+    many types costs little more than one for one type: the datatypes are shared.
 
     Raises:
         KeyError: R4 has no such type.
     """
+    properties: dict[str, _Schema] = {}
+    for fhir_type in fhir_types:
+        properties[fhir_type] = _ref(fhir_type)
+        properties[entry_member(fhir_type)] = {
+            "type": "object",
+            "properties": {
+                "fullUrl": _ref("uri"),
+                "resource": _ref(fhir_type),
+                "request": _ref(_REQUEST),
+            },
+            "required": ["resource", "request"],
+            "additionalProperties": False,
+        }
+    definitions = _definitions([*fhir_types, "Element", "uri", _REQUEST])
+    for fhir_type in fhir_types:
+        resource = definitions[fhir_type]
+        resource["properties"]["resourceType"] = {"const": fhir_type}
+        resource["required"] = ["resourceType", *resource.get("required", ())]
+    return {"$schema": _DRAFT, "properties": properties, "definitions": definitions}
+
+
+def entry_member(fhir_type: str) -> str:
+    """The name under which `schema_of` has an entry with a resource of this type."""
+    return f"{fhir_type} entry"
+
+
+def _definitions(names: list[str]) -> dict[str, _Schema]:
+    """A schema for each of the types, and for all that they use."""
     made: dict[str, _Schema] = {}
-    wanted = [fhir_type, "Element"]
+    wanted = list(names)
     while wanted:
         name = wanted.pop()
         if name in made:
@@ -44,10 +76,7 @@ def schema_of(fhir_type: str) -> _Schema:
             wanted.extend(type_ for element in found.elements for _, type_ in element.types)
         else:
             raise KeyError(name)
-    root = made.pop(fhir_type)
-    root["properties"]["resourceType"] = {"const": fhir_type}
-    root["required"] = ["resourceType", *root.get("required", ())]
-    return {"$schema": _DRAFT, **root, "definitions": made}
+    return made
 
 
 def _ref(name: str) -> _Schema:

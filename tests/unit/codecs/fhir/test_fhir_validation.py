@@ -16,8 +16,16 @@ from plexus.api.canonical.v1.resources_pb2 import Resource
 from plexus.api.records.v1.records_pb2 import ChangedEvent
 from plexus.codecs.fhir import Disclosure, render_resource
 from plexus.codecs.fhir.definitions import is_resource_type, structures
+from plexus.codecs.fhir.resources import _RENDERERS
 from plexus.codecs.fhir.strict_schema import schema_of
-from plexus.codecs.fhir.validation import Finding, checked, checked_entry, findings
+from plexus.codecs.fhir.validation import (
+    _RENDERED,
+    Finding,
+    _is_valid_entry,
+    checked,
+    checked_entry,
+    findings,
+)
 from plexus.errors import InvalidMessage, Reason
 from tests.unit.codecs.fhir.mutants import MUTANTS, Mutant, sound_bundle
 
@@ -49,13 +57,25 @@ def test_it_catches_thirty_seven_of_sixty_single_faults() -> None:
 
 def test_there_is_a_schema_for_every_resource_type_of_r4() -> None:
     assert len(_TYPES) == 146
-    # Their own keywords are checked when they are compiled; a few stand for all.
-    for name in ("Patient", "Bundle", "Parameters", "Questionnaire", "Task"):
-        jsonschema_rs.Draft7Validator(schema_of(name))
+    schema = schema_of(*_TYPES)
     for name in _TYPES:
-        schema = schema_of(name)
-        assert schema["additionalProperties"] is False
-        assert schema["properties"]["resourceType"] == {"const": name}
+        assert schema["definitions"][name]["additionalProperties"] is False
+        assert schema["definitions"][name]["properties"]["resourceType"] == {"const": name}
+    # All at once would take half a second; these use every kind of rule.
+    jsonschema_rs.Draft7Validator(schema_of("Questionnaire", "Parameters", "Task", "Claim"))
+
+
+def test_what_we_render_shares_one_validator() -> None:
+    rendered = {fhir_type for fhir_type, _ in _RENDERERS.values()}
+    assert set(_RENDERED) == rendered | {"Basic", "Bundle"}
+
+
+def test_an_entry_is_found_valid_at_one_look_unless_it_holds_more() -> None:
+    for entry in sound_bundle()["entry"]:
+        assert _is_valid_entry(entry)
+        assert not _is_valid_entry(entry | {"fullUrl": "no url"})
+        assert not _is_valid_entry(entry | {"request": {"method": "PUT"}})
+        assert not _is_valid_entry(entry | {"resource": entry["resource"] | {"contained": []}})
 
 
 @pytest.mark.parametrize(
