@@ -29,7 +29,7 @@ class DeliverySettings(ServiceSettings):
 
     judge_one_in: int = pydantic.Field(default=0, ge=0)
     """Of so many deliveries one is judged: invariants, references, terminology. 0: none. It is done
-    in a process of its own, which takes some 30 ms a message and 80 MB."""
+    in a process of its own, which takes up to 30 ms of CPU a message and 80 MB."""
 
 
 class Subscription(Section):

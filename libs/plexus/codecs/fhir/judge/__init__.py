@@ -6,7 +6,7 @@
     terminology   codes, units, days and addresses that exist
     references    references that lead somewhere, to a type that may stand there
 
-Some tens of milliseconds a bundle and 60 MB: for tests, for people, and for samples in production.
+Ten to thirty milliseconds a bundle and 40 MB: for tests, for people, and samples in production.
 Not checked: displays, profiles, codes of systems that cannot be shipped, and ctm-1.
 """
 
