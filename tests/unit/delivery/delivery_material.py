@@ -14,7 +14,7 @@ FLAG: dict[str, Any] = {"resourceType": "Flag", "status": "active", "code": {"te
 
 def item(message_id: str) -> Item:
     return Item(
-        1, "north", message_id, 0, "t", "feed", "key", 1, "ADT^A01", _AT, _AT, "", 0, b""
+        1, "north", message_id, 0, "t", "feed", "key", 1, "ADT^A01", _AT, _AT, "", 0
     )  # fmt: skip
 
 
@@ -22,7 +22,7 @@ def sound() -> Disclosure:
     event = ChangedEvent(person_id="person 1")
     event.person.resource.key = "1"
     event.person.resource.person.gender = "female"
-    return Disclosure(event)
+    return Disclosure(event.SerializeToString(), tenant="t")
 
 
 def only_the_judge_objects() -> Disclosure:
@@ -33,9 +33,8 @@ def only_the_judge_objects() -> Disclosure:
 def must_not_leave() -> Disclosure:
     """What a renderer with a defect would make."""
     disclosure = _with(FLAG)
-    patient, flag = disclosure._entries
-    broken = flag.content._replace(original=FLAG | {"status": "Mrs Wick"})
-    disclosure._entries = [patient, flag._replace(content=broken)]
+    _, flag = disclosure._entries
+    flag.content = flag.content._replace(original=FLAG | {"status": "Mrs Wick"})
     return disclosure
 
 
@@ -45,4 +44,4 @@ def _with(resource: dict[str, Any]) -> Disclosure:
     opaque.key = "1"
     opaque.opaque.content_type = "application/fhir+json"
     opaque.opaque.content = json.dumps(resource).encode()
-    return Disclosure(event)
+    return Disclosure(event.SerializeToString(), tenant="t")

@@ -16,7 +16,7 @@ from tests.unit.delivery import delivery_material as material
 
 def parcel(disclosure: Disclosure) -> Parcel:
     at = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
-    return Parcel("m1", "t", at, "", disclosure)
+    return Parcel("m1", at, "", disclosure)
 
 
 async def test_a_folder_gets_what_is_valid_and_no_file_of_what_is_not(
@@ -45,7 +45,7 @@ async def test_a_server_gets_what_is_valid_and_no_request_of_what_is_not() -> No
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     host, port = runner.addresses[0]
-    wire = FhirWire(f"http://{host}:{port}/fhir", timeout_seconds=5, concurrency=1, token_file=None)
+    wire = FhirWire(f"http://{host}:{port}/fhir", timeout_seconds=5, token_file=None)
     try:
         with pytest.raises(InvalidMessage, match=r"Flag\.status: binding") as raised:
             await wire.send(parcel(material.must_not_leave()))

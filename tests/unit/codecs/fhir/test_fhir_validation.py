@@ -66,7 +66,7 @@ def test_there_is_a_schema_for_every_resource_type_of_r4() -> None:
 
 
 def test_what_we_render_shares_one_validator() -> None:
-    rendered = {fhir_type for fhir_type, _ in _RENDERERS.values()}
+    rendered = {fhir_type for fhir_type, _, _ in _RENDERERS.values()}
     assert set(_RENDERED) == rendered | {"Basic", "Bundle"}
 
 
@@ -188,14 +188,10 @@ def test_every_output_is_checked_whether_its_type_recurs_or_not(kind: str) -> No
     resource = event.resources.add().resource
     resource.key = "1"
     getattr(resource, kind).SetInParent()
-    disclosure = Disclosure(event)
-    patient, entry = disclosure._entries
-    broken = entry.content._replace(render=lambda *_: {"status": "?"})
-    disclosure._entries = [patient, entry._replace(content=broken)]
-    for render in (
-        lambda: disclosure.bundle_bytes(tenant="t", message_id="m"),
-        lambda: disclosure.lines(tenant="t"),
-    ):
+    disclosure = Disclosure(event.SerializeToString(), tenant="t")
+    _, entry = disclosure._entries
+    entry.content = entry.content._replace(render=lambda *_: {"status": "?"})
+    for render in (lambda: disclosure.bundle_bytes(message_id="m"), disclosure.lines):
         with pytest.raises(InvalidMessage, match=r"\.status: binding") as raised:
             render()
         assert raised.value.reason == Reason.REASON_INVALID_OUTPUT

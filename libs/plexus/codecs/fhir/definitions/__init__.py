@@ -24,7 +24,6 @@ __all__ = [
     "is_resource_type",
     "structure",
     "structures",
-    "units",
     "value_set",
 ]
 
@@ -151,9 +150,3 @@ def extension_types() -> Mapping[str, Sequence[str]]:
     """The types of value of each extension of the specification by URL; none for a complex one."""
     made: Mapping[str, Sequence[str]] = _row(_CODES, "extensions")
     return made
-
-
-@functools.cache
-def units() -> Mapping[str, frozenset[str]]:
-    """UCUM: atoms that take a prefix (`metric`), atoms that do not (`plain`), and each `prefix`."""
-    return {kind: frozenset(codes) for kind, codes in _row(_CODES, "units").items()}
