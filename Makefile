@@ -9,6 +9,11 @@ THO ?=
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test test-fast check fmt lint types imports proto proto-check buf terminology lock bench clean fhir-definitions
 
+SECONDS ?= 30
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test test-fast check fmt lint types imports proto proto-check grammar grammar-check buf lock bench fuzz clean
+
 help: ## Show what each target does.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
 
@@ -33,7 +38,7 @@ test: setup ## Run all tests: unit, contract, integration, e2e, architecture.
 test-fast: setup ## Run the tests that need no server.
 	$(BIN)/python -m pytest -n 2 tests/unit tests/architecture
 
-check: setup fmt lint types imports buf proto-check ## Run every static check.
+check: setup fmt lint types imports buf proto-check grammar-check ## Run every static check.
 
 fmt: setup ## Check the format (`make fmt-fix` mends it).
 	$(BIN)/ruff format --check .
@@ -44,7 +49,7 @@ fmt-fix: setup ## Mend format and what the linter can mend.
 
 lint: setup ## Lint, and look for unused dependencies.
 	$(BIN)/ruff check .
-	$(BIN)/deptry . -ee '(\.venv|libs/plexus/api|tests|proto)'
+	$(BIN)/deptry . -ee '(\.venv|libs/plexus/api|tests|proto|fuzz)'
 
 types: setup ## Check types strictly.
 	$(BIN)/mypy
@@ -71,11 +76,21 @@ terminology: setup ## Renew the HL7 tables from a release of HL7 Terminology. TH
 fhir-definitions: setup ## Renew the tables of FHIR R4 from npm packages at pinned versions.
 	$(BIN)/python definitions/generate.py
 
+grammar: setup ## Generate the table of message structures from hl7apy's grammar.
+	$(BIN)/python grammar/generate.py
+
+grammar-check: setup ## Check that the table of message structures is fresh.
+	$(BIN)/python grammar/generate.py --check
+
 lock: ## Renew requirements.lock from pyproject.toml.
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra dev -o requirements.lock pyproject.toml
 
 bench: setup ## Measure the whole pipeline here, as `plexus bench pipeline` does.
 	$(BIN)/plexus bench pipeline
 
+fuzz: setup ## Look for inputs that break the reader, the grouping or the maps; SECONDS=30 for each.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r fuzz/requirements.txt
+	PYTHONPATH=fuzz $(BIN)/python fuzz/run.py --seconds $(SECONDS)
+
 clean: ## Remove everything that was made here.
-	rm -rf $(VENV) .plexus .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .plexus .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .fuzz

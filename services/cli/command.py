@@ -19,6 +19,7 @@ _COMMANDS: Final = {
     "run": "run one service",
     "list": "show services, feeds and destinations, and how they do",
     "config": "print or verify settings and the mesh document",
+    "lint": "hold HL7 v2 messages against the standard and a partner's profile",
     "send": "send HL7 v2 messages to a feed",
     "simulate": "be a hospital that sends: believable patients, with the truth on the side",
     "receive": "be a FHIR server that takes what a destination gets",

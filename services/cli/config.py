@@ -8,6 +8,7 @@ every problem at once, with its line; notes are what is allowed and probably not
 import codecs
 import collections
 import dataclasses
+import functools
 import pathlib
 import typing
 import zoneinfo
@@ -29,7 +30,7 @@ from services.delivery.settings import Destination
 from services.ingest.settings import Feed
 from services.registry import SERVICES, load_service, sections_of
 from services.transform.domain import read_code_map
-from services.transform.settings import Source
+from services.transform.settings import Source, load_profile
 
 __all__ = ["SECTION_MODELS", "Findings", "command", "verify_document"]
 
@@ -324,9 +325,15 @@ class _Cross:
         for index, source in enumerate(self.sources):
             if source.time_zone and source.time_zone not in zones:
                 self._problem("sources", index, "time_zone", "is no IANA time zone")
-            for path in source.code_maps:
+            folder = self.document.path.parent
+            reads: list[Callable[[], object]] = [
+                functools.partial(read_code_map, folder / path) for path in source.code_maps
+            ]
+            if source.profile:
+                reads.append(functools.partial(load_profile, folder / source.profile))
+            for read in reads:
                 try:
-                    read_code_map(self.document.path.parent / path)
+                    read()
                 except ConfigurationError as exc:
                     self.findings.problems.extend(exc.detail.split("\n"))
         for index, feed in enumerate(self.feeds):

@@ -142,7 +142,7 @@ async def _send(
         progress = asyncio.create_task(teller.progress())
         try:
             return await send_all(
-                read_files(files),
+                read_files(files, teller.warn),
                 open_channel,
                 feed=feed,
                 connections=connections,
@@ -222,6 +222,11 @@ class _Teller:
         self.wipe()
         why = sent.problem or "; ".join(sent.errors) or "no reason given"
         click.echo(f"{sent.label}: {sent.code or 'no answer'} {why}")
+
+    def warn(self, text: str) -> None:
+        """Tell on standard error, whatever else is asked to be quiet."""
+        self.wipe()
+        click.echo(text, err=True)
 
     async def progress(self) -> None:
         """Show progress until cancelled."""

@@ -86,6 +86,8 @@ UNSUPPORTED_VERSION | the HL7 version (MSH-12) is not supported | Call the sende
 INVALID_MERGE | the merge names itself or would close a circle | Nothing was merged; the sender's registration desk must look at it
 CONTROL_ID_CONFLICT | the control id came before with other content | It was accepted. Many of them: the sender has reset its counter, tell it
 DUPLICATE | the same message came before; its first receipt stands | Nothing. Very many: the sender does not see our answers, look at the network
+BATCH_TOTAL | the batch does not hold as many as its trailer tells | Messages may be lost before they came. Ask the sender to send the batch again
+PROFILE | it breaks the profile of its source | Call the sender, or widen the profile; then plexus parked replay
 INVALID_ARGUMENT | a field is missing or malformed | Mend the request
 NOT_FOUND | it does not exist | Check the id
 PERMISSION_DENIED | the caller may not do this | Check which identity the caller uses

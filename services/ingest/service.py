@@ -37,14 +37,15 @@ class IngestServicer(ingest_pb2_grpc.IngestServiceServicer):
     async def Submit(  # noqa: N802 - the name in the contract
         self, request: ingest_pb2.SubmitRequest, context: _Context
     ) -> ingest_pb2.SubmitResponse:
-        return ingest_pb2.SubmitResponse(receipt=await self._take(request.feed, request.content))
+        receipt, batch = await self._take(request.feed, request.content)
+        return ingest_pb2.SubmitResponse(receipt=receipt, batch=batch)
 
     async def SubmitStream(  # noqa: N802 - the name in the contract
         self, request_iterator: AsyncIterator[ingest_pb2.SubmitStreamRequest], context: _Context
     ) -> AsyncIterator[ingest_pb2.SubmitStreamResponse]:
         async for request in request_iterator:
-            receipt = await self._take(request.feed, request.content)
-            yield ingest_pb2.SubmitStreamResponse(receipt=receipt)
+            receipt, batch = await self._take(request.feed, request.content)
+            yield ingest_pb2.SubmitStreamResponse(receipt=receipt, batch=batch)
 
     async def GetReceipt(  # noqa: N802 - the name in the contract
         self, request: ingest_pb2.GetReceiptRequest, context: _Context
@@ -123,7 +124,9 @@ class IngestServicer(ingest_pb2_grpc.IngestServiceServicer):
                 feed.last_received_at.FromDatetime(max(at for _, at in by_outcome.values()))
         return answer
 
-    async def _take(self, feed: str, content: bytes) -> ingest_pb2.Receipt:
+    async def _take(
+        self, feed: str, content: bytes
+    ) -> tuple[ingest_pb2.Receipt, list[ingest_pb2.Receipt]]:
         actor = self._feeds.get(feed)
         if actor is None:
             raise NotFound("no feed has this name; see ListFeeds", location="feed")
@@ -134,8 +137,10 @@ class IngestServicer(ingest_pb2_grpc.IngestServiceServicer):
             )
         reply = await actor.receive(content)
         if reply.stored is None:
+            if reply.is_empty:
+                raise InvalidRequest("the batch holds no message", location="content")
             raise Unavailable("the message was not stored; send it again")
-        return reply.stored.receipt()
+        return reply.stored.receipt(), [stored.receipt() for stored in reply.batch]
 
 
 def _message_id(text: str) -> str:

@@ -11,7 +11,7 @@ from plexus.settings import load_document
 from services.transform.domain import CodeMap, Coders, load_maps, read_code_map
 from services.transform.flow import TransformStage, Worklist
 from services.transform.service import TransformServicer
-from services.transform.settings import Source, TransformSettings
+from services.transform.settings import Source, TransformSettings, load_profile
 from services.transform.store import UnmappedStore
 
 __all__ = ["SECTIONS", "SETTINGS", "wire"]
@@ -26,6 +26,11 @@ async def wire(runtime: Runtime) -> None:
     assert isinstance(settings, TransformSettings)
     listed = load_document(settings.config).sections("sources", Source)
     sources = {(source.tenant, source.name): source for source in listed}
+    profiles = {
+        (source.tenant, source.name): load_profile(settings.config.parent / source.profile)
+        for source in listed
+        if source.profile
+    }
     maps = load_maps()
     coders = Coders(maps.version, _read_code_maps(listed, settings.config.parent))
     worklist = Worklist(coders, runtime.clock, keep_days=settings.unmapped_days)
@@ -41,7 +46,7 @@ async def wire(runtime: Runtime) -> None:
     bus = await runtime.bus()
     open_stage(
         runtime,
-        TransformStage(maps, sources, coders),
+        TransformStage(maps, sources, coders, profiles),
         stage_name=StageName.STAGE_TRANSFORM,
         stream="raw",
         bus=bus,

@@ -15,7 +15,7 @@ from plexus.clock import Clock
 from plexus.errors import InvalidMessage, Reason, Transient, Unavailable
 from plexus.store import Transaction
 from plexus.telemetry.metrics import UNMAPPED_CODES
-from services.transform.domain import Coders, Maps, SourceContext, Tally, convert
+from services.transform.domain import Coders, Maps, Profile, SourceContext, Tally, convert
 from services.transform.settings import Source
 from services.transform.store import UnmappedCode, UnmappedStore
 
@@ -32,11 +32,17 @@ class TransformStage:
     """A pure function between two streams."""
 
     def __init__(
-        self, maps: Maps, sources: Mapping[tuple[str, str], Source], coders: Coders
+        self,
+        maps: Maps,
+        sources: Mapping[tuple[str, str], Source],
+        coders: Coders,
+        profiles: Mapping[tuple[str, str], Profile] | None = None,
     ) -> None:
+        """Convert with the maps, by what is known of each source (tenant, name)."""
         self._maps = maps
         self._sources = sources
         self._coders = coders
+        self._profiles = profiles or {}
 
     async def turn_batch(self, turns: Sequence[Turn], transaction: Transaction) -> None:
         for start in range(0, len(turns), _YIELD_EVERY):
@@ -59,6 +65,7 @@ class TransformStage:
             default_authority=source.default_authority if source else "",
             charset=envelope.charset,
             coder=coder,
+            profile=self._profiles.get((envelope.tenant, envelope.source)),
         )
         event = convert(self._maps, envelope.payload, context)
         turn.ran("maps", coder.version)

@@ -113,6 +113,19 @@ async def test_the_same_bytes_again_are_answered_again_and_counted_once(mesh: Ru
     assert sorted(row["outcome"] for row in rows) == [1, 3, 3]
 
 
+async def test_a_batch_in_one_frame_is_answered_as_a_batch_and_each_message_has_a_receipt(
+    mesh: Running,
+) -> None:
+    wire = await connected(mesh)
+    batch = b"BHS|^~\\&|A|B|C|D|2026||||B1\r" + message("E20") + message("E21") + b"BTS|3\r"
+    reply = await answered(wire, frame(batch))
+    assert reply.count(b"MSA|AA|") == 2
+    assert b"BTS|2|BTS-1 tells 3 messages; there are 2." in reply
+    wire[1].close()
+    rows = await mesh.rows("SELECT outcome FROM ingest.receipt WHERE control_id IN ('E20', 'E21')")
+    assert [row["outcome"] for row in rows] == [1, 1]
+
+
 async def test_many_connections_at_once_are_all_served(mesh: Running) -> None:
     wires = await asyncio.gather(*(connected(mesh) for _ in range(100)))
     replies = await asyncio.gather(

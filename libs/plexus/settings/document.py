@@ -18,6 +18,7 @@ __all__ = ["Document", "Section", "load_document"]
 
 M = TypeVar("M", bound="Section")
 _Path = tuple[str | int, ...]
+_HINTS = {"the mesh document": "; set PLEXUS_CONFIG to its path"}
 
 
 class Section(pydantic.BaseModel):
@@ -84,8 +85,8 @@ class Document:
         return f"{self.path}:{self.line(*path)}"
 
 
-def load_document(path: pathlib.Path) -> Document:
-    """Read the document.
+def load_document(path: pathlib.Path, what: str = "the mesh document") -> Document:
+    """Read a document; `what` it is, for people.
 
     Raises:
         ConfigurationError: where it cannot be read or is no YAML mapping; names the line.
@@ -93,12 +94,10 @@ def load_document(path: pathlib.Path) -> Document:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as exc:
-        raise ConfigurationError(
-            f"{path}: cannot read the mesh document; set PLEXUS_CONFIG to its path"
-        ) from exc
+        raise ConfigurationError(f"{path}: cannot read {what}{_HINTS.get(what, '')}") from exc
     except UnicodeDecodeError as exc:
         line = exc.object[: exc.start].count(b"\n") + 1
-        raise ConfigurationError(f"{path}:{line}: the mesh document must be UTF-8") from exc
+        raise ConfigurationError(f"{path}:{line}: {what} must be UTF-8") from exc
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         content = yaml.safe_load(text)
@@ -108,7 +107,7 @@ def load_document(path: pathlib.Path) -> Document:
         problem = getattr(exc, "problem", None) or "not YAML"
         raise ConfigurationError(f"{path}:{line}: {problem}") from exc
     if not isinstance(content, dict):
-        raise ConfigurationError(f"{path}:1: the mesh document must be a mapping")
+        raise ConfigurationError(f"{path}:1: {what} must be a mapping")
     lines: dict[_Path, int] = {}
     if node is not None:
         _note_lines(path, node, (), lines)

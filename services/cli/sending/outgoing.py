@@ -3,12 +3,12 @@
 import dataclasses
 import pathlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from plexus.codecs.hl7v2 import NULL, read, split_batch
+from plexus.codecs.hl7v2 import NULL, read, read_batch
 from plexus.errors import InvalidMessage, NotFound
 
-__all__ = ["Outgoing", "outgoing", "read_files"]
+__all__ = ["Outgoing", "content_of", "files_of", "outgoing", "read_files"]
 
 _STDIN = "-"
 _FRAMING = b"\x0b"
@@ -48,23 +48,33 @@ def outgoing(content: bytes, label: str = "") -> Outgoing:
     )
 
 
-def read_files(paths: Sequence[pathlib.Path]) -> Iterator[Outgoing]:
+def read_files(
+    paths: Sequence[pathlib.Path], warn: Callable[[str], None] = lambda _: None
+) -> Iterator[Outgoing]:
     """The messages of some files, one file after the other as they are asked for.
 
     Folders are walked with all that is below them, by name; hidden files are left out; `-` is
     standard input. A file may hold several messages, or a batch (HL7 v2.5.1 2.10.3).
 
+    Args:
+        paths: files and folders.
+        warn: is told which batches do not hold what their totals say.
+
     Raises:
         NotFound: a path does not exist or cannot be read.
     """
     for path in paths:
-        for file in _files(path):
-            parts = split_batch(_content(file))
+        for file in files_of(path):
+            batch = read_batch(content_of(file))
+            for issue in batch.issues:
+                warn(f"{file}: {issue.detail}")
+            parts = batch.parts
             for place, part in enumerate(parts, 1):
-                yield outgoing(part, str(file) if len(parts) == 1 else f"{file}[{place}]")
+                yield outgoing(part.content, str(file) if len(parts) == 1 else f"{file}[{place}]")
 
 
-def _files(path: pathlib.Path) -> Iterator[pathlib.Path]:
+def files_of(path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """The path itself, or the files of a folder with all that is below, by name; hidden ones left out."""
     if not path.is_dir():
         yield path
         return
@@ -74,7 +84,12 @@ def _files(path: pathlib.Path) -> Iterator[pathlib.Path]:
             yield below
 
 
-def _content(file: pathlib.Path) -> bytes:
+def content_of(file: pathlib.Path) -> bytes:
+    """The bytes of a file, or of standard input for `-`.
+
+    Raises:
+        NotFound: it cannot be read.
+    """
     if str(file) == _STDIN:
         return sys.stdin.buffer.read()
     try:

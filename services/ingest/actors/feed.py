@@ -4,13 +4,13 @@ import asyncio
 import dataclasses
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from plexus.api.canonical.v1.event_pb2 import Issue, Severity
 from plexus.api.ingest.v1.ingest_pb2 import ReceiptOutcome
 from plexus.clock import Clock
-from plexus.codecs.hl7v2 import acknowledge, answer_code
+from plexus.codecs.hl7v2 import acknowledge, acknowledge_batch, answer_code, is_batch, read_batch
 from plexus.errors import DeadlineExceeded, Reason, Transient
 from plexus.ids import IdSource, KeyDigest, random_digits
 from plexus.telemetry.logs import get_log
@@ -38,6 +38,9 @@ _OUTCOME_LABELS = {
     _REJECTED: "rejected",
     ReceiptOutcome.RECEIPT_OUTCOME_DUPLICATE: "duplicate",
 }
+_MOST_IN_BATCH = 10_000
+_AT_ONCE = 32  # messages of one batch that may share a commit
+_HEAD = 4096  # bytes that are kept of a batch that is refused as a whole
 _CODES = (None, "AA", "AE", "AR", "CA", "CE", "CR")
 
 
@@ -46,12 +49,17 @@ class Reply:
     """What a sender is told.
 
     Attributes:
-        stored: the receipt, or None where the message could not be stored.
+        stored: the receipt, or None where the message could not be stored; of a batch the first one,
+            or None where any of its messages could not.
         content: the acknowledgement, or None where the sender wants none.
+        batch: for a batch the receipts of all its messages, in order.
+        is_empty: it was a batch without any message.
     """
 
     stored: Stored | None
     content: bytes | None
+    batch: tuple[Stored, ...] = ()
+    is_empty: bool = False
 
 
 class FeedActor:
@@ -82,6 +90,7 @@ class FeedActor:
         self._clock = clock
         self._tracing = tracing
         self._receipt_seconds = receipt_seconds
+        self._batches: set[asyncio.Task[None]] = set()
         # Finding a metric by its labels costs more than counting.
         self._received = {
             outcome: RECEIVED.labels(tenant=feed.tenant, feed=feed.name, outcome=label)
@@ -103,22 +112,82 @@ class FeedActor:
         self._committer.when_room(act)
 
     async def receive(self, content: bytes) -> Reply:
-        """Judge, store and answer one message. Never raises for what the message holds."""
+        """Judge, store and answer one message, or each message of a batch.
+
+        Never raises for what the content holds.
+        """
+        if is_batch(content):
+            return await self._receive_batch(content)
         return await self._take_with_room(self._assess(content), content)
 
     def take(self, content: bytes, tell: Callable[[Reply], None]) -> None:
-        """Judge one message, have it stored, and tell its answer. Not while `is_full`."""
-        self._take(self._assess(content), content, tell)
+        """Judge one message or batch, have it stored, and tell its answer. Not while `is_full`."""
+        if is_batch(content):
+            task = asyncio.get_running_loop().create_task(self._tell_of_batch(content, tell))
+            self._batches.add(task)
+            task.add_done_callback(self._batches.discard)
+        else:
+            self._take(self._assess(content), content, tell)
 
     def take_broken(self, refusal: Refusal, head: bytes, tell: Callable[[Reply], None]) -> None:
         """Keep what there is of a broken frame, and tell the sender. Not while `is_full`."""
+        self._take(self._refused(refusal, head), head, tell)
+
+    async def _tell_of_batch(self, content: bytes, tell: Callable[[Reply], None]) -> None:
+        reply = Reply(None, None)
+        try:
+            reply = await self._receive_batch(content)
+        except Exception as exc:  # noqa: BLE001 - a defect must not stop the other connections
+            _log.error("batch could not be judged", exc, feed=self.feed.name)
+        finally:
+            tell(reply)
+
+    async def _receive_batch(self, content: bytes) -> Reply:
+        """Take the messages of a batch as if each had come alone; answer them as one batch."""
+        batch = read_batch(content)
+        if len(batch.parts) > _MOST_IN_BATCH:
+            detail = f"The batch has more than {_MOST_IN_BATCH} messages."
+            refusal = Refusal(Reason.REASON_TOO_LARGE, detail)
+            head = content[:_HEAD]
+            return await self._take_with_room(self._refused(refusal, head), head)
+        replies: list[Reply] = []
+        for first in range(0, len(batch.parts), _AT_ONCE):
+            some = batch.parts[first : first + _AT_ONCE]
+            replies += await asyncio.gather(
+                *(
+                    self._take_with_room(
+                        self._assess(part.content, batch.issues_of(part.batch)), part.content
+                    )
+                    for part in some
+                )
+            )
+        if batch.issues:
+            told = batch.issues[0]
+            _log.warning(
+                "batch is not whole",
+                feed=self.feed.name,
+                reason=Reason.Name(told.reason).removeprefix("REASON_"),
+                location=told.location,
+                count=len(batch.parts),
+            )
+        answer = acknowledge_batch(
+            content,
+            batch,
+            [reply.content for reply in replies],
+            control_id=random_digits(20),
+            now=self._clock.now(),
+        )
+        stored = tuple(reply.stored for reply in replies if reply.stored is not None)
+        whole = stored[0] if stored and len(stored) == len(replies) else None
+        return Reply(whole, answer, stored, is_empty=not replies)
+
+    def _refused(self, refusal: Refusal, head: bytes) -> Assessment:
         feed = self.feed
-        assessment = refuse(
+        return refuse(
             refusal, head, tenant=feed.tenant, source=feed.source_name, digest=self._digest
         )
-        self._take(assessment, head, tell)
 
-    def _assess(self, content: bytes) -> Assessment:
+    def _assess(self, content: bytes, noted: Sequence[Issue] = ()) -> Assessment:
         feed = self.feed
         return assess(
             content,
@@ -127,6 +196,7 @@ class FeedActor:
             digest=self._digest,
             default_charset=feed.default_charset,
             keep_unsupported=feed.keep_unsupported,
+            noted=noted,
         )
 
     async def _take_with_room(self, assessment: Assessment, content: bytes) -> Reply:

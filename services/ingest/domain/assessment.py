@@ -32,7 +32,7 @@ class Assessment:
         message: as read; None where the bytes are no message.
         accepted: it may come in.
         answer: acknowledgement code (HL7 table 0008), or None where the sender wants no answer.
-        issues: why it may not; empty for an accepted one.
+        issues: why it may not, and what is to be told besides; no errors for an accepted one.
         key: what orders it, 16 hexadecimal digits.
         fingerprint: the same for the same bytes under the same control id of the same source.
         control: the same for the same control id of the same source.
@@ -66,8 +66,9 @@ def assess(
     digest: KeyDigest,
     default_charset: str = "",
     keep_unsupported: bool = False,
+    noted: Sequence[Issue] = (),
 ) -> Assessment:
-    """Judge one message."""
+    """Judge one message. `noted` are warnings about where it was found: they refuse nothing."""
     try:
         message = read(content, default_charset=default_charset)
     except InvalidMessage as exc:
@@ -77,9 +78,9 @@ def assess(
             location=exc.location,
             detail=exc.detail,
         )
-        return _assessed(None, content, [issue], tenant, source, digest)
+        return _assessed(None, content, [issue], tenant, source, digest, noted)
     issues = check(message, SUPPORTED, keep_unsupported=keep_unsupported)
-    return _assessed(message, content, issues, tenant, source, digest)
+    return _assessed(message, content, issues, tenant, source, digest, noted)
 
 
 def refuse(
@@ -101,6 +102,7 @@ def _assessed(
     tenant: str,
     source: str,
     digest: KeyDigest,
+    noted: Sequence[Issue] = (),
 ) -> Assessment:
     accepted = not issues
     control_id = message.control_id if message is not None else ""
@@ -109,7 +111,7 @@ def _assessed(
         message=message,
         accepted=accepted,
         answer=answer_code(message, accepted, not accepted and is_rejection(issues)),
-        issues=tuple(issues),
+        issues=(*issues, *noted),
         control_id=control_id,
         message_type=message.type if message is not None else "",
         charset=message.charset if message is not None else "",

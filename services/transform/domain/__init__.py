@@ -1,10 +1,11 @@
 """The domain of transform: HL7 v2 messages to canonical events, by maps that people can review.
 
 `notation`, `conditions`, `tables` and `structures` read the maps; `targets`, `library`, `reading`,
-`reaching`, `constants` and `generate` check and compile them, `load` does it all once; `convert`
+`reaching`, `constants`, `generate` and `compiling` check and compile them, `load` does it all once; `convert`
 runs them with a `draft` in hand. `datatypes`, `values`, `places`, `citations` and `times` are what
-maps cannot say; `kept` remembers codes. `code_maps` and `coder` say what the codes of a source mean
-beyond the source. Pure: no I/O beyond reading maps.
+maps cannot say; `kept` remembers codes; `scopes` say what belongs together, and `profile` what was
+agreed with a partner. `code_maps` and `coder` say what the codes of a source mean beyond the source.
+Pure: no I/O beyond reading maps.
 """
 
 from services.transform.domain.code_maps import CodeMap, parse_code_map, read_code_map
@@ -12,12 +13,14 @@ from services.transform.domain.coder import Coder, Coders, Tally
 from services.transform.domain.context import SourceContext
 from services.transform.domain.convert import convert
 from services.transform.domain.load import Maps, load_maps, parse_maps
+from services.transform.domain.profile import Profile, violations
 
 __all__ = [
     "CodeMap",
     "Coder",
     "Coders",
     "Maps",
+    "Profile",
     "SourceContext",
     "Tally",
     "convert",
@@ -25,4 +28,5 @@ __all__ = [
     "parse_code_map",
     "parse_maps",
     "read_code_map",
+    "violations",
 ]

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from plexus.errors import ConfigurationError
 from services.transform.domain.coder import Coder
+from services.transform.domain.profile import Profile
 from services.transform.domain.terms import Assigner
 
 __all__ = ["SourceContext"]
@@ -24,6 +25,7 @@ class SourceContext:
             means "source:" and the source's name, for such identifiers are unique within it only.
         charset: for messages that declare none.
         coder: completes and counts the codes of the source; None leaves them as they are.
+        profile: what was agreed about its messages; None for nothing.
         zone: the time zone itself, derived.
         assigner: namespace, universal id and its type of the default authority, derived.
 
@@ -39,6 +41,7 @@ class SourceContext:
     default_authority: str = ""
     charset: str = ""
     coder: Coder | None = field(default=None, repr=False, compare=False)
+    profile: Profile | None = None
     zone: ZoneInfo | None = field(init=False, repr=False, compare=False, default=None)
     assigner: Assigner = field(init=False, repr=False, compare=False, default=("",) * 3)
 

@@ -1,7 +1,7 @@
 """One message in, one canonical event out.
 
 `convert` walks the segments once: each runs the maps that its structure names, on the resources of
-its group. Then resources get their keys, refer to each other, and whatever nobody read becomes
+its scope. Then resources get their keys, refer to each other, and whatever nobody read becomes
 residue. Pure and deterministic: the same bytes, context and maps give the same event.
 """
 
@@ -12,19 +12,23 @@ from typing import Any
 from plexus.api.canonical.v1.event_pb2 import (
     EVENT_KIND_MERGE,
     EVENT_KIND_UPSERT,
+    SEVERITY_ERROR,
     SEVERITY_WARNING,
     CanonicalEvent,
+    Issue,
 )
 from plexus.api.canonical.v1.resources_pb2 import Resource
 from plexus.codecs.hl7v2 import Message, Segment, read
 from plexus.errors import InvalidMessage, Reason
+from services.transform.domain.compiling import CompiledStep, CompiledStructure
 from services.transform.domain.context import SourceContext
 from services.transform.domain.draft import Draft
 from services.transform.domain.keys import CONTENT_FIELDS
-from services.transform.domain.load import CompiledStep, CompiledStructure, Maps
+from services.transform.domain.load import Maps
 from services.transform.domain.merging import drop_doubles, drop_doubles_within
-from services.transform.domain.naming import Group, Made, name_resources
-from services.transform.domain.structures import Structure
+from services.transform.domain.naming import name_resources
+from services.transform.domain.profile import Profile, violations
+from services.transform.domain.scopes import Made, Scope, scopes_of, single_scope
 
 __all__ = ["convert"]
 
@@ -36,8 +40,9 @@ def convert(maps: Maps, content: bytes, context: SourceContext) -> CanonicalEven
 
     Raises:
         InvalidMessage: REASON_UNREADABLE if it is no HL7 v2; REASON_UNSUPPORTED_MESSAGE_TYPE or
-            REASON_UNSUPPORTED_EVENT if no structure is for it; REASON_MAPPING_FAILED if it names
-            no person though it must, or several.
+            REASON_UNSUPPORTED_EVENT if no structure is for it; REASON_PROFILE if it breaks a rule
+            of the source's profile that is an error; REASON_MAPPING_FAILED if it names no person
+            though it must, or several.
     """
     message = read(content, default_charset=context.charset)
     compiled = maps.structure(message.code, message.trigger)
@@ -56,15 +61,26 @@ def convert(maps: Maps, content: bytes, context: SourceContext) -> CanonicalEven
     event = draft.event
     event.trigger = message.type
     event.issues.extend(message.issues)
+    if context.profile is not None:
+        event.issues.extend(_kept(context.profile, message))
     conversion = _Conversion(message, draft, compiled)
     conversion.run()
     draft.join_lines()
     _order_identifiers(conversion)
     _check_person(event, message, conversion)
-    name_resources(draft, conversion.groups, compiled.structure)
+    name_resources(draft, conversion.scopes, compiled.structure)
     draft.sign()
     draft.leave(message)
     return event
+
+
+def _kept(profile: Profile, message: Message) -> list[Issue]:
+    """The profile's warnings. Raises InvalidMessage for the first error."""
+    found = violations(profile, message)
+    for issue in found:
+        if issue.severity == SEVERITY_ERROR:
+            raise InvalidMessage(issue.detail, reason=issue.reason, location=issue.location)
+    return found
 
 
 @dataclass(slots=True)
@@ -72,36 +88,43 @@ class _Conversion:
     message: Message
     draft: Draft
     compiled: CompiledStructure
-    groups: list[Group] = field(default_factory=list)
+    scopes: list[Scope] = field(default_factory=list)
 
     def run(self) -> None:
         """Run every step of every segment."""
         compiled, draft = self.compiled, self.draft
         segments = self.message.segments
-        where = _grouped(self.message, compiled.structure)
-        groups = self.groups = _groups(segments, where, compiled.structure)
+        kinds, where = self._divide()
         steps_of, anchored = compiled.steps, compiled.anchored
         last_seen: dict[str, int] = {}
         previous: dict[tuple[int, str], Segment] = {}
-        for segment, number in zip(segments, where, strict=True):
+        for segment, at_kind, scope in zip(segments, kinds, where, strict=True):
             name = segment.name
-            steps = steps_of.get(name)
+            steps = steps_of[at_kind].get(name)
             if steps is not None:
-                group = groups[number]
-                near = group.near
+                near = scope.near
                 draft.near = near if near[name] is segment else {**near, name: segment}
                 if name in anchored:
                     steps = _applicable(steps, last_seen)
-                at = (number, name)
+                at = (scope.number, name)
                 before = previous.get(at)
                 for step in steps:
                     if step.condition is None or step.condition(draft):
-                        self._step(step, segment, group, before)
+                        self._step(step, segment, scope, before)
                 previous[at] = segment
             last_seen[name] = segment.position
 
+    def _divide(self) -> tuple[Sequence[int], list[Scope]]:
+        """Give for each segment which steps are for it and the scope that it is in."""
+        compiled, segments = self.compiled, self.message.segments
+        if not compiled.scopes and len(compiled.steps) == 1:
+            self.scopes, where = single_scope(segments)
+            return [0] * len(segments), where
+        self.scopes, where, groups = scopes_of(segments, compiled.grammar, compiled.scopes)
+        return groups if len(compiled.steps) > 1 else [0] * len(segments), where
+
     def _step(
-        self, compiled: CompiledStep, segment: Segment, group: Group, previous: Segment | None
+        self, compiled: CompiledStep, segment: Segment, scope: Scope, previous: Segment | None
     ) -> None:
         draft, step = self.draft, compiled.step
         kind = step.kind
@@ -109,11 +132,11 @@ class _Conversion:
             compiled.run(segment, draft.event, draft, 1)
             return
         if not step.is_new:
-            made = group.latest(kind)
+            made = scope.latest_outer(kind) if step.is_outer else scope.latest(kind)
             if made is None:
-                if step.anchors:
+                if step.anchors or step.is_outer:
                     return
-                made = self._make(kind, segment, group)
+                made = self._make(kind, segment, scope)
             compiled.run(segment, made.content, draft, 1)
             made.is_shared = True
             return
@@ -122,7 +145,7 @@ class _Conversion:
             and previous is not None
             and self._continues(compiled, segment, previous)
         ):
-            made = group.latest(kind)
+            made = scope.latest(kind)
             if made is not None:
                 compiled.complete(segment, made.content, draft, 1)
                 made.is_shared = True
@@ -131,10 +154,10 @@ class _Conversion:
             count = segment.repetition_count(step.per.numbers[0])
             if count > 1 and not (compiled.unless is not None and compiled.unless(draft)):
                 for repetition in range(1, count + 1):
-                    made = self._make(kind, segment, group)
+                    made = self._make(kind, segment, scope)
                     compiled.run(segment, made.content, draft, repetition)
                 return
-        compiled.run(segment, self._make(kind, segment, group).content, draft, 1)
+        compiled.run(segment, self._make(kind, segment, scope).content, draft, 1)
 
     def _continues(self, compiled: CompiledStep, segment: Segment, previous: Segment) -> bool:
         draft, step = self.draft, compiled.step
@@ -151,10 +174,10 @@ class _Conversion:
         finally:
             draft.near = near
 
-    def _make(self, kind: str, segment: Segment, group: Group) -> Made:
+    def _make(self, kind: str, segment: Segment, scope: Scope) -> Made:
         resource: Resource = self.draft.resources.add()
         made = Made(kind, resource, getattr(resource, CONTENT_FIELDS[kind]), segment)
-        group.made.append(made)
+        scope.made.append(made)
         return made
 
 
@@ -175,51 +198,14 @@ def _applicable(
     )
 
 
-def _grouped(message: Message, structure: Structure) -> list[int]:
-    """Number of the group of every segment; 0 is the message itself."""
-    starts, holds = structure.starts, structure.holds
-    if not starts:
-        return [0] * len(message.segments)
-    current = 0
-    reached = -1
-    result = []
-    for segment in message.segments:
-        name = segment.name
-        if name in starts:
-            level = starts.index(name)
-            if current == 0 or level <= reached:
-                current += 1
-            reached = level
-        elif name in holds and current:
-            reached = max(reached, len(starts) - 1) if name != "NTE" else reached
-        result.append(current if name in holds else 0)
-    return result
-
-
-def _groups(segments: Sequence[Segment], where: list[int], structure: Structure) -> list[Group]:
-    """The groups; near to each are the first of its own segments, then those of the message."""
-    top: dict[str, Segment] = {}
-    for segment in segments:
-        if segment.name not in structure.holds:
-            top.setdefault(segment.name, segment)
-    groups = [Group(0, dict(top))]
-    if not structure.starts:
-        return groups
-    for segment, number in zip(segments, where, strict=True):
-        while number >= len(groups):
-            groups.append(Group(len(groups), dict(top)))
-        groups[number].near.setdefault(segment.name, segment)
-    return groups
-
-
 def _order_identifiers(conversion: _Conversion) -> None:
     """Put the identifier that orders the person's messages first: MR, else PI, else the first."""
     event = conversion.draft.event
     for identifiers in (event.subject, event.prior):
         drop_doubles(identifiers)
         _order(identifiers)
-    for group in conversion.groups:
-        for made in group.made:
+    for scope in conversion.scopes:
+        for made in scope.made:
             if made.kind == "Person":
                 drop_doubles_within(made.content)
                 _order(made.content.identifiers)

@@ -5,53 +5,23 @@ into the envelope of every event, so that one can tell which maps made it.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from importlib.resources.abc import Traversable
 from types import MappingProxyType
-from typing import Any
 
 from plexus.codecs.terminology import terminology_version
 from plexus.errors import ConfigurationError
-from services.transform.domain.conditions import Condition, Place
-from services.transform.domain.draft import Draft
+from services.transform.domain.compiling import CompiledStructure, compile_structure, take_over
 from services.transform.domain.generate import generate
-from services.transform.domain.keys import CONTENT_FIELDS
 from services.transform.domain.library import Library
 from services.transform.domain.notation import Section, parse_sections
-from services.transform.domain.structures import Step, Structure, parse_structure
+from services.transform.domain.structures import Structure, parse_structure
 from services.transform.domain.tables import Table, parse_systems, parse_table
 
-__all__ = ["CompiledStep", "CompiledStructure", "Maps", "load_maps", "parse_maps"]
+__all__ = ["Maps", "load_maps", "parse_maps"]
 
-_EVENT = "CanonicalEvent"
 _SYSTEMS = "tables/CodeSystems.map"
-
-Predicate = Callable[[Draft], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class CompiledStep:
-    """A step of a structure, ready to run."""
-
-    step: Step
-    run: Callable[..., None]
-    complete: Callable[..., None]
-    """`run`, for a resource that says something already."""
-    unless: Predicate | None
-    alike: Predicate | None
-    condition: Predicate | None
-
-
-@dataclass(frozen=True, slots=True)
-class CompiledStructure:
-    """A structure, ready to run."""
-
-    structure: Structure
-    steps: Mapping[str, tuple[CompiledStep, ...]]
-    anchored: frozenset[str]
-    """Segments whose steps depend on what stands before them."""
 
 
 class Maps:
@@ -156,13 +126,14 @@ def parse_maps(files: Mapping[str, str]) -> Maps:
                 f"{name}:1: maps lie in segments, datatypes, tables, structures"
             )
 
+    take_over(structures)
     known = {s.name for s in sections.values() if s.kind == "segment"}
     known |= {segment for structure in structures for segment in structure.steps}
     library = Library(sections.values(), tables, systems, frozenset(known))
     sources = _define(sections, structures, library)
     compiled: dict[tuple[str, str], CompiledStructure] = {}
     for structure in structures:
-        ready = _compile(structure, sections, library)
+        ready = compile_structure(structure, sections, library)
         for event in structure.events:
             if event in compiled:
                 raise ConfigurationError(f"{structure.where}: {'^'.join(event)} has a structure")
@@ -180,8 +151,8 @@ def _define(
     steps = [
         step for structure in structures for found in structure.steps.values() for step in found
     ]
-    making = {_label(step) for step in steps if step.makes}
-    completing = {_label(step) for step in steps if step.completes}
+    making = {step.map for step in steps if step.makes}
+    completing = {step.map for step in steps if step.completes}
     sources: dict[str, str] = {}
     for label, section in sections.items():
         if label in making or label not in completing:
@@ -197,75 +168,6 @@ def _define(
     return sources
 
 
-def _label(step: Step) -> str:
-    return f"{step.segment}[{step.kind}]"
-
-
 def _once(name: str, known: Mapping[str, object], where: str) -> None:
     if name in known:
         raise ConfigurationError(f"{where}: there are two maps {name}")
-
-
-def _compile(
-    structure: Structure, sections: Mapping[str, Section], library: Library
-) -> CompiledStructure:
-    steps: dict[str, tuple[CompiledStep, ...]] = {}
-    for segment, found in structure.steps.items():
-        steps[segment] = tuple(_compile_step(step, sections, library) for step in found)
-    made = {step.kind for found in structure.steps.values() for step in found}
-    for link in structure.links:
-        for kind in (link.kind, link.of):
-            if kind not in made:
-                raise ConfigurationError(f"{link.where}: {structure.name} makes no {kind}")
-        descriptor = library.message_type(link.kind, link.where).fields_by_name.get(link.path)
-        if descriptor is None:
-            raise ConfigurationError(f"{link.where}: {link.kind} has no field {link.path}")
-        if descriptor.message_type is None or descriptor.message_type.name != "Reference":
-            raise ConfigurationError(f"{link.where}: {link.kind}.{link.path} is no reference")
-    anchored = {
-        segment for segment, found in structure.steps.items() if any(s.anchors for s in found)
-    }
-    return CompiledStructure(structure, steps, frozenset(anchored))
-
-
-def _compile_step(step: Step, sections: Mapping[str, Section], library: Library) -> CompiledStep:
-    section = sections.get(_label(step))
-    if section is None or section.kind != "segment":
-        raise ConfigurationError(f"{step.where}: there is no map {_label(step)}")
-    if step.kind != _EVENT and step.kind not in CONTENT_FIELDS:
-        raise ConfigurationError(f"{step.where}: {step.kind} is no resource")
-    for anchor in step.anchors:
-        library.segment(anchor, step.where)
-    complete = library.function_name(section, completes=step.completes)
-    run = complete if not step.makes else library.function_name(section)
-    return CompiledStep(
-        step,
-        library.namespace[run],
-        library.namespace[complete],
-        _predicate(step.unless, step.where, library),
-        _predicate(step.alike, step.where, library),
-        _predicate(step.condition, step.where, library),
-    )
-
-
-def _predicate(condition: Condition | None, where: str, library: Library) -> Predicate | None:
-    if condition is None:
-        return None
-
-    def text(place: Place) -> str:
-        return f"x.peek({place.unit!r}, {', '.join(map(str, place.numbers))})"
-
-    def valued(place: Place) -> str:
-        if len(place.numbers) > 1:
-            return text(place)
-        return f"x.valued({place.unit!r}, {place.numbers[0]})"
-
-    def refuse(_: object) -> str:
-        raise ConfigurationError(f"{where}: COUNT and SET have no meaning in a structure")
-
-    for node in condition.walk():
-        if node.place is not None and not node.place.is_field:
-            raise ConfigurationError(f"{where}: {node.place} is no place in a segment")
-    expression = condition.python(text, valued, refuse, refuse)
-    predicate: Any = eval(f"lambda x: {expression}", library.namespace)  # noqa: S307 - made above
-    return predicate  # type: ignore[no-any-return]

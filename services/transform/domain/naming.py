@@ -1,11 +1,9 @@
 """Keys and references of the resources of one message. How keys are made is told in `keys`."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from plexus.api.canonical.v1.datatypes_pb2 import Identifier
-from plexus.api.canonical.v1.resources_pb2 import Resource
-from plexus.codecs.hl7v2 import Segment
 from services.transform.domain.draft import Draft
 from services.transform.domain.keys import (
     BLANK,
@@ -16,64 +14,27 @@ from services.transform.domain.keys import (
     name_parts,
     observation_part,
 )
+from services.transform.domain.scopes import Made, Scope
 from services.transform.domain.structures import Link, Structure
 
-__all__ = ["Group", "Made", "name_resources"]
+__all__ = ["name_resources"]
 
 
-@dataclass(slots=True)
-class Made:
-    """A resource made by a segment. `is_shared` where more segments than one wrote to it.
-
-    Its key is there when it has been named.
-    """
-
-    kind: str
-    resource: Resource
-    content: Any
-    segment: Segment
-    is_shared: bool = False
-    key: str = ""
-
-
-@dataclass(slots=True)
-class Group:
-    """The segments that belong together and the resources they made; number 0 is the message."""
-
-    number: int
-    near: dict[str, Segment]
-    made: list[Made] = field(default_factory=list)
-
-    def latest(self, kind: str) -> Made | None:
-        """The resource of that type made last."""
-        for made in reversed(self.made):
-            if made.kind == kind:
-                return made
-        return None
-
-    def by_kind(self) -> dict[str, list[Made]]:
-        """Its resources in order, by type."""
-        found: dict[str, list[Made]] = {}
-        for made in self.made:
-            found.setdefault(made.kind, []).append(made)
-        return found
-
-
-def name_resources(draft: Draft, groups: list[Group], structure: Structure) -> None:
+def name_resources(draft: Draft, scopes: list[Scope], structure: Structure) -> None:
     """Give every resource its key and every link its reference; drop resources that say nothing."""
     event = draft.event
     source, message_id = draft.context.source, draft.context.message_id
     subject = identifier_parts(event.subject[0]) if event.subject else (source, message_id)
     used: set[str] = set()
     counts: dict[str, int] = {}
-    for group in groups:
-        for made in [made for made in group.made if made.content == BLANK[made.kind]]:
+    for scope in scopes:
+        for made in [made for made in scope.made if made.content == BLANK[made.kind]]:
             draft.resources.remove(made.resource)
-            group.made.remove(made)
-        namer = _Namer(source, message_id, subject, group)
+            scope.made.remove(made)
+        namer = _Namer(source, message_id, subject, scope)
         # An observation is named within its report, so reports come first.
         results: list[Made] = []
-        for made in group.made:
+        for made in scope.made:
             if made.kind == "Observation":
                 results.append(made)
                 continue
@@ -83,14 +44,30 @@ def name_resources(draft: Draft, groups: list[Group], structure: Structure) -> N
                 namer.within = join("Observation", key)
         for made in results:
             made.key = made.resource.key = _unused(namer.key(made), used, counts)
-    by_kind = [group.by_kind() for group in groups]
+    by_kind = [scope.by_kind() for scope in scopes]
     for link in structure.links:
-        top = by_kind[0].get(link.of)
-        for kinds in by_kind:
+        for scope, kinds in zip(scopes, by_kind, strict=True):
             from_these = kinds.get(link.kind)
-            targets = kinds.get(link.of) or top
+            targets = _targets(link, scope, scopes, by_kind) if from_these else []
             if from_these and targets:
                 _link(from_these, link, targets)
+
+
+def _targets(
+    link: Link, scope: Scope, scopes: list[Scope], by_kind: list[dict[str, list[Made]]]
+) -> list[Made]:
+    """What the resources of a scope refer to."""
+    if link.is_all:
+        within = [made for s in scopes[scope.number : scope.end] for made in s.made_of(link.of)]
+        if within:
+            return within
+    outer: Scope | None = scope
+    while outer is not None:
+        found = by_kind[outer.number].get(link.of)
+        if found:
+            return found
+        outer = outer.outer
+    return []
 
 
 def _unused(key: str, used: set[str], counts: dict[str, int]) -> str:
@@ -125,7 +102,7 @@ class _Namer:
     source: str
     message_id: str
     subject: tuple[str, str]
-    group: Group
+    scope: Scope
     report: str = ""
     within: str = ""
     """How the keys of observations of that report begin."""
@@ -171,7 +148,7 @@ class _Namer:
             for identifier in content.identifiers:
                 if identifier.type_code == type_code and identifier.value:
                     return join(kind, *identifier_parts(identifier), code_part(content.code))
-        return join(kind, self.source, self.message_id, str(self.group.number))
+        return join(kind, self.source, self.message_id, str(self.scope.number))
 
 
 def _valued(identifiers: Any) -> Identifier | None:

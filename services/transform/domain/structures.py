@@ -1,15 +1,19 @@
 """Message structures: which map reads which segment, what belongs together, what refers to what.
 
     structure ORU_R01 for ORU^R01
-    group starts ORC OBR holds OBX NTE SPM          # a new group at ORC, or at a further OBR
+    scope ORDER_OBSERVATION                         # what one order makes is apart from the others
     OBR : join ServiceRequest; new DiagnosticReport # ORU_R01 4.2.2
-    NTE after OBX : join Observation                # the nearest anchor before decides
-    link DiagnosticReport.results <- Observation
+    OBX in SPECIMEN : new Observation               # of all groups named, the innermost decides
+    NTE after OBX : join Observation                # of all anchors named, the nearest before decides
+    link DiagnosticReport.results <- all Observation
 
-Not a grammar: every segment finds its place by what stands before it, so an unexpected segment or
-order costs nothing but itself. `new X` makes a resource, `join X` completes the group's, or makes it.
-`per F` makes one for each repetition of a field (`unless` a condition), `continuing F... if` a
-condition goes on with the one before if those fields are alike. A segment that no line names is residue.
+Groups are those of HL7's grammar under their newest names (`plexus.codecs.hl7v2.groups`), so an
+unexpected segment or order costs nothing but itself. `new X` makes a resource, `join X` completes the
+scope's, or makes it; `join outer X` completes that of an enclosing scope, if there is one. `per F`
+makes one for each repetition of a field (`unless` a condition), `continuing F... if` a condition goes
+on with the one before if those fields are alike. A segment that no line names is residue.
+`structure ADT_A06 for ADT^A06 like ADT_A01` takes over what it does not say itself.
+`docs/maps.md` tells it at length.
 """
 
 import re
@@ -19,20 +23,27 @@ from plexus.errors import ConfigurationError
 from services.transform.domain.conditions import Condition, Place, parse_condition, parse_place
 from services.transform.domain.notation import Line, lines
 
-__all__ = ["Link", "Step", "Structure", "parse_structure"]
+__all__ = ["Link", "Path", "Step", "Structure", "parse_structure"]
 
-_HEAD = re.compile(r"structure (?P<name>[A-Z0-9_]+) for (?P<events>[A-Z0-9^]+(?: [A-Z0-9^]+)*)")
-_GROUP = re.compile(r"group starts (?P<starts>[A-Z0-9 ]+) holds (?P<holds>[A-Z0-9 ]+)")
-_LINK = re.compile(r"link (?P<kind>\w+)\.(?P<path>\w+) <- (?P<of>\w+)")
+_HEAD = re.compile(
+    r"structure (?P<name>[A-Z0-9_]+) for (?P<events>[A-Z0-9^]+(?: [A-Z0-9^]+)*)"
+    r"(?: like (?P<like>[A-Z0-9_]+))?"
+)
+_SCOPE = re.compile(r"scope (?P<groups>[A-Z0-9_.]+(?: [A-Z0-9_.]+)*)")
+_LINK = re.compile(r"link (?P<kind>\w+)\.(?P<path>\w+) <- (?P<all>all )?(?P<of>\w+)")
 _STEP = re.compile(
-    r"(?P<segment>[A-Z][A-Z0-9]{2})(?: after (?P<anchors>[A-Z0-9 ]+?))?\s*:\s*(?P<verbs>.+)"
+    r"(?P<segment>[A-Z][A-Z0-9]{2})(?: in (?P<group>[A-Z0-9_.]+))?(?: after (?P<anchors>[A-Z0-9 ]+?))?\s*:\s*(?P<verbs>.+)"
 )
 _VERB = re.compile(
-    r"(?P<verb>new|join) (?P<kind>\w+)"
+    r"(?P<verb>new|join|join outer) (?P<kind>\w+)"
     r"(?: per (?P<per>\S+)(?: unless (?P<unless>.+?))?)?"
     r"(?: continuing (?P<continuing>[A-Z0-9\- ]+?) if (?P<alike>.+?))?"
     r"(?: if (?P<condition>.+))?"
 )
+
+
+Path = tuple[str, ...]
+"""Names of groups, outer ones first: the last part of a group's path, or () for anywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +52,21 @@ class Step:
 
     where: str
     segment: str
+    group: Path
     anchors: frozenset[str]
     is_new: bool
+    is_outer: bool
     kind: str
     per: Place | None
     unless: Condition | None
     continuing: tuple[Place, ...]
     alike: Condition | None
     condition: Condition | None
+
+    @property
+    def map(self) -> str:
+        """Name of the map that runs."""
+        return f"{self.segment}[{self.kind}]"
 
     @property
     def makes(self) -> bool:
@@ -63,25 +81,42 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A reference: field `path` of every `kind` refers to the resources `of` its group."""
+    """A reference: field `path` of every `kind` refers to the resources `of` its scope.
+
+    Where its scope has none, to those of the nearest scope around it that has. `is_all`: to those of
+    the scopes within it too.
+    """
 
     where: str
     kind: str
     path: str
     of: str
+    is_all: bool
 
 
 @dataclass(slots=True)
 class Structure:
-    """One message structure."""
+    """One message structure. `scopes` has for each the place where it is named."""
 
     name: str
     where: str
     events: tuple[tuple[str, str], ...]
-    starts: tuple[str, ...] = ()
-    holds: frozenset[str] = frozenset()
+    scopes: list[tuple[str, Path]] = field(default_factory=list)
     steps: dict[str, list[Step]] = field(default_factory=dict)
     links: list[Link] = field(default_factory=list)
+    like: str = ""
+
+    def take(self, other: "Structure") -> None:
+        """Take from the structure that it is like what it does not say itself, segment by segment."""
+        self.steps = {**other.steps, **self.steps}
+        self.scopes = self.scopes or list(other.scopes)
+        known = {(link.kind, link.path) for link in self.links}
+        made = {step.kind for steps in self.steps.values() for step in steps}
+        self.links += [
+            link
+            for link in other.links
+            if (link.kind, link.path) not in known and {link.kind, link.of} <= made
+        ]
 
 
 def parse_structure(name: str, text: str) -> Structure:
@@ -94,11 +129,12 @@ def parse_structure(name: str, text: str) -> Structure:
     for line in lines(name, text):
         if structure is None:
             structure = _head(line)
-        elif found := _GROUP.fullmatch(line.text):
-            structure.starts = tuple(found["starts"].split())
-            structure.holds = frozenset(found["holds"].split()) | set(structure.starts)
+        elif found := _SCOPE.fullmatch(line.text):
+            structure.scopes += [(line.where, _path(group)) for group in found["groups"].split()]
         elif found := _LINK.fullmatch(line.text):
-            structure.links.append(Link(line.where, found["kind"], found["path"], found["of"]))
+            structure.links.append(
+                Link(line.where, found["kind"], found["path"], found["of"], bool(found["all"]))
+            )
         else:
             for step in _steps(line):
                 structure.steps.setdefault(step.segment, []).append(step)
@@ -111,7 +147,7 @@ def _head(line: Line) -> Structure:
     found = _HEAD.fullmatch(line.text)
     if found is None:
         raise ConfigurationError(
-            f"{line.where}: expected 'structure NAME for CODE^TRIGGER...' first"
+            f"{line.where}: expected 'structure NAME for CODE^TRIGGER... [like NAME]' first"
         )
     events = []
     for event in found["events"].split():
@@ -119,7 +155,11 @@ def _head(line: Line) -> Structure:
         if not (code and mark and trigger):
             raise ConfigurationError(f"{line.where}: {event} is no event such as ADT^A01")
         events.append((code, trigger))
-    return Structure(found["name"], line.where, tuple(events))
+    return Structure(found["name"], line.where, tuple(events), like=found["like"] or "")
+
+
+def _path(text: str | None) -> Path:
+    return tuple(text.split(".")) if text else ()
 
 
 def _steps(line: Line) -> list[Step]:
@@ -134,14 +174,16 @@ def _steps(line: Line) -> list[Step]:
         verb = _VERB.fullmatch(text.strip())
         if verb is None:
             raise ConfigurationError(
-                f"{where}: expected 'new X' or 'join X', found {text.strip()!r}"
+                f"{where}: expected 'new X', 'join X' or 'join outer X', found {text.strip()!r}"
             )
         steps.append(
             Step(
                 where=where,
                 segment=found["segment"],
+                group=_path(found["group"]),
                 anchors=frozenset((found["anchors"] or "").split()),
                 is_new=verb["verb"] == "new",
+                is_outer=verb["verb"] == "join outer",
                 kind=verb["kind"],
                 per=parse_place(verb["per"], where) if verb["per"] else None,
                 unless=parse_condition(verb["unless"], where) if verb["unless"] else None,

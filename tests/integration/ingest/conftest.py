@@ -1,13 +1,21 @@
-"""A database with ingest's schema: migrated once a session, copied for each test."""
+"""Ingest's schema, migrated once a session and copied for each test; and a feed over it."""
 
+import asyncio
+import contextlib
 import urllib.parse
 from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
+from plexus.clock import SystemClock
+from plexus.ids import KeyDigest, RandomIds
 from plexus.local.postgres import Postgres
 from plexus.store import Database, migrate, open_database
+from plexus.telemetry.tracing import Tracing
 from plexus.testing import servers
+from services.ingest.actors import Committer, FeedActor
+from services.ingest.settings import Feed
+from services.ingest.store import ReceiptStore
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -31,3 +39,35 @@ async def ingest_db(postgres: Postgres, ingest_template: str) -> AsyncIterator[D
             yield database
         finally:
             await database.close()
+
+
+@pytest_asyncio.fixture
+async def feed(ingest_db: Database) -> AsyncIterator[tuple[FeedActor, ReceiptStore]]:
+    """The feed `lab`, without its listener and without a bus, and the store of its receipts."""
+    store = ReceiptStore(ingest_db)
+    writer = await store.claim("test")
+    committer = Committer(
+        store,
+        lambda: writer,
+        lambda _: None,
+        lambda: None,
+        batch=64,
+        pending=256,
+        receipt_seconds=10.0,
+    )
+    committing = asyncio.create_task(committer.run())
+    actor = FeedActor(
+        Feed(name="lab", tenant="acme"),
+        committer=committer,
+        digest=KeyDigest(b"a secret for tests only"),
+        ids=RandomIds(),
+        clock=SystemClock(),
+        tracing=Tracing("test", None),
+        receipt_seconds=10.0,
+    )
+    try:
+        yield actor, store
+    finally:
+        committing.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await committing

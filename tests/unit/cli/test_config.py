@@ -186,6 +186,18 @@ def test_what_is_no_mesh_document_is_one_problem(tmp_path: pathlib.Path, text: s
     assert len(findings_of(tmp_path, text).problems) == 1
 
 
+def test_a_source_s_profile_is_verified_too(tmp_path: pathlib.Path) -> None:
+    text = GOOD.replace("Europe/Vienna}", "Europe/Vienna, profile: rules/his.yaml}")
+    file = tmp_path / "rules" / "his.yaml"
+    assert findings_of(tmp_path, text).problems == [f"{file}: cannot read the profile"]
+    file.parent.mkdir()
+    file.write_text("profile:\n- {name: his}\nfields:\n- {place: PID}\n")
+    [problem] = findings_of(tmp_path, text).problems
+    assert problem.startswith(f"{file}:4: fields.0.place")
+    file.write_text("profile:\n- {name: his}\n")
+    assert findings_of(tmp_path, text).problems == []
+
+
 def test_verify_tells_what_is_right_and_passes(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "plexus.yaml"
     path.write_text(GOOD, encoding="utf-8")

@@ -34,6 +34,14 @@ def test_files_come_by_name_and_messages_in_their_order(tmp_path: pathlib.Path) 
     assert found[2].content == message("3")
 
 
+def test_a_batch_that_does_not_hold_its_total_is_told_and_sent(tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "b.hl7"
+    file.write_bytes(b"BHS|^~\\&\r" + message("1") + b"BTS|3\r")
+    told: list[str] = []
+    assert len(list(read_files([file], told.append))) == 1
+    assert told == [f"{file}: BTS-1 tells 3 messages; there are 1."]
+
+
 def test_a_file_that_is_missing_says_which(tmp_path: pathlib.Path) -> None:
     with pytest.raises(NotFound, match=r"gone\.hl7"):
         list(read_files([tmp_path / "gone.hl7"]))

@@ -95,12 +95,15 @@ def test_mistake_in_a_map_is_named_by_line(text: str, line: int, says: str) -> N
         ("tables/CodeSystems.map", "Ours = a\nOurs = b", 2, "known already"),
         ("tables/CodeSystems.map", "LN = http://loinc.org", 1, "known already"),
         ("structures/S.map", "MSH : join X # x", 1, "structure NAME"),
-        ("structures/S.map", "structure S for ADT", 1, "no event"),
-        ("structures/S.map", "structure S for ADT^A01\nPID : old Person # x", 2, "expected"),
-        ("structures/S.map", "structure S for ADT^A01\nPID : new Person", 2, "cites no row"),
-        ("structures/S.map", "structure S for ADT^A01\nPID : new Person # x", 2, "no map"),
-        ("structures/S.map", "structure S for ADT^A01\nwhat # x", 2, "cannot read"),
-        ("structures/S.map", "structure S for ADT^A01\nlink A.b <- C", 2, "makes no A"),
+        ("structures/S.map", "structure ADT_A01 for ADT", 1, "no event"),
+        ("structures/S.map", "structure ADT_A01 for ADT^A01\nPID : old Person # x", 2, "expected"),
+        ("structures/S.map", "structure ADT_A01 for ADT^A01\nPID : new Person", 2, "cites no row"),
+        ("structures/S.map", "structure ADT_A01 for ADT^A01\nPID : new Person # x", 2, "no map"),
+        ("structures/S.map", "structure ADT_A01 for ADT^A01\nwhat # x", 2, "cannot read"),
+        ("structures/S.map", "structure S for ADT^A01", 1, "HL7 has no structure S"),
+        ("structures/S.map", "structure ADT_A01 for ADT^A01\nlink A.b <- C", 2, "makes no A"),
+        ("structures/S.map", "structure ADT_A01 for ADT^A01\n\nscope ORDER", 3, "no group ORDER"),
+        ("structures/S.map", "structure ADT_A01 for ADT^A01 like ADT_A02", 1, "says all itself"),
         ("elsewhere/S.map", "x", 1, "maps lie in"),
     ],
 )
@@ -115,7 +118,7 @@ def test_link_must_be_a_reference() -> None:
     maps = {
         "segments/PID.map": HEAD + "PID-7 -> birth_date # x",
         "structures/S.map": (
-            "structure S for ADT^A01\nPID : new Person # x\nlink Person.birth_date <- Person"
+            "structure ADT_A01 for ADT^A01\nPID : new Person # x\nlink Person.birth_date <- Person"
         ),
     }
     with pytest.raises(ConfigurationError, match=r"structures/S\.map:3: .* no reference"):
@@ -223,7 +226,7 @@ def test_condition_both_ways(
             + HEAD
             + f'PID-8 -> gender # x\nPID-30 -> birth_date # x\n"yes" -> birth_place if {condition} # x',
             "datatypes/CX.map": "datatype CX -> Identifier\nCX.1 -> value # x",
-            "structures/S.map": "structure S for ADT^A01\nMSH : join CanonicalEvent # x\n"
+            "structures/S.map": "structure ADT_A01 for ADT^A01\nMSH : join CanonicalEvent # x\n"
             "PID : join CanonicalEvent; new Person # x",
         }
     )

@@ -7,7 +7,7 @@ value of the body. A peer's answer is read by `answers`.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import Enum
 from functools import lru_cache
@@ -20,10 +20,12 @@ from plexus.api.canonical.v1.event_pb2 import (
     Severity,
 )
 from plexus.codecs.hl7v2.charsets import is_wide
-from plexus.codecs.hl7v2.escapes import DEFAULT_SEPARATORS, Separators, escape
+from plexus.codecs.hl7v2.escapes import DEFAULT_SEPARATORS, Separators
 from plexus.codecs.hl7v2.message import Message
 from plexus.codecs.hl7v2.reader import read
+from plexus.codecs.hl7v2.spans import LOCATION
 from plexus.codecs.hl7v2.value import NULL
+from plexus.codecs.hl7v2.writing import SegmentWriter
 from plexus.errors import InvalidMessage, Reason
 
 __all__ = [
@@ -59,6 +61,7 @@ _CODE_OF_REASON = {
     Reason.REASON_NO_IDENTIFIER: "101",
     Reason.REASON_DATA_TYPE: "102",
     Reason.REASON_UNDECODABLE: "102",
+    Reason.REASON_BATCH_TOTAL: "102",
     Reason.REASON_TABLE_VALUE: "103",
     Reason.REASON_UNKNOWN_CHARSET: "103",
     Reason.REASON_UNSUPPORTED_MESSAGE_TYPE: "200",
@@ -89,11 +92,6 @@ _REJECTIONS = frozenset(
     }
 )
 
-_LOCATION = re.compile(
-    r"(?P<segment>[A-Za-z0-9]{3})(?:\[(?P<index>\d+)\])?"
-    r"(?:-(?P<field>\d+)(?:\[(?P<repetition>\d+)\])?"
-    r"(?:\.(?P<component>\d+)(?:\.(?P<subcomponent>\d+))?)?)?"
-)
 _VERSION = re.compile(r"2\.(\d)(?:\.(\d+))?")
 _CONTROL = dict.fromkeys((*range(0x20), 0x7F))
 
@@ -187,34 +185,28 @@ def acknowledge(
         writer.segment("MSA", code, writer.header(10), "" if withdrawn else writer.text(text)),
         *told,
     ]
-    return writer.encoded("".join(f"{segment}\r" for segment in segments))
+    return writer.encoded(segments)
 
 
-class _Writer:
+class _Writer(SegmentWriter):
     """The header of the message that is answered, and how to write in its manner."""
 
     def __init__(self, message: Message | None) -> None:
+        super().__init__()
         self._message = message
-        self._separators = DEFAULT_SEPARATORS
         self._encoding_characters = DEFAULT_SEPARATORS.encoding_characters
         # A message without a component separator cannot name ACK^A01 or a place of an error.
         if message is not None and message.separators.component:
-            self._separators = message.separators
-            self._encoding_characters = _encoding_characters(message.msh.get(2), self._separators)
+            self.separators = message.separators
+            self._encoding_characters = _encoding_characters(message.msh.get(2), self.separators)
         self.version = _version_of("" if message is None else message.version)
-
-    def text(self, text: str) -> str:
-        """Written so that it breaks neither the message nor its MLLP block."""
-        if text.isalnum():
-            return text
-        return escape(text, self._separators).translate(_CONTROL)
 
     def header(self, field: int) -> str:
         """A field of the message's MSH, first line only: text lines after it are not header."""
         if self._message is None:
             return ""
         msh = self._message.msh
-        if self._separators is self._message.separators:
+        if self.separators is self._message.separators:
             written = msh.raw(field)
         else:
             written = self.text(msh.whole(field))
@@ -222,14 +214,6 @@ class _Writer:
             return "" if written == NULL else written
         written = re.split("[\r\n]", written, maxsplit=1)[0].translate(_CONTROL)
         return "" if written == NULL else written
-
-    def segment(self, name: str, *fields: str) -> str:
-        return self._separators.field.join((name, *fields)).rstrip(self._separators.field)
-
-    def parts(self, *components: str) -> str:
-        """Components of one value, empty ones at the end left out."""
-        separator = self._separators.component
-        return separator.join(self.text(part) for part in components).rstrip(separator)
 
     def msh(self, control_id: str, now: datetime) -> str:
         trigger = self._message.trigger if self._message is not None else ""
@@ -274,24 +258,24 @@ class _Writer:
     def err_before_v25(self, issues: Sequence[Issue]) -> list[str]:
         """One ERR whose ERR-1 (ELD) repeats: segment, sequence, field, coded error."""
         told: list[str] = []
-        below = self._separators.subcomponent
+        below = self.separators.subcomponent
         for issue in issues:
             if issue.severity in {SEVERITY_WARNING, SEVERITY_INFORMATION}:
                 continue
             code = error_code_of(issue.reason)
             what = below.join((code, _TABLE_0357[code], "HL70357")) if below else code
             places = [self.text(part) for part in (*_erl(issue.location), "", "", "")[:3]]
-            told.append(self._separators.component.join((*places, what)))
+            told.append(self.separators.component.join((*places, what)))
         if not told:
             return []
-        repetition = self._separators.repetition
+        repetition = self.separators.repetition
         return [self.segment("ERR", repetition.join(told) if repetition else told[0])]
 
-    def encoded(self, text: str) -> bytes:
+    def encoded(self, segments: Iterable[str]) -> bytes:
         if self._message is None:
-            return text.encode("ascii", "replace")
+            return self.message(segments, "ascii")
         charset = self._message.charset
-        return (self._message.bom if is_wide(charset) else b"") + text.encode(charset, "replace")
+        return self.message(segments, charset, self._message.bom if is_wide(charset) else b"")
 
     def _charset_name(self) -> str:
         """MSH-18 as the message has it, unless the answer is not in that character set."""
@@ -320,7 +304,7 @@ def _version_of(text: str) -> tuple[int, int]:
 
 def _erl(location: str) -> tuple[str, ...]:
     """ERL: segment, sequence, field, repetition, component, subcomponent; () if no such place."""
-    found = _LOCATION.fullmatch(location)
+    found = LOCATION.fullmatch(location)
     if found is None:
         return ()
     field = found["field"] or ""

@@ -149,24 +149,27 @@ class Segment:
         """Number of fields as written, trailing empty ones included."""
         return len(self._fields or self._split()) - 1
 
-    def span(self, field: int) -> tuple[int, int]:
-        """Byte offsets [start, end) of the field in the original content.
+    def span(self, field: int = -1, start: int = 0, end: int = -1) -> tuple[int, int]:
+        """Byte offsets [start, end) in the original content: of the segment, or of a field.
 
-        An absent field is an empty span at the end of the segment.
+        An absent field is an empty span at the end of the segment. `start` and `end` cut the field
+        by characters; `spans` finds them.
         """
+        if field < 0:
+            return self._origin.byte_span(self._start, self._start + len(self.text))
         fields = self._fields or self._split()
-        if not 0 < field < len(fields):
-            start = end = self._start + len(self.text)
-        elif self.name in HEADERS:
+        if not field < len(fields):
+            first = self._start + len(self.text)
+            return self._origin.byte_span(first, first)
+        if self.name in HEADERS and field:
             # MSH-1 is the separator itself, so it takes no separator of its own.
-            start = self._start + len(fields[0])
+            first = self._start + len(fields[0])
             if field > 1:
-                start += 1 + sum(len(text) + 1 for text in fields[2:field])
-            end = start + len(fields[field])
+                first += 1 + sum(len(text) + 1 for text in fields[2:field])
         else:
-            start = self._start + sum(len(text) + 1 for text in fields[:field])
-            end = start + len(fields[field])
-        return self._origin.byte_offset(start), self._origin.byte_offset(end)
+            first = self._start + sum(len(text) + 1 for text in fields[:field])
+        length = len(fields[field])
+        return self._origin.byte_span(first + start, first + (length if end < 0 else end))
 
     def decode(self, text: str) -> str:
         """Resolve the escape sequences of one value of this segment."""
@@ -182,7 +185,8 @@ class Segment:
     def _split(self) -> list[str]:
         separator = self._origin.separators.field
         fields = self.text.split(separator)
-        if self.name in HEADERS:
+        # A second header may be but a name; the separator that it does not have has no place.
+        if self.name in HEADERS and len(fields) > 1:
             fields.insert(1, separator)
         self._fields = fields
         return fields

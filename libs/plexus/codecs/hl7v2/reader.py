@@ -8,7 +8,7 @@ Line ends (2.5.2 wants CR; feeds and files bring all kinds):
 
 - CR, LF and CRLF end segments. Blank lines and blanks before a segment's name are skipped.
 - In a message that uses CR, a bare LF ends a segment only where the next line begins like one
-  (three letters or digits, a letter first, then the field separator); otherwise it is text.
+  (three capitals or digits, a letter first, then the field separator); otherwise it is text.
 - A line that does not begin like a segment continues the segment before it, with a warning unless
   it came after such a bare LF.
 
@@ -137,7 +137,8 @@ def _lines_of_mixed(text: str, separator: str, issues: list[Issue]) -> list[tupl
         if not is_text_line:
             start += len(body) - len(body.lstrip(_INDENT))
         name = text[start : min(start + 3, end)]
-        if len(name) == 3 and _is_name(name) and text[start + 3 : start + 4] == separator:
+        is_name = len(name) == 3 and _is_name(name) and (name.isupper() or not is_text_line)
+        if is_name and text[start + 3 : start + 4] == separator:
             spans.append((start, end))
         elif not body.strip(_BLANK):
             continue

@@ -24,6 +24,7 @@ class Origin:
 
     __slots__ = (
         "_offsets",
+        "_reached",
         "base",
         "between",
         "charset",
@@ -53,6 +54,7 @@ class Origin:
             separators.truncation or "#",
         ) == ("|", "~", "\\", "#")
         self._offsets: array[int] | None = None
+        self._reached = (0, base)
 
     def decode(self, text: str) -> str:
         """Resolve the escape sequences of one value."""
@@ -70,15 +72,23 @@ class Origin:
             return False
         return "\\" not in text or (self.escapes_usually and not _OF_CHARSET.search(text))
 
-    def byte_offset(self, at: int) -> int:
-        """Offset in the original content of the character at that place of the text."""
+    def byte_span(self, start: int, end: int) -> tuple[int, int]:
+        """Offsets in the original content of two characters of the text.
+
+        Places that are asked for in the order of the message take one pass over it in all.
+        """
         if len(self.text) == len(self.content) - self.base:
-            return self.base + at
+            return self.base + start, self.base + end
         if self.charset.startswith("utf-"):
-            return self.base + len(self.text[:at].encode(self.charset))
+            at, offset = self._reached
+            if start < at:
+                at, offset = 0, self.base
+            offset += len(self.text[at:start].encode(self.charset))
+            self._reached = (start, offset)
+            return offset, offset + len(self.text[start:end].encode(self.charset))
         if self._offsets is None:
             self._offsets = byte_offsets(self.content[self.base :], self.charset)
-        return self.base + self._offsets[at]
+        return self.base + self._offsets[start], self.base + self._offsets[end]
 
 
 class Value:

@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from plexus.api.canonical.v1.event_pb2 import SEVERITY_ERROR, SEVERITY_WARNING
@@ -187,6 +187,7 @@ _PIECES = st.lists(
 _CHARSETS = ["", "ASCII", "UNICODE UTF-8", "UNICODE UTF-16", "ASCII~ISO IR87", "BIG-5", "NONE"]
 
 
+@example(b"MSH", "", False)
 @given(_PIECES, st.sampled_from(_CHARSETS), st.booleans())
 def test_nothing_after_a_header_makes_reading_fail(
     tail: bytes, charset: str, header_goes_on: bool

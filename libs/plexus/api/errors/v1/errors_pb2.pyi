@@ -59,6 +59,10 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """The same control id came with other content before."""
     REASON_DUPLICATE: _Reason.ValueType  # 20
     """The same message was received before; its first receipt stands."""
+    REASON_BATCH_TOTAL: _Reason.ValueType  # 21
+    """The total in a batch's trailer (BTS-1, FTS-1) is not what the batch holds."""
+    REASON_PROFILE: _Reason.ValueType  # 22
+    """The message breaks the profile that was agreed for its source."""
     REASON_INVALID_ARGUMENT: _Reason.ValueType  # 30
     """A field of a request is missing or malformed."""
     REASON_NOT_FOUND: _Reason.ValueType  # 31
@@ -139,6 +143,10 @@ REASON_CONTROL_ID_CONFLICT: Reason.ValueType  # 19
 """The same control id came with other content before."""
 REASON_DUPLICATE: Reason.ValueType  # 20
 """The same message was received before; its first receipt stands."""
+REASON_BATCH_TOTAL: Reason.ValueType  # 21
+"""The total in a batch's trailer (BTS-1, FTS-1) is not what the batch holds."""
+REASON_PROFILE: Reason.ValueType  # 22
+"""The message breaks the profile that was agreed for its source."""
 REASON_INVALID_ARGUMENT: Reason.ValueType  # 30
 """A field of a request is missing or malformed."""
 REASON_NOT_FOUND: Reason.ValueType  # 31

@@ -26,43 +26,43 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from plexus.api.canonical.v1 import event_pb2 as plexus_dot_api_dot_canonical_dot_v1_dot_event__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!plexus/api/ingest/v1/ingest.proto\x12\x14plexus.api.ingest.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a#plexus/api/canonical/v1/event.proto\"\xf2\x02\n\x07Receipt\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x0e\n\x06origin\x18\x02 \x01(\x04\x12\x35\n\x07outcome\x18\x03 \x01(\x0e\x32$.plexus.api.ingest.v1.ReceiptOutcome\x12\x10\n\x08\x61\x63k_code\x18\x04 \x01(\t\x12\x0e\n\x06tenant\x18\x05 \x01(\t\x12\x0c\n\x04\x66\x65\x65\x64\x18\x06 \x01(\t\x12\x0e\n\x06source\x18\x07 \x01(\t\x12\x12\n\ncontrol_id\x18\x08 \x01(\t\x12\x14\n\x0cmessage_type\x18\t \x01(\t\x12/\n\x0breceived_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x06issues\x18\x0b \x03(\x0b\x32\x1e.plexus.api.canonical.v1.Issue\x12\x1b\n\x13\x63ontrol_id_conflict\x18\x0c \x01(\x08\x12\x10\n\x08trace_id\x18\r \x01(\t\x12\x12\n\nsize_bytes\x18\x0e \x01(\x04\".\n\rSubmitRequest\x12\x0c\n\x04\x66\x65\x65\x64\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\x0c\"@\n\x0eSubmitResponse\x12.\n\x07receipt\x18\x01 \x01(\x0b\x32\x1d.plexus.api.ingest.v1.Receipt\"4\n\x13SubmitStreamRequest\x12\x0c\n\x04\x66\x65\x65\x64\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\x0c\"F\n\x14SubmitStreamResponse\x12.\n\x07receipt\x18\x01 \x01(\x0b\x32\x1d.plexus.api.ingest.v1.Receipt\"=\n\x11GetReceiptRequest\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x14\n\x0cwith_content\x18\x02 \x01(\x08\"U\n\x12GetReceiptResponse\x12.\n\x07receipt\x18\x01 \x01(\x0b\x32\x1d.plexus.api.ingest.v1.Receipt\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\x0c\"}\n\x13ListReceiptsRequest\x12\x0c\n\x04\x66\x65\x65\x64\x18\x01 \x01(\t\x12\x12\n\ncontrol_id\x18\x02 \x01(\t\x12\x35\n\x07outcome\x18\x03 \x01(\x0e\x32$.plexus.api.ingest.v1.ReceiptOutcome\x12\r\n\x05limit\x18\x04 \x01(\r\"G\n\x14ListReceiptsResponse\x12/\n\x08receipts\x18\x01 \x03(\x0b\x32\x1d.plexus.api.ingest.v1.Receipt\"4\n\rReplayRequest\x12\x13\n\x0bmessage_ids\x18\x01 \x03(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\"\n\x0eReplayResponse\x12\x10\n\x08replayed\x18\x01 \x01(\r\"\x12\n\x10ListFeedsRequest\"\xdb\x01\n\x04\x46\x65\x65\x64\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x04 \x01(\t\x12\x13\n\x0b\x63onnections\x18\x05 \x01(\r\x12\x34\n\x10last_received_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x07 \x01(\x04\x12\x10\n\x08rejected\x18\x08 \x01(\x04\x12\x12\n\nduplicates\x18\t \x01(\x04\x12\x11\n\tunrelayed\x18\n \x01(\x04\">\n\x11ListFeedsResponse\x12)\n\x05\x66\x65\x65\x64s\x18\x01 \x03(\x0b\x32\x1a.plexus.api.ingest.v1.Feed*\x8c\x01\n\x0eReceiptOutcome\x12\x1f\n\x1bRECEIPT_OUTCOME_UNSPECIFIED\x10\x00\x12\x1c\n\x18RECEIPT_OUTCOME_ACCEPTED\x10\x01\x12\x1c\n\x18RECEIPT_OUTCOME_REJECTED\x10\x02\x12\x1d\n\x19RECEIPT_OUTCOME_DUPLICATE\x10\x03\x32\xca\x04\n\rIngestService\x12S\n\x06Submit\x12#.plexus.api.ingest.v1.SubmitRequest\x1a$.plexus.api.ingest.v1.SubmitResponse\x12i\n\x0cSubmitStream\x12).plexus.api.ingest.v1.SubmitStreamRequest\x1a*.plexus.api.ingest.v1.SubmitStreamResponse(\x01\x30\x01\x12_\n\nGetReceipt\x12\'.plexus.api.ingest.v1.GetReceiptRequest\x1a(.plexus.api.ingest.v1.GetReceiptResponse\x12\x65\n\x0cListReceipts\x12).plexus.api.ingest.v1.ListReceiptsRequest\x1a*.plexus.api.ingest.v1.ListReceiptsResponse\x12S\n\x06Replay\x12#.plexus.api.ingest.v1.ReplayRequest\x1a$.plexus.api.ingest.v1.ReplayResponse\x12\\\n\tListFeeds\x12&.plexus.api.ingest.v1.ListFeedsRequest\x1a\'.plexus.api.ingest.v1.ListFeedsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!plexus/api/ingest/v1/ingest.proto\x12\x14plexus.api.ingest.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a#plexus/api/canonical/v1/event.proto\"\xf2\x02\n\x07Receipt\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x0e\n\x06origin\x18\x02 \x01(\x04\x12\x35\n\x07outcome\x18\x03 \x01(\x0e\x32$.plexus.api.ingest.v1.ReceiptOutcome\x12\x10\n\x08\x61\x63k_code\x18\x04 \x01(\t\x12\x0e\n\x06tenant\x18\x05 \x01(\t\x12\x0c\n\x04\x66\x65\x65\x64\x18\x06 \x01(\t\x12\x0e\n\x06source\x18\x07 \x01(\t\x12\x12\n\ncontrol_id\x18\x08 \x01(\t\x12\x14\n\x0cmessage_type\x18\t \x01(\t\x12/\n\x0breceived_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x06issues\x18\x0b \x03(\x0b\x32\x1e.plexus.api.canonical.v1.Issue\x12\x1b\n\x13\x63ontrol_id_conflict\x18\x0c \x01(\x08\x12\x10\n\x08trace_id\x18\r \x01(\t\x12\x12\n\nsize_bytes\x18\x0e \x01(\x04\".\n\rSubmitRequest\x12\x0c\n\x04\x66\x65\x65\x64\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\x0c\"n\n\x0eSubmitResponse\x12.\n\x07receipt\x18\x01 \x01(\x0b\x32\x1d.plexus.api.ingest.v1.Receipt\x12,\n\x05\x62\x61tch\x18\x02 \x03(\x0b\x32\x1d.plexus.api.ingest.v1.Receipt\"4\n\x13SubmitStreamRequest\x12\x0c\n\x04\x66\x65\x65\x64\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\x0c\"t\n\x14SubmitStreamResponse\x12.\n\x07receipt\x18\x01 \x01(\x0b\x32\x1d.plexus.api.ingest.v1.Receipt\x12,\n\x05\x62\x61tch\x18\x02 \x03(\x0b\x32\x1d.plexus.api.ingest.v1.Receipt\"=\n\x11GetReceiptRequest\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x14\n\x0cwith_content\x18\x02 \x01(\x08\"U\n\x12GetReceiptResponse\x12.\n\x07receipt\x18\x01 \x01(\x0b\x32\x1d.plexus.api.ingest.v1.Receipt\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\x0c\"}\n\x13ListReceiptsRequest\x12\x0c\n\x04\x66\x65\x65\x64\x18\x01 \x01(\t\x12\x12\n\ncontrol_id\x18\x02 \x01(\t\x12\x35\n\x07outcome\x18\x03 \x01(\x0e\x32$.plexus.api.ingest.v1.ReceiptOutcome\x12\r\n\x05limit\x18\x04 \x01(\r\"G\n\x14ListReceiptsResponse\x12/\n\x08receipts\x18\x01 \x03(\x0b\x32\x1d.plexus.api.ingest.v1.Receipt\"4\n\rReplayRequest\x12\x13\n\x0bmessage_ids\x18\x01 \x03(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\"\n\x0eReplayResponse\x12\x10\n\x08replayed\x18\x01 \x01(\r\"\x12\n\x10ListFeedsRequest\"\xdb\x01\n\x04\x46\x65\x65\x64\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x04 \x01(\t\x12\x13\n\x0b\x63onnections\x18\x05 \x01(\r\x12\x34\n\x10last_received_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x07 \x01(\x04\x12\x10\n\x08rejected\x18\x08 \x01(\x04\x12\x12\n\nduplicates\x18\t \x01(\x04\x12\x11\n\tunrelayed\x18\n \x01(\x04\">\n\x11ListFeedsResponse\x12)\n\x05\x66\x65\x65\x64s\x18\x01 \x03(\x0b\x32\x1a.plexus.api.ingest.v1.Feed*\x8c\x01\n\x0eReceiptOutcome\x12\x1f\n\x1bRECEIPT_OUTCOME_UNSPECIFIED\x10\x00\x12\x1c\n\x18RECEIPT_OUTCOME_ACCEPTED\x10\x01\x12\x1c\n\x18RECEIPT_OUTCOME_REJECTED\x10\x02\x12\x1d\n\x19RECEIPT_OUTCOME_DUPLICATE\x10\x03\x32\xca\x04\n\rIngestService\x12S\n\x06Submit\x12#.plexus.api.ingest.v1.SubmitRequest\x1a$.plexus.api.ingest.v1.SubmitResponse\x12i\n\x0cSubmitStream\x12).plexus.api.ingest.v1.SubmitStreamRequest\x1a*.plexus.api.ingest.v1.SubmitStreamResponse(\x01\x30\x01\x12_\n\nGetReceipt\x12\'.plexus.api.ingest.v1.GetReceiptRequest\x1a(.plexus.api.ingest.v1.GetReceiptResponse\x12\x65\n\x0cListReceipts\x12).plexus.api.ingest.v1.ListReceiptsRequest\x1a*.plexus.api.ingest.v1.ListReceiptsResponse\x12S\n\x06Replay\x12#.plexus.api.ingest.v1.ReplayRequest\x1a$.plexus.api.ingest.v1.ReplayResponse\x12\\\n\tListFeeds\x12&.plexus.api.ingest.v1.ListFeedsRequest\x1a\'.plexus.api.ingest.v1.ListFeedsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'plexus.api.ingest.v1.ingest_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_RECEIPTOUTCOME']._serialized_start=1489
-  _globals['_RECEIPTOUTCOME']._serialized_end=1629
+  _globals['_RECEIPTOUTCOME']._serialized_start=1581
+  _globals['_RECEIPTOUTCOME']._serialized_end=1721
   _globals['_RECEIPT']._serialized_start=130
   _globals['_RECEIPT']._serialized_end=500
   _globals['_SUBMITREQUEST']._serialized_start=502
   _globals['_SUBMITREQUEST']._serialized_end=548
   _globals['_SUBMITRESPONSE']._serialized_start=550
-  _globals['_SUBMITRESPONSE']._serialized_end=614
-  _globals['_SUBMITSTREAMREQUEST']._serialized_start=616
-  _globals['_SUBMITSTREAMREQUEST']._serialized_end=668
-  _globals['_SUBMITSTREAMRESPONSE']._serialized_start=670
-  _globals['_SUBMITSTREAMRESPONSE']._serialized_end=740
-  _globals['_GETRECEIPTREQUEST']._serialized_start=742
-  _globals['_GETRECEIPTREQUEST']._serialized_end=803
-  _globals['_GETRECEIPTRESPONSE']._serialized_start=805
-  _globals['_GETRECEIPTRESPONSE']._serialized_end=890
-  _globals['_LISTRECEIPTSREQUEST']._serialized_start=892
-  _globals['_LISTRECEIPTSREQUEST']._serialized_end=1017
-  _globals['_LISTRECEIPTSRESPONSE']._serialized_start=1019
-  _globals['_LISTRECEIPTSRESPONSE']._serialized_end=1090
-  _globals['_REPLAYREQUEST']._serialized_start=1092
-  _globals['_REPLAYREQUEST']._serialized_end=1144
-  _globals['_REPLAYRESPONSE']._serialized_start=1146
-  _globals['_REPLAYRESPONSE']._serialized_end=1180
-  _globals['_LISTFEEDSREQUEST']._serialized_start=1182
-  _globals['_LISTFEEDSREQUEST']._serialized_end=1200
-  _globals['_FEED']._serialized_start=1203
-  _globals['_FEED']._serialized_end=1422
-  _globals['_LISTFEEDSRESPONSE']._serialized_start=1424
-  _globals['_LISTFEEDSRESPONSE']._serialized_end=1486
-  _globals['_INGESTSERVICE']._serialized_start=1632
-  _globals['_INGESTSERVICE']._serialized_end=2218
+  _globals['_SUBMITRESPONSE']._serialized_end=660
+  _globals['_SUBMITSTREAMREQUEST']._serialized_start=662
+  _globals['_SUBMITSTREAMREQUEST']._serialized_end=714
+  _globals['_SUBMITSTREAMRESPONSE']._serialized_start=716
+  _globals['_SUBMITSTREAMRESPONSE']._serialized_end=832
+  _globals['_GETRECEIPTREQUEST']._serialized_start=834
+  _globals['_GETRECEIPTREQUEST']._serialized_end=895
+  _globals['_GETRECEIPTRESPONSE']._serialized_start=897
+  _globals['_GETRECEIPTRESPONSE']._serialized_end=982
+  _globals['_LISTRECEIPTSREQUEST']._serialized_start=984
+  _globals['_LISTRECEIPTSREQUEST']._serialized_end=1109
+  _globals['_LISTRECEIPTSRESPONSE']._serialized_start=1111
+  _globals['_LISTRECEIPTSRESPONSE']._serialized_end=1182
+  _globals['_REPLAYREQUEST']._serialized_start=1184
+  _globals['_REPLAYREQUEST']._serialized_end=1236
+  _globals['_REPLAYRESPONSE']._serialized_start=1238
+  _globals['_REPLAYRESPONSE']._serialized_end=1272
+  _globals['_LISTFEEDSREQUEST']._serialized_start=1274
+  _globals['_LISTFEEDSREQUEST']._serialized_end=1292
+  _globals['_FEED']._serialized_start=1295
+  _globals['_FEED']._serialized_end=1514
+  _globals['_LISTFEEDSRESPONSE']._serialized_start=1516
+  _globals['_LISTFEEDSRESPONSE']._serialized_end=1578
+  _globals['_INGESTSERVICE']._serialized_start=1724
+  _globals['_INGESTSERVICE']._serialized_end=2310
 # @@protoc_insertion_point(module_scope)
