@@ -1,39 +1,35 @@
 """All the wiring of transform, top to bottom."""
 
-import pathlib
-from collections.abc import Sequence
-
 from plexus.actors import LeaseJournal
 from plexus.api.audit.v1.audit_pb2 import Stage as StageName
 from plexus.api.transform.v1 import transform_pb2_grpc
 from plexus.service import Runtime, open_stage
-from plexus.settings import load_document
-from services.transform.domain import CodeMap, Coders, load_maps, read_code_map
-from services.transform.flow import TransformStage, Worklist
+from services.transform.domain import Coders
+from services.transform.flow import Agreed, Reloader, TransformStage, Worklist, read_agreed
 from services.transform.service import TransformServicer
-from services.transform.settings import Source, TransformSettings, load_profile
+from services.transform.settings import TransformSettings
 from services.transform.store import UnmappedStore
 
 __all__ = ["SECTIONS", "SETTINGS", "wire"]
 
 SETTINGS = TransformSettings
-SECTIONS = ("sources",)
+SECTIONS = ("sources", "tenants")
 
 
 async def wire(runtime: Runtime) -> None:
     """Connect transform to what it stands on."""
     settings = runtime.settings
     assert isinstance(settings, TransformSettings)
-    listed = load_document(settings.config).sections("sources", Source)
-    sources = {(source.tenant, source.name): source for source in listed}
-    profiles = {
-        (source.tenant, source.name): load_profile(settings.config.parent / source.profile)
-        for source in listed
-        if source.profile
-    }
-    maps = load_maps()
-    coders = Coders(maps.version, _read_code_maps(listed, settings.config.parent))
+    agreed = read_agreed(settings.config)
+    maps = agreed.maps
+    coders = Coders(maps, agreed.code_maps)
     worklist = Worklist(coders, runtime.clock, keep_days=settings.unmapped_days)
+    stage = TransformStage(maps, agreed.sources, coders, agreed.profiles)
+
+    def use(anew: Agreed) -> None:
+        maps.take(anew.maps)
+        coders.use(anew.code_maps)
+        stage.use(anew.sources, anew.profiles)
 
     async def keep_worklist() -> None:
         """Messages never wait for PostgreSQL, so neither does the start."""
@@ -42,11 +38,16 @@ async def wire(runtime: Runtime) -> None:
         runtime.on_stop(worklist.flush)
         await worklist.run()
 
+    reloader = Reloader(
+        settings.config, agreed, use, clock=runtime.clock, every_seconds=settings.reload_seconds
+    )
+    if settings.reload_seconds:
+        runtime.run(reloader.run(), "reload")
     runtime.run(keep_worklist(), "worklist")
     bus = await runtime.bus()
     open_stage(
         runtime,
-        TransformStage(maps, sources, coders, profiles),
+        stage,
         stage_name=StageName.STAGE_TRANSFORM,
         stream="raw",
         bus=bus,
@@ -57,13 +58,3 @@ async def wire(runtime: Runtime) -> None:
         runtime.rpc.grpc_server,
     )
     runtime.rpc.serves("plexus.api.transform.v1.TransformService")
-
-
-def _read_code_maps(
-    sources: Sequence[Source], folder: pathlib.Path
-) -> dict[tuple[str, str], list[CodeMap]]:
-    """The code maps by source. Raises ConfigurationError where a file is wrong."""
-    return {
-        (source.tenant, source.name): [read_code_map(folder / path) for path in source.code_maps]
-        for source in sources
-    }

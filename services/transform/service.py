@@ -14,7 +14,7 @@ from plexus.codecs.fhir import bundle_bytes
 from plexus.codecs.terminology import ICD10CM, LOINC, RXNORM, SNOMED
 from plexus.codecs.terminology.index import Index, Likely
 from plexus.errors import InvalidRequest
-from services.transform.domain import Coders, Maps, SourceContext, convert
+from services.transform.domain import Coders, SourceContext, SourceMaps, convert
 from services.transform.flow import Worklist
 from services.transform.store import UnmappedCode
 
@@ -40,7 +40,7 @@ class TransformServicer(transform_pb2_grpc.TransformServiceServicer):
     """Answers from the loaded maps and the worklist."""
 
     def __init__(
-        self, maps: Maps, coders: Coders, worklist: Worklist, terminology_folder: pathlib.Path
+        self, maps: SourceMaps, coders: Coders, worklist: Worklist, terminology_folder: pathlib.Path
     ) -> None:
         self._maps = maps
         self._coders = coders
@@ -52,7 +52,7 @@ class TransformServicer(transform_pb2_grpc.TransformServiceServicer):
     ) -> transform_pb2.ConvertResponse:
         coder = self._coders.preview(request.source)
         event = convert(
-            self._maps,
+            self._maps.preview(request.source),
             request.content,
             SourceContext(
                 tenant="preview",
@@ -71,8 +71,10 @@ class TransformServicer(transform_pb2_grpc.TransformServiceServicer):
     async def ListMaps(  # noqa: N802 - the name in the contract
         self, request: transform_pb2.ListMapsRequest, context: _Context
     ) -> transform_pb2.ListMapsResponse:
-        maps = [transform_pb2.Map(name=name, rules=rules) for name, rules in self._maps.names()]
-        return transform_pb2.ListMapsResponse(maps_version=self._maps.version, maps=maps)
+        maps = [
+            transform_pb2.Map(name=name, rules=rules) for name, rules in self._maps.base.names()
+        ]
+        return transform_pb2.ListMapsResponse(maps_version=self._maps.base.version, maps=maps)
 
     async def ListUnmappedCodes(  # noqa: N802 - the name in the contract
         self, request: transform_pb2.ListUnmappedCodesRequest, context: _Context

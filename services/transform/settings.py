@@ -28,7 +28,7 @@ from plexus.errors import ConfigurationError
 from plexus.settings import Document, Section, ServiceSettings, load_document
 from services.transform.domain.profile import FieldRule, Profile, SegmentRule
 
-__all__ = ["Source", "TransformSettings", "load_profile"]
+__all__ = ["Source", "TenantMaps", "TransformSettings", "load_profile"]
 
 _MESSAGE = r"^[A-Z0-9]{3}(\^[A-Z0-9]{3})?$"
 _Usage = Literal["required", "optional", "forbidden"]
@@ -42,6 +42,11 @@ class TransformSettings(ServiceSettings):
     terminology_folder: pathlib.Path = pathlib.Path(".plexus/terminology")
     """Folder of the releases that `plexus terms load` has loaded. They serve suggestions for unmapped
     codes only; an absent folder means that there are none."""
+
+    reload_seconds: float = pydantic.Field(default=2.0, ge=0, le=3600)
+    """How often overlays, code maps, profiles and the mesh document's sources are looked at for changes,
+    in seconds. What has changed is used from the next message on; what is wrong changes nothing. 0 reads
+    them at the start only."""
 
     unmapped_days: int = pydantic.Field(default=90, ge=1)
     """How long the worklist remembers an unmapped code that does not come any more."""
@@ -71,9 +76,24 @@ class Source(Section):
     """Namespace of identifiers that are sent without an assigning authority. Empty makes them local
     to the source."""
 
+    overlays: tuple[pathlib.Path, ...] = ()
+    """Files that change the maps for this source, laid over them after those of its tenant. A relative
+    path begins at the folder of the mesh document. See docs/maps.md."""
+
     code_maps: tuple[pathlib.Path, ...] = ()
     """Files that say what the local codes of the source are in a standard. A relative path begins at
     the folder of the mesh document. `plexus terms map verify` checks a file."""
+
+
+class TenantMaps(Section):
+    """What a tenant does otherwise with all its sources, as the mesh document's `tenants` lists it."""
+
+    name: str = pydantic.Field(pattern=r"^[a-z0-9-]{1,40}$")
+    """The tenant."""
+
+    overlays: tuple[pathlib.Path, ...] = ()
+    """Files that change the maps for all sources of the tenant. A relative path begins at the folder of
+    the mesh document. See docs/maps.md."""
 
 
 class _Head(Section):

@@ -26,6 +26,7 @@ __all__ = [
     "RECEIPT_SECONDS",
     "RECEIVED",
     "REDELIVERIES",
+    "RELOADS",
     "RPC_HANDLED",
     "RPC_SECONDS",
     "SHARDS_OWNED",
@@ -68,6 +69,11 @@ PARKING_PAUSED = Gauge(
 )
 BUS_ERRORS = Counter("plexus_bus_errors", "Errors that the bus reported.", ["kind"])
 IDENTITY_MATCHES = Counter("plexus_identity_matches", "Matches by kind.", ["result"])
+RELOADS = Counter(
+    "plexus_reloads",
+    "Changes of what was agreed with sources, by what became of them.",
+    ["outcome"],
+)
 UNMAPPED_CODES = Counter(
     "plexus_unmapped_codes", "Codes without a standard coding.", ["tenant", "source"]
 )

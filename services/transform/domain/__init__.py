@@ -3,8 +3,8 @@
 `notation`, `conditions`, `tables` and `structures` read the maps; `targets`, `library`, `reading`,
 `reaching`, `constants`, `generate` and `compiling` check and compile them, `load` does it all once; `convert`
 runs them with a `draft` in hand. `datatypes`, `values`, `places`, `citations` and `times` are what
-maps cannot say; `kept` remembers codes; `scopes` say what belongs together, and `profile` what was
-agreed with a partner. `code_maps` and `coder` say what the codes of a source mean beyond the source.
+maps cannot say; `kept` remembers codes; `overlay` changes maps for one source;
+`scopes` say what belongs together, and `profile` what was agreed with a partner. `code_maps` and `coder` say what the codes of a source mean beyond the source.
 Pure: no I/O beyond reading maps.
 """
 
@@ -12,7 +12,8 @@ from services.transform.domain.code_maps import CodeMap, parse_code_map, read_co
 from services.transform.domain.coder import Coder, Coders, Tally
 from services.transform.domain.context import SourceContext
 from services.transform.domain.convert import convert
-from services.transform.domain.load import Maps, load_maps, parse_maps
+from services.transform.domain.load import Maps, SourceMaps, load_maps, parse_maps
+from services.transform.domain.overlay import Overlay, parse_overlay, read_overlay
 from services.transform.domain.profile import Profile, violations
 
 __all__ = [
@@ -20,13 +21,17 @@ __all__ = [
     "Coder",
     "Coders",
     "Maps",
+    "Overlay",
     "Profile",
     "SourceContext",
+    "SourceMaps",
     "Tally",
     "convert",
     "load_maps",
     "parse_code_map",
     "parse_maps",
+    "parse_overlay",
     "read_code_map",
+    "read_overlay",
     "violations",
 ]

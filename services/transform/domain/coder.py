@@ -9,6 +9,7 @@ part of the event: the same bytes and maps give the same event, whoever counts.
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from plexus.api.canonical.v1.datatypes_pb2 import Coding, Concept
 from plexus.codecs.terminology import (
@@ -20,6 +21,9 @@ from plexus.codecs.terminology import (
 )
 from services.transform.domain.code_maps import CodeMap
 from services.transform.domain.wire import delimited, undelimited
+
+if TYPE_CHECKING:  # they end where codes begin: importing them would go in a circle
+    from services.transform.domain.load import SourceMaps
 
 __all__ = ["Coder", "Coders", "Tally"]
 
@@ -191,19 +195,27 @@ class Coders:
     """The coders of all sources; one that is not listed has no code maps and is counted too."""
 
     def __init__(
-        self, maps_version: str, code_maps: Mapping[tuple[str, str], Sequence[CodeMap]]
+        self, maps: "SourceMaps", code_maps: Mapping[tuple[str, str], Sequence[CodeMap]]
     ) -> None:
-        """Know the code maps by source (tenant, name)."""
-        self._maps_version = maps_version
-        self._code_maps = code_maps
+        """Know the code maps by source (tenant, name), beside the maps whose versions count."""
+        self._maps = maps
+        self._left: list[Tally] = []
         self._coders: dict[tuple[str, str], Coder] = {}
+        self._code_maps = code_maps
+
+    def use(self, code_maps: Mapping[tuple[str, str], Sequence[CodeMap]]) -> None:
+        """From the next message on, these are the code maps. What was counted stays counted."""
+        self._left += self.drain()
+        self._coders = {}
+        self._code_maps = code_maps
 
     def of(self, tenant: str, source: str) -> Coder:
         """The coder of a source."""
         owner = (tenant, source)
         coder = self._coders.get(owner)
         if coder is None:
-            coder = Coder(self._maps_version, owner, self._code_maps.get(owner, ()))
+            version = self._maps.of(tenant, source).version
+            coder = Coder(version, owner, self._code_maps.get(owner, ()))
             self._coders[owner] = coder
         return coder
 
@@ -211,11 +223,12 @@ class Coders:
         """A coder that is drained by nobody, for a look; of the one source of that name, if it is one."""
         owners = [owner for owner in self._code_maps if owner[1] == source]
         maps: Iterable[CodeMap] = self._code_maps[owners[0]] if len(owners) == 1 else ()
-        return Coder(self._maps_version, ("preview", source), tuple(maps))
+        return Coder(self._maps.preview(source).version, ("preview", source), tuple(maps))
 
     def drain(self) -> list[Tally]:
         """The tallies of all sources."""
-        return [tally for coder in self._coders.values() for tally in coder.drain()]
+        left, self._left = self._left, []
+        return left + [tally for coder in self._coders.values() for tally in coder.drain()]
 
 
 def _place_of(rule: str) -> str:

@@ -16,10 +16,11 @@ from services.transform.domain.compiling import CompiledStructure, compile_struc
 from services.transform.domain.generate import generate
 from services.transform.domain.library import Library
 from services.transform.domain.notation import Section, parse_sections
+from services.transform.domain.overlay import Layers, Overlay
 from services.transform.domain.structures import Structure, parse_structure
 from services.transform.domain.tables import Table, parse_systems, parse_table
 
-__all__ = ["Maps", "load_maps", "parse_maps"]
+__all__ = ["Maps", "SourceMaps", "load_maps", "parse_maps"]
 
 _SYSTEMS = "tables/CodeSystems.map"
 
@@ -68,13 +69,51 @@ class Maps:
         return self._structures.get((code, trigger))
 
 
-def load_maps() -> Maps:
-    """Load the maps of this package.
+class SourceMaps:
+    """The maps of each source: those of the package, or with overlays of its tenant and its own.
+
+    Attributes:
+        base: the maps of the package.
+        by_source: maps of those sources that are listed, by tenant and name.
+        by_tenant: maps of the others, by tenant.
+    """
+
+    def __init__(
+        self,
+        base: Maps,
+        by_source: Mapping[tuple[str, str], Maps] = MappingProxyType({}),
+        by_tenant: Mapping[str, Maps] = MappingProxyType({}),
+    ) -> None:
+        """Know maps by source (tenant, name), and by tenant for sources that are not listed."""
+        self.base = base
+        self.by_source = by_source
+        self.by_tenant = by_tenant
+
+    def of(self, tenant: str, source: str) -> Maps:
+        """The maps of a source."""
+        found = self.by_source.get((tenant, source))
+        return found if found is not None else self.by_tenant.get(tenant, self.base)
+
+    def preview(self, source: str) -> Maps:
+        """The maps of the one source of that name; those of the package if it is not just one."""
+        found = [maps for owner, maps in self.by_source.items() if owner[1] == source]
+        return found[0] if len(found) == 1 else self.base
+
+    def take(self, other: "SourceMaps") -> None:
+        """Be like another one, from the next question on."""
+        self.base = other.base
+        self.by_source = other.by_source
+        self.by_tenant = other.by_tenant
+
+
+def load_maps(overlays: Sequence[Overlay] = ()) -> Maps:
+    """Load the maps of this package, with overlays laid over them in their order.
 
     Raises:
-        ConfigurationError: a map is wrong; the detail begins with file and line.
+        ConfigurationError: a map is wrong, or an overlay does not fit; the detail begins with file and
+            line.
     """
-    return parse_maps(dict(_files(resources.files("services.transform") / "maps")))
+    return parse_maps(dict(_files(resources.files("services.transform") / "maps")), overlays)
 
 
 def _files(folder: Traversable, prefix: str = "") -> list[tuple[str, str]]:
@@ -87,11 +126,11 @@ def _files(folder: Traversable, prefix: str = "") -> list[tuple[str, str]]:
     return found
 
 
-def parse_maps(files: Mapping[str, str]) -> Maps:
-    """Make maps of texts by relative file name (`segments/PID.map`).
+def parse_maps(files: Mapping[str, str], overlays: Sequence[Overlay] = ()) -> Maps:
+    """Make maps of texts by relative file name (`segments/PID.map`), with overlays laid over them.
 
     Raises:
-        ConfigurationError: a map is wrong; the detail begins with file and line.
+        ConfigurationError: a map or overlay is wrong; the detail begins with file and line.
     """
     texts = {
         name: "\n".join(line.rstrip() for line in text.splitlines())
@@ -100,6 +139,8 @@ def parse_maps(files: Mapping[str, str]) -> Maps:
     digest = hashlib.sha256(terminology_version().encode())
     for name, text in texts.items():
         digest.update(f"{name}\n{text}\n".encode())
+    for overlay in overlays:
+        digest.update(f"overlay\n{overlay.text}\n".encode())
 
     systems = parse_systems(_SYSTEMS, texts.get(_SYSTEMS, ""))
     tables: dict[str, Table] = {}
@@ -127,6 +168,8 @@ def parse_maps(files: Mapping[str, str]) -> Maps:
             )
 
     take_over(structures)
+    for overlay in overlays:
+        overlay.lay(Layers(systems, tables, sections, structures))
     known = {s.name for s in sections.values() if s.kind == "segment"}
     known |= {segment for structure in structures for segment in structure.steps}
     library = Library(sections.values(), tables, systems, frozenset(known))

@@ -25,6 +25,7 @@ from services.transform.domain import (
     Coders,
     Maps,
     SourceContext,
+    SourceMaps,
     Tally,
     convert,
     load_maps,
@@ -124,7 +125,7 @@ async def test_what_is_counted_is_written_every_few_seconds(
     transform_db: Database, maps: Maps
 ) -> None:
     clock, store = ManualClock(), UnmappedStore(transform_db)
-    coders = Coders(maps.version, {})
+    coders = Coders(SourceMaps(maps), {})
     worklist = opened(coders, store, clock)
     running = asyncio.create_task(worklist.run())
     convert(maps, MESSAGE, SourceContext(*OWNER, "m-1", coder=coders.of(*OWNER)))
@@ -143,7 +144,7 @@ async def test_while_the_store_is_away_counts_wait_and_nothing_is_lost(
     transform_db: Database, maps: Maps
 ) -> None:
     store = AwayStore(transform_db)
-    coders = Coders(maps.version, {})
+    coders = Coders(SourceMaps(maps), {})
     worklist = opened(coders, store)
     for number in range(2):
         context = SourceContext(*OWNER, f"m-{number}", coder=coders.of(*OWNER))
@@ -162,7 +163,7 @@ async def test_while_the_store_is_away_counts_wait_and_nothing_is_lost(
 async def test_before_postgresql_is_reached_counts_wait_and_asking_says_so(
     transform_db: Database, maps: Maps
 ) -> None:
-    coders = Coders(maps.version, {})
+    coders = Coders(SourceMaps(maps), {})
     worklist = Worklist(coders, ManualClock(), keep_days=90)
     convert(maps, MESSAGE, SourceContext(*OWNER, "m-1", coder=coders.of(*OWNER)))
     await worklist.flush()
@@ -185,7 +186,7 @@ async def address(
 
     await asyncio.to_thread(load)
     store = UnmappedStore(transform_db)
-    before = Coders(maps.version, {})
+    before = Coders(SourceMaps(maps), {})
     convert(maps, MESSAGE, SourceContext(*OWNER, "m-1", coder=before.of(*OWNER)))
     await opened(before, store).flush()
     code_map = parse_code_map(
@@ -193,10 +194,12 @@ async def address(
         "plexus code map,1\nid,m\nversion,1\nsource system,99LAB\ntarget system,LN\n\n"
         "code,display,equivalence,target code,target display\nNA,,equal,2951-2,Sodium\n",
     )
-    coders = Coders(maps.version, {OWNER: [code_map]})
+    coders = Coders(SourceMaps(maps), {OWNER: [code_map]})
     server = RpcServer("127.0.0.1:0", Tracing("test", None))
     transform_pb2_grpc.add_TransformServiceServicer_to_server(
-        TransformServicer(maps, coders, opened(coders, store), tmp_path / "terminology"),
+        TransformServicer(
+            SourceMaps(maps), coders, opened(coders, store), tmp_path / "terminology"
+        ),
         server.grpc_server,
     )
     try:

@@ -10,6 +10,7 @@ from services.transform.domain import (
     Coders,
     Maps,
     SourceContext,
+    SourceMaps,
     Tally,
     parse_code_map,
 )
@@ -196,7 +197,7 @@ def test_version_is_that_of_the_maps_and_changes_with_the_code_maps(maps: Maps) 
 
 
 def test_each_source_has_its_own_code_maps(maps: Maps) -> None:
-    coders = Coders(maps.version, {OWNER: [code_map("GLU,,equal,2345-7,Glucose")]})
+    coders = Coders(SourceMaps(maps), {OWNER: [code_map("GLU,,equal,2345-7,Glucose")]})
     assert coders.of(*OWNER) is coders.of(*OWNER)
     assert coders.of(*OWNER).decides("OBX-3", "99LAB", "GLU")
     assert not coders.of("other", "lab").decides("OBX-3", "99LAB", "GLU")
@@ -205,7 +206,7 @@ def test_each_source_has_its_own_code_maps(maps: Maps) -> None:
 
 
 def test_a_preview_has_the_code_maps_of_the_source_and_counts_for_nobody(maps: Maps) -> None:
-    coders = Coders(maps.version, {OWNER: [code_map("GLU,,equal,2345-7,Glucose")]})
+    coders = Coders(SourceMaps(maps), {OWNER: [code_map("GLU,,equal,2345-7,Glucose")]})
     event = run(maps, coders.preview("lab"), order(), obx("GLU^x^99LAB"), obx("NA", f1="2"))
     assert [code for _, code, _ in codings(event)] == ["GLU", "2345-7"]
     assert coders.drain() == []

@@ -19,7 +19,7 @@ from plexus.api.transform.v1 import transform_pb2
 from plexus.clock import ManualClock
 from plexus.codecs.fhir.judge import judge
 from plexus.errors import InvalidMessage, Reason
-from services.transform.domain import Coders, Maps
+from services.transform.domain import Coders, Maps, SourceMaps
 from services.transform.flow import Worklist
 from services.transform.service import TransformServicer
 
@@ -32,9 +32,9 @@ def _judged(
     maps: Maps, messages: Iterable[tuple[str, bytes]]
 ) -> tuple[list[str], dict[str, list[str]]]:
     """The names of the messages that were rendered, and the findings on each that has some."""
-    coders = Coders(maps.version, {})
+    coders = Coders(SourceMaps(maps), {})
     worklist = Worklist(coders, ManualClock(), keep_days=90)
-    servicer = TransformServicer(maps, coders, worklist, pathlib.Path("no terminology"))
+    servicer = TransformServicer(SourceMaps(maps), coders, worklist, pathlib.Path("no terminology"))
     context: grpc.aio.ServicerContext[object, object] = None  # type: ignore[assignment]
     rendered: list[str] = []
     found: dict[str, list[str]] = collections.defaultdict(list)

@@ -13,7 +13,15 @@ from plexus.api.envelope.v1.envelope_pb2 import Envelope, PayloadKind
 from plexus.codecs.hl7v2 import read
 from plexus.errors import ConfigurationError, InvalidMessage, Reason
 from plexus.store import Transaction
-from services.transform.domain import Coders, Maps, Profile, SourceContext, convert, violations
+from services.transform.domain import (
+    Coders,
+    Maps,
+    Profile,
+    SourceContext,
+    SourceMaps,
+    convert,
+    violations,
+)
 from services.transform.domain.profile import MAX_VIOLATIONS
 from services.transform.flow import TransformStage
 from services.transform.settings import load_profile
@@ -125,8 +133,8 @@ def strict(tmp_path: pathlib.Path) -> Profile:
 
 
 async def test_the_stage_holds_each_source_to_its_own_profile(strict: Profile, maps: Maps) -> None:
-    coders = Coders(maps.version, {})
-    stage = TransformStage(maps, {}, coders, {("acme", "strict"): strict})
+    coders = Coders(SourceMaps(maps), {})
+    stage = TransformStage(SourceMaps(maps), {}, coders, {("acme", "strict"): strict})
 
     def turn(source: str) -> Turn:
         envelope = Envelope(

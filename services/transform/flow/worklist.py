@@ -1,0 +1,75 @@
+"""What was counted of unmapped codes is written every few seconds, off the way of messages.
+
+While PostgreSQL is away messages go on, and what was counted is kept, within bounds.
+"""
+
+import asyncio
+import contextlib
+import datetime
+
+from plexus.clock import Clock
+from plexus.errors import Transient, Unavailable
+from plexus.telemetry.metrics import UNMAPPED_CODES
+from services.transform.domain import Coders, Tally
+from services.transform.store import UnmappedCode, UnmappedStore
+
+__all__ = ["Worklist"]
+
+_FLUSH_SECONDS = 5.0
+_FLUSHES_UNTIL_PURGE = 720
+_MOST_WAITING = 20_000
+
+
+class Worklist:
+    """Writes the tallies of unmapped codes. Never runs concurrently with itself."""
+
+    def __init__(self, coders: Coders, clock: Clock, *, keep_days: int) -> None:
+        """Take from `coders`; forget codes that are not seen for `keep_days`."""
+        self._coders = coders
+        self._store: UnmappedStore | None = None
+        self._clock = clock
+        self._keep = datetime.timedelta(days=keep_days)
+        self._waiting: dict[tuple[str, str, str, str, str], Tally] = {}
+        self._writing = asyncio.Lock()
+
+    def open(self, store: UnmappedStore) -> None:
+        """Write to this store from now on."""
+        self._store = store
+
+    async def find(self, tenant: str, source: str, limit: int) -> list[UnmappedCode]:
+        """As `UnmappedStore.find`. Raises Unavailable where PostgreSQL was not there yet."""
+        if self._store is None:
+            raise Unavailable("transform has not reached PostgreSQL yet")
+        return await self._store.find(tenant, source, limit)
+
+    async def run(self) -> None:
+        """Write every few seconds, until cancelled."""
+        turn = 0
+        while True:
+            await self._clock.sleep(_FLUSH_SECONDS)
+            await self.flush()
+            turn += 1
+            if self._store is not None and turn % _FLUSHES_UNTIL_PURGE == 0:
+                with contextlib.suppress(Transient):
+                    await self._store.purge(self._clock.now() - self._keep)
+
+    async def flush(self) -> None:
+        """Write what was counted; where the store is away it waits for the next time."""
+        async with self._writing:
+            for tally in self._coders.drain():
+                UNMAPPED_CODES.labels(tally.tenant, tally.source).inc(tally.count)
+                self._gather(tally)
+            if self._store is None or not self._waiting:
+                return
+            with contextlib.suppress(Transient):
+                await self._store.add(list(self._waiting.values()), self._clock.now())
+                self._waiting.clear()
+
+    def _gather(self, tally: Tally) -> None:
+        at = (tally.tenant, tally.source, tally.place, tally.system, tally.code)
+        known = self._waiting.get(at)
+        if known is not None:
+            known.count += tally.count
+            known.message_id = tally.message_id
+        elif len(self._waiting) < _MOST_WAITING:
+            self._waiting[at] = tally
