@@ -1,7 +1,7 @@
 """Rules of the record, pure.
 
 `times` puts FHIR times of any precision in one order, `versions` says which version of a resource
-wins, `golden` makes one person of what several sources tell, `record` keeps one person's record, `resting` those worked
+wins, `standing` how settled one is, `golden` makes one person of what several sources tell, `record` keeps one person's record, `resting` those worked
 on lately, `references` says what a resource points at, `telling`
 what a record tells of an event, `wire` puts resources together as bytes.
 """

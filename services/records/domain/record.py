@@ -174,7 +174,7 @@ class Record:
                 version.number = held.number
                 self._hold(slot, version)
             return DISPOSITION_UNCHANGED
-        elif version.rank >= held.rank:
+        elif version.weight >= held.weight:
             disposition = DISPOSITION_UPDATED
             version.number = held.number + 1
         else:
@@ -190,7 +190,7 @@ class Record:
             # The same version, told before: its history stands, and its number goes on.
             self._hold(slot, dataclasses.replace(left))
             return DISPOSITION_CREATED
-        if held.content != left.content and left.rank < held.rank:
+        if held.content != left.content and left.weight < held.weight:
             return DISPOSITION_SUPERSEDED
         return self._put(slot, dataclasses.replace(left))
 

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from plexus.api.canonical.v1.event_pb2 import EventKind
 from plexus.api.canonical.v1.resources_pb2 import Resource
 from plexus.errors import InvalidMessage, Reason
+from services.records.domain.standing import standing_of
 from services.records.domain.times import age
 
 __all__ = ["MERGE_ACCOUNT", "PERSON", "Said", "Slot", "Version", "place_of", "said_in", "type_of"]
@@ -79,12 +80,17 @@ class Version:
 
     @property
     def rank(self) -> tuple[int, int, str, int]:
-        """The later of two wins, and no two messages have the same rank.
+        """The later of two words, and no two messages have the same rank.
 
         What was true last at the source counts, not what arrived last; then the order of receipt.
         A replay of the same message, perhaps by other maps, wins over its earlier passage.
         """
         return age(self.time), self.receipt, self.message_id, self.attempt
+
+    @property
+    def weight(self) -> tuple[int, tuple[int, int, str, int]]:
+        """Of two versions of a resource the heavier one wins: the more settled, then the later."""
+        return standing_of(self.content), self.rank
 
 
 def type_of(resource: Resource) -> str:
