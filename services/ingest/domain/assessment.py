@@ -18,51 +18,15 @@ from plexus.ids import KeyDigest
 __all__ = ["SUPPORTED", "Assessment", "Refusal", "assess", "refuse"]
 
 SUPPORTED: Final = {
-    "ADT": frozenset(
-        [
-            "A01",
-            "A02",
-            "A03",
-            "A04",
-            "A05",
-            "A06",
-            "A07",
-            "A08",
-            "A09",
-            "A10",
-            "A11",
-            "A12",
-            "A13",
-            "A14",
-            "A15",
-            "A16",
-            "A18",
-            "A21",
-            "A22",
-            "A23",
-            "A25",
-            "A26",
-            "A27",
-            "A28",
-            "A30",
-            "A31",
-            "A32",
-            "A33",
-            "A34",
-            "A36",
-            "A38",
-            "A40",
-            "A47",
-            "A52",
-            "A53",
-            "A54",
-            "A55",
-            "A60",
-            "A61",
-            "A62",
-        ]
-    ),
-    "ORU": frozenset({"R01"}),
+    code: frozenset(triggers.split())
+    for code, triggers in {
+        "ADT": "A01 A02 A03 A04 A05 A06 A07 A08 A09 A10 A11 A12 A13 A14 A15 A16 A18 "
+        "A21 A22 A23 A25 A26 A27 A28 A30 A31 A32 A33 A34 A36 A38 A40 A47 A52 "
+        "A53 A54 A55 A60 A61 A62",
+        "BAR": "P01 P02 P05 P06 P10 P12",
+        "DFT": "P03 P11",
+        "ORU": "R01",
+    }.items()
 }
 """Message codes and events that transform has maps for; a test holds the two together."""
 

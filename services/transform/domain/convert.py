@@ -229,7 +229,7 @@ def _order(identifiers: Any) -> None:
 
 def _check_person(event: CanonicalEvent, message: Message, conversion: _Conversion) -> None:
     structure = conversion.compiled.structure
-    is_merge = "MRG" in structure.steps
+    is_merge = any(step.kind == _EVENT for step in structure.steps.get("MRG", ()))
     event.kind = EVENT_KIND_MERGE if is_merge else EVENT_KIND_UPSERT
     persons = message.all("PID")
     if len(persons) > 1 and (is_merge or len({pid.raw(3) for pid in persons}) > 1):

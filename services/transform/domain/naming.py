@@ -59,11 +59,15 @@ def _targets(
     """What the resources of a scope refer to."""
     if link.is_all:
         within = [made for s in scopes[scope.number : scope.end] for made in s.made_of(link.of)]
+        if link.segment:
+            within = [made for made in within if made.segment.name == link.segment]
         if within:
             return within
     outer: Scope | None = scope
     while outer is not None:
         found = by_kind[outer.number].get(link.of)
+        if found and link.segment:
+            found = [made for made in found if made.segment.name == link.segment]
         if found:
             return found
         outer = outer.outer
@@ -127,7 +131,11 @@ class _Namer:
             relation = code_part(content.relationships[0]) if content.relationships else ""
             identifier = _valued(content.identifiers)
             named = identifier_parts(identifier) if identifier else name_parts(content.names)
-            return join(kind, *self.subject, relation, *named)
+            # Next of kin, guarantor and insured may be one and the same; each says other things of them.
+            part = () if made.segment.name == "NK1" else (made.segment.name,)
+            return join(kind, *self.subject, relation, *named, *part)
+        if kind == "CareTeam":
+            return join(kind, *self.subject, made.segment.name)
         if kind in {"Allergy", "Condition"}:
             since = content.recorded or content.onset if kind == "Condition" else ""
             return join(kind, *self.subject, code_part(content.code), since[:10])

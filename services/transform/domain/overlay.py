@@ -298,15 +298,16 @@ def _change_structure(structure: Structure, told: Structure, act: str) -> None:
 def _without(known: Iterable[Step], removed: Iterable[Step], structure: str) -> list[Step]:
     left = list(known)
     for step in removed:
-        named = (step.group, step.anchors, step.is_new, step.is_outer, step.kind)
-        same = [
-            one
-            for one in left
-            if (one.group, one.anchors, one.is_new, one.is_outer, one.kind) == named
-        ]
+        named = _name_of(step)
+        same = [one for one in left if _name_of(one) == named]
         if not same:
             raise ConfigurationError(
                 f"{step.where}: {structure} has no such line for {step.segment}"
             )
         left = [one for one in left if one not in same]
     return left
+
+
+def _name_of(step: Step) -> tuple[object, ...]:
+    """What tells the lines for a segment apart."""
+    return step.group, step.anchors, step.is_new, step.is_outer, step.kind

@@ -9,8 +9,7 @@
 
 Groups are those of HL7's grammar under their newest names (`plexus.codecs.hl7v2.groups`), so an
 unexpected segment or order costs nothing but itself. `new X` makes a resource, `join X` completes the
-scope's, or makes it; `join outer X` completes that of an enclosing scope, if there is one. `per F`
-makes one for each repetition of a field (`unless` a condition), `continuing F... if` a condition goes
+scope's, or makes it; `join outer X` completes that of an enclosing scope, if there is one. `per F` makes one for each repetition of a field (`unless` a condition), `continuing F... if` a condition goes
 on with the one before if those fields are alike. A segment that no line names is residue.
 `structure ADT_A06 for ADT^A06 like ADT_A01` takes over what it does not say itself.
 `docs/maps.md` tells it at length.
@@ -30,7 +29,9 @@ _HEAD = re.compile(
     r"(?: like (?P<like>[A-Z0-9_]+))?"
 )
 _SCOPE = re.compile(r"scope (?P<groups>[A-Z0-9_.]+(?: [A-Z0-9_.]+)*)")
-_LINK = re.compile(r"link (?P<kind>\w+)\.(?P<path>\w+) <- (?P<all>all )?(?P<of>\w+)")
+_LINK = re.compile(
+    r"link (?P<kind>\w+)\.(?P<path>\w+) <- (?P<all>all )?(?P<of>\w+)(?: of (?P<segment>[A-Z][A-Z0-9]{2}))?"
+)
 _STEP = re.compile(
     r"(?P<segment>[A-Z][A-Z0-9]{2})(?: in (?P<group>[A-Z0-9_.]+))?(?: after (?P<anchors>[A-Z0-9 ]+?))?\s*:\s*(?P<verbs>.+)"
 )
@@ -84,7 +85,7 @@ class Link:
     """A reference: field `path` of every `kind` refers to the resources `of` its scope.
 
     Where its scope has none, to those of the nearest scope around it that has. `is_all`: to those of
-    the scopes within it too.
+    the scopes within it too. `segment`: only to those that a segment of that name made.
     """
 
     where: str
@@ -92,6 +93,7 @@ class Link:
     path: str
     of: str
     is_all: bool
+    segment: str = ""
 
 
 @dataclass(slots=True)
@@ -133,7 +135,14 @@ def parse_structure(name: str, text: str) -> Structure:
             structure.scopes += [(line.where, _path(group)) for group in found["groups"].split()]
         elif found := _LINK.fullmatch(line.text):
             structure.links.append(
-                Link(line.where, found["kind"], found["path"], found["of"], bool(found["all"]))
+                Link(
+                    line.where,
+                    found["kind"],
+                    found["path"],
+                    found["of"],
+                    bool(found["all"]),
+                    found["segment"] or "",
+                )
             )
         else:
             for step in _steps(line):

@@ -1,11 +1,19 @@
-"""AllergyIntolerance, Condition, Procedure and DocumentReference."""
+"""AllergyIntolerance, Condition, Procedure, DocumentReference and CareTeam."""
 
 from collections.abc import Mapping
 
 from plexus.api.canonical.v1 import resources_pb2
 from plexus.codecs.fhir import codes, times
 from plexus.codecs.fhir.codes import coded
-from plexus.codecs.fhir.datatypes import attachment, concept, concepts, identifier
+from plexus.codecs.fhir.datatypes import (
+    annotations,
+    attachment,
+    concept,
+    concepts,
+    identifier,
+    period,
+    telecoms,
+)
 from plexus.codecs.fhir.elements import (
     ABSENT,
     ABSENT_CONCEPT,
@@ -18,18 +26,21 @@ from plexus.codecs.fhir.elements import (
 from plexus.codecs.fhir.references import (
     AUTHOR,
     ENCOUNTER,
+    LOCATION,
     ORGANIZATION,
     PRACTITIONER,
     Links,
 )
 from plexus.codecs.fhir.results import period_or_time
 
-__all__ = ["allergy", "condition", "document_reference", "procedure"]
+__all__ = ["allergy", "care_team", "condition", "document_reference", "procedure"]
 
 _THO = "http://terminology.hl7.org/CodeSystem"
 _RANK_URL = "urn:plexus:extension:diagnosis-rank"
 _ASSERTER = PRACTITIONER | {"Patient", "RelatedPerson"}
 _PROCEDURE_ACTOR = PRACTITIONER | ORGANIZATION | {"Patient", "RelatedPerson", "Device"}
+_TEAM_MEMBER = PRACTITIONER | ORGANIZATION | {"Patient", "RelatedPerson", "CareTeam"}
+_DUE_TO_URL = "http://hl7.org/fhir/StructureDefinition/condition-dueTo"
 _DOCUMENT_AUTHOR = AUTHOR | {"Device"}
 
 
@@ -65,13 +76,22 @@ def allergy(source: resources_pb2.Allergy, links: Links) -> Json:
         "criticality": coded(source.criticality, codes.ALLERGY_CRITICALITY),
         "code": concept(source.code),
         "patient": links.subject(),
-        "onsetDateTime": times.date_time(source.onset),
+        **_onset(source),
+        "recordedDate": times.date_time(source.recorded),
         "reaction": [
             filled({"manifestation": manifestations or [ABSENT_CONCEPT], "severity": severity})
         ]
         if manifestations or severity
         else None,
+        "note": annotations(source.notes),
     }
+
+
+def _onset(source: resources_pb2.Allergy) -> Json:
+    """When it began; in words where no time is known."""
+    if at := times.date_time(source.onset):
+        return {"onsetDateTime": at}
+    return {"onsetString": text(source.onset_text)}
 
 
 def condition(source: resources_pb2.Condition, links: Links) -> Json:
@@ -83,8 +103,16 @@ def condition(source: resources_pb2.Condition, links: Links) -> Json:
     verification = coded(source.verification_status, codes.CONDITION_VERIFICATION)
     role = concept(source.use)
     rank = source.rank if 0 < source.rank < 2**31 else 0
+    due_to = identifier(source.due_to)
+    extensions = (
+        extension(_RANK_URL, valuePositiveInt=rank),
+        extension(
+            _DUE_TO_URL,
+            valueReference={"type": "Condition", "identifier": due_to} if due_to else None,
+        ),
+    )
     return {
-        "extension": [extension(_RANK_URL, valuePositiveInt=rank)] if rank else None,
+        "extension": [each for each in extensions if each],
         # Invariant con-5: what was entered in error has no clinical status.
         "clinicalStatus": None
         if verification == "entered-in-error"
@@ -104,7 +132,9 @@ def condition(source: resources_pb2.Condition, links: Links) -> Json:
 
 def procedure(source: resources_pb2.Procedure, links: Links) -> Json:
     """R4 Procedure."""
+    whole = identifier(source.part_of)
     return {
+        "partOf": [{"type": "Procedure", "identifier": whole}] if whole else None,
         "status": coded(source.status, codes.EVENT_STATUS, "unknown"),
         "category": concept(source.category),
         "code": concept(source.code),
@@ -112,10 +142,17 @@ def procedure(source: resources_pb2.Procedure, links: Links) -> Json:
         "encounter": links.one(source.encounter, ENCOUNTER),
         **period_or_time("performed", source.performed),
         "performer": [
-            filled({"function": concept(each.role), "actor": who})
+            filled(
+                {
+                    "function": concept(each.role),
+                    "actor": who,
+                    "onBehalfOf": links.one(each.on_behalf_of, ORGANIZATION),
+                }
+            )
             for each in source.performers
             if (who := links.one(each.actor, _PROCEDURE_ACTOR))
         ],
+        "location": links.one(source.location, LOCATION),
         "reasonCode": concepts(source.reasons),
     }
 
@@ -146,3 +183,30 @@ def document_reference(source: resources_pb2.DocumentReference, links: Links) ->
         or [{"attachment": ABSENT}],
         "context": {"encounter": [stay]} if stay else None,
     }
+
+
+def care_team(source: resources_pb2.CareTeam, links: Links) -> Json:
+    """R4 CareTeam; only a practitioner acts on behalf of somebody (ctm-1)."""
+    return {
+        "status": coded(source.status, codes.CARE_TEAM_STATUS),
+        "subject": links.subject(),
+        "participant": [made for each in source.participants if (made := _member(each, links))],
+        "reasonCode": concepts(source.reasons),
+        "telecom": telecoms(source.telecoms),
+    }
+
+
+def _member(source: resources_pb2.Participant, links: Links) -> Json:
+    role = concept(source.role)
+    who = links.one(source.actor, _TEAM_MEMBER)
+    of = links.one(source.on_behalf_of, ORGANIZATION) if source.actor.type == "Practitioner" else {}
+    if not (role or who):
+        return {}
+    return filled(
+        {
+            "role": [role] if role else None,
+            "member": who,
+            "onBehalfOf": of if who else None,
+            "period": period(source.period),
+        }
+    )

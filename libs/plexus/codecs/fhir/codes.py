@@ -9,6 +9,7 @@ Neighbours: `systems` names code systems, `datatypes` uses both.
 from collections.abc import Mapping
 
 __all__ = [
+    "ACCOUNT_STATUS",
     "ADDRESS_TYPE",
     "ADDRESS_USE",
     "ADMINISTRATION_STATUS",
@@ -18,6 +19,8 @@ __all__ = [
     "ALLERGY_TYPE",
     "ALLERGY_VERIFICATION",
     "APPOINTMENT_STATUS",
+    "CARE_TEAM_STATUS",
+    "CHARGE_STATUS",
     "COMPARATOR",
     "COMPOSITION_STATUS",
     "CONDITION_CLINICAL",
@@ -116,6 +119,9 @@ REQUEST_INTENT = _closed(
 REQUEST_PRIORITY = _closed("routine urgent asap stat")
 SPECIMEN_STATUS = _closed("available unavailable unsatisfactory entered-in-error")
 
+ACCOUNT_STATUS = _closed("active inactive entered-in-error on-hold unknown")
+CHARGE_STATUS = _closed("planned billable not-billable aborted billed entered-in-error unknown")
+CARE_TEAM_STATUS = _closed("proposed active suspended inactive entered-in-error")
 COVERAGE_STATUS = _closed("active cancelled draft entered-in-error", canceled="cancelled")
 ALLERGY_CLINICAL = _closed("active inactive resolved")
 ALLERGY_VERIFICATION = _closed("unconfirmed confirmed refuted entered-in-error")

@@ -37,6 +37,7 @@ __all__ = [
     "human_names",
     "identifier",
     "identifiers",
+    "labels",
     "period",
     "span",
     "telecom",
@@ -81,6 +82,14 @@ concept = remembered(canonical.Concept, _concept)
 def concepts(sources: Sequence[canonical.Concept]) -> list[Json]:
     """All that are not empty."""
     return every(concept, sources)
+
+
+def labels(sources: Sequence[canonical.Concept]) -> Json:
+    """Resource.meta with security labels, or {}."""
+    if not sources:
+        return {}
+    codings = [made for each in sources for of in each.codings if (made := coding(of))]
+    return {"security": codings} if codings else {}
 
 
 def concept_label(source: canonical.Concept) -> str:

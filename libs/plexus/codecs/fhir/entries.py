@@ -28,7 +28,9 @@ __all__ = ["Entry", "entries_of"]
 # Contents of which the same is said again and again. Results are news each time.
 _RECURRING: Final = frozenset(
     {
+        "account",
         "allergy",
+        "care_team",
         "condition",
         "coverage",
         "encounter",

@@ -16,6 +16,7 @@ from plexus.codecs.fhir.datatypes import (
     concepts,
     human_names,
     identifier,
+    labels,
     period,
     telecoms,
 )
@@ -46,6 +47,7 @@ def patient(person: resources_pb2.Person, links: Links) -> Json:
     died_at = times.date_time(person.deceased_time)
     has_order = 0 < person.birth_order < 2**31
     return {
+        "meta": labels(person.restrictions),
         "extension": _patient_extensions(person),
         "name": human_names(person.names),
         "telecom": telecoms(person.telecoms),
@@ -89,6 +91,11 @@ def _patient_extensions(person: resources_pb2.Person) -> list[Json]:
         }
         for made in concepts(person.citizenships)
     )
+    found += (
+        extension(f"{_HL7}/patient-disability", valueCodeableConcept=made)
+        for made in concepts(person.disabilities)
+    )
+    found.append(extension(f"{_HL7}/patient-congregation", valueString=text(person.congregation)))
     found += (
         extension("urn:plexus:extension:mother-identifier", valueIdentifier=identifier(each))
         for each in person.mother_identifiers
@@ -157,6 +164,7 @@ def _us_core(
 
 def related_person(source: resources_pb2.RelatedPerson, links: Links) -> Json:
     """R4 RelatedPerson."""
+    language = concept(source.language)
     return {
         "patient": links.subject(),
         "relationship": concepts(source.relationships),
@@ -166,6 +174,7 @@ def related_person(source: resources_pb2.RelatedPerson, links: Links) -> Json:
         "birthDate": times.date(source.birth_date),
         "address": addresses(source.addresses),
         "period": period(source.period),
+        "communication": [{"language": language}] if language else None,
     }
 
 

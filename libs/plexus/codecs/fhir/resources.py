@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from plexus.api.canonical.v1 import resources_pb2
-from plexus.codecs.fhir import clinical, medications, opaque, people, results, visits
+from plexus.codecs.fhir import billing, clinical, medications, opaque, people, results, visits
 from plexus.codecs.fhir.datatypes import identifiers
 from plexus.codecs.fhir.elements import Json
 from plexus.codecs.fhir.references import Links
@@ -37,7 +37,7 @@ _RENDERERS: dict[str, tuple[str, type[Any], _Renderer]] = {
     "service_request": ("ServiceRequest", resources_pb2.ServiceRequest, results.service_request),
     "specimen": ("Specimen", resources_pb2.Specimen, results.specimen),
     "appointment": ("Appointment", resources_pb2.Appointment, visits.appointment),
-    "coverage": ("Coverage", resources_pb2.Coverage, visits.coverage),
+    "coverage": ("Coverage", resources_pb2.Coverage, billing.coverage),
     "allergy": ("AllergyIntolerance", resources_pb2.Allergy, clinical.allergy),
     "condition": ("Condition", resources_pb2.Condition, clinical.condition),
     "medication_request": (
@@ -60,6 +60,9 @@ _RENDERERS: dict[str, tuple[str, type[Any], _Renderer]] = {
     "practitioner": ("Practitioner", resources_pb2.Practitioner, people.practitioner),
     "organization": ("Organization", resources_pb2.Organization, people.organization),
     "location": ("Location", resources_pb2.Location, people.location),
+    "account": ("Account", resources_pb2.Account, billing.account),
+    "charge_item": ("ChargeItem", resources_pb2.ChargeItem, billing.charge_item),
+    "care_team": ("CareTeam", resources_pb2.CareTeam, clinical.care_team),
 }
 
 

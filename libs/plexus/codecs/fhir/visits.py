@@ -1,4 +1,4 @@
-"""Encounter, Appointment and Coverage: that somebody comes, and who pays."""
+"""Encounter and Appointment: that somebody comes."""
 
 from typing import NamedTuple
 
@@ -10,20 +10,18 @@ from plexus.codecs.fhir.datatypes import (
     concept,
     concept_label,
     concepts,
-    human_name,
     identifier,
     identifiers,
+    labels,
     period,
-    span,
 )
 from plexus.codecs.fhir.elements import (
-    ABSENT,
     Json,
+    extension,
     filled,
     remembered,
     required,
     text,
-    token,
 )
 from plexus.codecs.fhir.references import (
     LOCATION,
@@ -32,7 +30,7 @@ from plexus.codecs.fhir.references import (
     Links,
 )
 
-__all__ = ["appointment", "coverage", "encounter"]
+__all__ = ["appointment", "encounter"]
 
 _ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 _V2_CLASS = "http://terminology.hl7.org/CodeSystem/v2-0004"
@@ -43,16 +41,20 @@ _UNKNOWN_CLASS = {
     "code": "UNK",
     "display": "unknown",
 }
-_COVERAGE_CLASS = "http://terminology.hl7.org/CodeSystem/coverage-class"
+_ARRIVAL_URL = "http://hl7.org/fhir/StructureDefinition/encounter-modeOfArrival"
+_PLANNED_URL = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Encounter.planned"
 _ENCOUNTER_ACTOR = PRACTITIONER | {"RelatedPerson"}
 _APPOINTMENT_ACTOR = (
     PRACTITIONER | LOCATION | {"RelatedPerson", "Patient", "Device", "HealthcareService"}
 )
-_PAYOR = ORGANIZATION | {"Patient", "RelatedPerson"}
 
 
 class _Stay(NamedTuple):
     """What many stays have in common, as R4 Encounter has it."""
+
+    meta: Json
+    extension: list[Json]
+    length: Json
 
     status: str
     act: Json
@@ -66,6 +68,16 @@ class _Stay(NamedTuple):
 _stay = remembered(
     resources_pb2.Encounter,
     lambda source: _Stay(
+        meta=labels(source.restrictions),
+        extension=_stay_extensions(source),
+        length={
+            "value": source.days,
+            "unit": "d",
+            "system": "http://unitsofmeasure.org",
+            "code": "d",
+        }
+        if 0 < source.days < 2**31
+        else {},
         status=coded(source.status, codes.ENCOUNTER_STATUS, "unknown"),
         act=_class(source.encounter_class),
         type=concepts(source.types),
@@ -85,7 +97,15 @@ _stay = remembered(
             }
         ),
     ),
-    without=("identifiers", "period", "participants", "locations", "accounts", "service_provider"),
+    without=(
+        "identifiers",
+        "period",
+        "participants",
+        "locations",
+        "accounts",
+        "service_provider",
+        "episodes",
+    ),
 )
 
 
@@ -93,18 +113,24 @@ def encounter(source: resources_pb2.Encounter, links: Links) -> Json:
     """R4 Encounter."""
     stay = _stay(source)
     return {
+        "meta": stay.meta,
+        "extension": stay.extension,
         "status": stay.status,
         "class": stay.act,
         "type": stay.type,
         "serviceType": stay.service_type,
         "priority": stay.priority,
         "subject": links.subject(),
+        "episodeOfCare": [
+            {"type": "EpisodeOfCare", "identifier": made} for made in identifiers(source.episodes)
+        ],
         "participant": [
             made
             for each in source.participants
             if (made := _participant(each, links, "individual", _ENCOUNTER_ACTOR))
         ],
         "period": period(source.period),
+        "length": stay.length,
         "reasonCode": stay.reason_code,
         "account": [
             {"type": "Account", "identifier": made} for made in identifiers(source.accounts)
@@ -123,6 +149,18 @@ def encounter(source: resources_pb2.Encounter, links: Links) -> Json:
         ],
         "serviceProvider": links.one(source.service_provider, ORGANIZATION),
     }
+
+
+def _stay_extensions(source: resources_pb2.Encounter) -> list[Json]:
+    """How the person came; and when it is planned, which is an element from R5 on."""
+    came = next((made for each in source.arrival_mode.codings if (made := coding(each))), {})
+    planned = source.planned
+    found = (
+        extension(f"{_PLANNED_URL}StartDate", valueDateTime=times.date_time(planned.start)),
+        extension(f"{_PLANNED_URL}EndDate", valueDateTime=times.date_time(planned.end)),
+        extension(_ARRIVAL_URL, valueCoding=came),
+    )
+    return [each for each in found if each]
 
 
 def _class(source: datatypes_pb2.Concept) -> Json:
@@ -200,32 +238,3 @@ def appointment(source: resources_pb2.Appointment, links: Links) -> Json:
         if not (start and end) and (wanted := period(source.period))
         else None,
     }
-
-
-def coverage(source: resources_pb2.Coverage, links: Links) -> Json:
-    """R4 Coverage."""
-    subscriber = human_name(source.subscriber_name)
-    return {
-        **required("status", coded(source.status, codes.COVERAGE_STATUS)),
-        "type": concept(source.type),
-        "subscriber": {"display": _written(subscriber)} if subscriber else None,
-        "subscriberId": text(source.subscriber_id),
-        "beneficiary": links.subject(),
-        "relationship": concept(source.relationship),
-        "period": span(source.period.start, source.period.end),
-        "payor": links.many(source.payors, _PAYOR) or [ABSENT],
-        "class": [
-            {"type": {"coding": [{"system": _COVERAGE_CLASS, "code": kind}]}, "value": value}
-            for kind, value in (("group", text(source.group)), ("plan", text(source.plan)))
-            if value
-        ],
-        "order": source.rank if 0 < source.rank < 2**31 else None,
-    }
-
-
-def _written(name: Json) -> str:
-    parts: list[str] = []
-    for member in ("prefix", "given", "family", "suffix"):
-        found = name.get(member)
-        parts += [str(each) for each in found] if isinstance(found, list) else [str(found or "")]
-    return token(" ".join(parts))

@@ -45,6 +45,9 @@ class Person(_message.Message):
     MOTHER_IDENTIFIERS_FIELD_NUMBER: _builtins.int
     MOTHER_NAMES_FIELD_NUMBER: _builtins.int
     GENERAL_PRACTITIONERS_FIELD_NUMBER: _builtins.int
+    DISABILITIES_FIELD_NUMBER: _builtins.int
+    CONGREGATION_FIELD_NUMBER: _builtins.int
+    RESTRICTIONS_FIELD_NUMBER: _builtins.int
     birth_date: _builtins.str
     """Date of birth: FHIR dateTime text, precision as given."""
     gender: _builtins.str
@@ -59,6 +62,8 @@ class Person(_message.Message):
     """Position among those born together; zero where unknown."""
     birth_place: _builtins.str
     """Place of birth as text."""
+    congregation: _builtins.str
+    """Congregation or place of worship."""
     @_builtins.property
     def identifiers(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Identifier]:
         """All identifiers, the one that orders the message first."""
@@ -111,6 +116,14 @@ class Person(_message.Message):
     def general_practitioners(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Reference]:
         """Primary care providers."""
 
+    @_builtins.property
+    def disabilities(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Concept]:
+        """Disabilities."""
+
+    @_builtins.property
+    def restrictions(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Concept]:
+        """What must not be seen of it, as the source says."""
+
     def __init__(
         self,
         *,
@@ -134,10 +147,13 @@ class Person(_message.Message):
         mother_identifiers: _abc.Iterable[_datatypes_pb2.Identifier] | None = ...,
         mother_names: _abc.Iterable[_datatypes_pb2.HumanName] | None = ...,
         general_practitioners: _abc.Iterable[_datatypes_pb2.Reference] | None = ...,
+        disabilities: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
+        congregation: _builtins.str = ...,
+        restrictions: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_deceased", b"_deceased", "_multiple_birth", b"_multiple_birth", "deceased", b"deceased", "language", b"language", "marital_status", b"marital_status", "multiple_birth", b"multiple_birth", "religion", b"religion"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_deceased", b"_deceased", "_multiple_birth", b"_multiple_birth", "addresses", b"addresses", "birth_date", b"birth_date", "birth_order", b"birth_order", "birth_place", b"birth_place", "citizenships", b"citizenships", "deceased", b"deceased", "deceased_time", b"deceased_time", "ethnicities", b"ethnicities", "gender", b"gender", "general_practitioners", b"general_practitioners", "identifiers", b"identifiers", "language", b"language", "marital_status", b"marital_status", "mother_identifiers", b"mother_identifiers", "mother_names", b"mother_names", "multiple_birth", b"multiple_birth", "names", b"names", "races", b"races", "religion", b"religion", "telecoms", b"telecoms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_deceased", b"_deceased", "_multiple_birth", b"_multiple_birth", "addresses", b"addresses", "birth_date", b"birth_date", "birth_order", b"birth_order", "birth_place", b"birth_place", "citizenships", b"citizenships", "congregation", b"congregation", "deceased", b"deceased", "deceased_time", b"deceased_time", "disabilities", b"disabilities", "ethnicities", b"ethnicities", "gender", b"gender", "general_practitioners", b"general_practitioners", "identifiers", b"identifiers", "language", b"language", "marital_status", b"marital_status", "mother_identifiers", b"mother_identifiers", "mother_names", b"mother_names", "multiple_birth", b"multiple_birth", "names", b"names", "races", b"races", "religion", b"religion", "restrictions", b"restrictions", "telecoms", b"telecoms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__deceased: _TypeAlias = _typing.Literal["deceased"]  # noqa: Y015
     _WhichOneofArgType__deceased: _TypeAlias = _typing.Literal["_deceased", b"_deceased"]  # noqa: Y015
@@ -164,6 +180,7 @@ class RelatedPerson(_message.Message):
     BIRTH_DATE_FIELD_NUMBER: _builtins.int
     GENDER_FIELD_NUMBER: _builtins.int
     PERIOD_FIELD_NUMBER: _builtins.int
+    LANGUAGE_FIELD_NUMBER: _builtins.int
     birth_date: _builtins.str
     """Date of birth: FHIR dateTime text."""
     gender: _builtins.str
@@ -192,6 +209,10 @@ class RelatedPerson(_message.Message):
     def period(self) -> _datatypes_pb2.Period:
         """When the relation holds."""
 
+    @_builtins.property
+    def language(self) -> _datatypes_pb2.Concept:
+        """Preferred language."""
+
     def __init__(
         self,
         *,
@@ -203,10 +224,11 @@ class RelatedPerson(_message.Message):
         birth_date: _builtins.str = ...,
         gender: _builtins.str = ...,
         period: _datatypes_pb2.Period | None = ...,
+        language: _datatypes_pb2.Concept | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["period", b"period"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["language", b"language", "period", b"period"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "birth_date", b"birth_date", "gender", b"gender", "identifiers", b"identifiers", "names", b"names", "period", b"period", "relationships", b"relationships", "telecoms", b"telecoms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "birth_date", b"birth_date", "gender", b"gender", "identifiers", b"identifiers", "language", b"language", "names", b"names", "period", b"period", "relationships", b"relationships", "telecoms", b"telecoms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -221,6 +243,7 @@ class Participant(_message.Message):
     ROLE_FIELD_NUMBER: _builtins.int
     ACTOR_FIELD_NUMBER: _builtins.int
     PERIOD_FIELD_NUMBER: _builtins.int
+    ON_BEHALF_OF_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def role(self) -> _datatypes_pb2.Concept:
         """The role, for example attender."""
@@ -233,16 +256,21 @@ class Participant(_message.Message):
     def period(self) -> _datatypes_pb2.Period:
         """When."""
 
+    @_builtins.property
+    def on_behalf_of(self) -> _datatypes_pb2.Reference:
+        """On whose behalf."""
+
     def __init__(
         self,
         *,
         role: _datatypes_pb2.Concept | None = ...,
         actor: _datatypes_pb2.Reference | None = ...,
         period: _datatypes_pb2.Period | None = ...,
+        on_behalf_of: _datatypes_pb2.Reference | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "period", b"period", "role", b"role"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "on_behalf_of", b"on_behalf_of", "period", b"period", "role", b"role"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "period", b"period", "role", b"role"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "on_behalf_of", b"on_behalf_of", "period", b"period", "role", b"role"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -308,8 +336,15 @@ class Encounter(_message.Message):
     SPECIAL_ARRANGEMENTS_FIELD_NUMBER: _builtins.int
     DIETS_FIELD_NUMBER: _builtins.int
     ACCOUNTS_FIELD_NUMBER: _builtins.int
+    EPISODES_FIELD_NUMBER: _builtins.int
+    PLANNED_FIELD_NUMBER: _builtins.int
+    ARRIVAL_MODE_FIELD_NUMBER: _builtins.int
+    DAYS_FIELD_NUMBER: _builtins.int
+    RESTRICTIONS_FIELD_NUMBER: _builtins.int
     status: _builtins.str
     """FHIR encounter status: planned, arrived, in-progress, finished, cancelled and so on."""
+    days: _builtins.int
+    """Length in whole days; zero where unknown."""
     @_builtins.property
     def identifiers(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Identifier]:
         """Visit numbers."""
@@ -386,6 +421,22 @@ class Encounter(_message.Message):
     def accounts(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Identifier]:
         """Accounts that pay."""
 
+    @_builtins.property
+    def episodes(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Identifier]:
+        """Episodes of care that it is part of."""
+
+    @_builtins.property
+    def planned(self) -> _datatypes_pb2.Period:
+        """When it is planned."""
+
+    @_builtins.property
+    def arrival_mode(self) -> _datatypes_pb2.Concept:
+        """How the person came."""
+
+    @_builtins.property
+    def restrictions(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Concept]:
+        """What must not be seen of it, as the source says."""
+
     def __init__(
         self,
         *,
@@ -409,10 +460,15 @@ class Encounter(_message.Message):
         special_arrangements: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
         diets: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
         accounts: _abc.Iterable[_datatypes_pb2.Identifier] | None = ...,
+        episodes: _abc.Iterable[_datatypes_pb2.Identifier] | None = ...,
+        planned: _datatypes_pb2.Period | None = ...,
+        arrival_mode: _datatypes_pb2.Concept | None = ...,
+        days: _builtins.int = ...,
+        restrictions: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["admit_source", b"admit_source", "discharge_disposition", b"discharge_disposition", "discharged_to", b"discharged_to", "encounter_class", b"encounter_class", "period", b"period", "pre_admission_identifier", b"pre_admission_identifier", "priority", b"priority", "re_admission", b"re_admission", "service_provider", b"service_provider", "service_type", b"service_type"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["admit_source", b"admit_source", "arrival_mode", b"arrival_mode", "discharge_disposition", b"discharge_disposition", "discharged_to", b"discharged_to", "encounter_class", b"encounter_class", "period", b"period", "planned", b"planned", "pre_admission_identifier", b"pre_admission_identifier", "priority", b"priority", "re_admission", b"re_admission", "service_provider", b"service_provider", "service_type", b"service_type"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accounts", b"accounts", "admit_source", b"admit_source", "diets", b"diets", "discharge_disposition", b"discharge_disposition", "discharged_to", b"discharged_to", "encounter_class", b"encounter_class", "identifiers", b"identifiers", "locations", b"locations", "participants", b"participants", "period", b"period", "pre_admission_identifier", b"pre_admission_identifier", "priority", b"priority", "re_admission", b"re_admission", "reasons", b"reasons", "service_provider", b"service_provider", "service_type", b"service_type", "special_arrangements", b"special_arrangements", "special_courtesies", b"special_courtesies", "status", b"status", "types", b"types"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accounts", b"accounts", "admit_source", b"admit_source", "arrival_mode", b"arrival_mode", "days", b"days", "diets", b"diets", "discharge_disposition", b"discharge_disposition", "discharged_to", b"discharged_to", "encounter_class", b"encounter_class", "episodes", b"episodes", "identifiers", b"identifiers", "locations", b"locations", "participants", b"participants", "period", b"period", "planned", b"planned", "pre_admission_identifier", b"pre_admission_identifier", "priority", b"priority", "re_admission", b"re_admission", "reasons", b"reasons", "restrictions", b"restrictions", "service_provider", b"service_provider", "service_type", b"service_type", "special_arrangements", b"special_arrangements", "special_courtesies", b"special_courtesies", "status", b"status", "types", b"types"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1003,6 +1059,8 @@ class Coverage(_message.Message):
     PLAN_FIELD_NUMBER: _builtins.int
     RANK_FIELD_NUMBER: _builtins.int
     SUBSCRIBER_NAME_FIELD_NUMBER: _builtins.int
+    SUBSCRIBER_FIELD_NUMBER: _builtins.int
+    POLICY_HOLDER_FIELD_NUMBER: _builtins.int
     status: _builtins.str
     """FHIR status: active, cancelled, draft or entered-in-error."""
     subscriber_id: _builtins.str
@@ -1037,6 +1095,14 @@ class Coverage(_message.Message):
     def subscriber_name(self) -> _datatypes_pb2.HumanName:
         """Who holds the policy."""
 
+    @_builtins.property
+    def subscriber(self) -> _datatypes_pb2.Reference:
+        """Who holds the policy, as one of those that the record knows."""
+
+    @_builtins.property
+    def policy_holder(self) -> _datatypes_pb2.Reference:
+        """The body through which the policy is held, such as an employer."""
+
     def __init__(
         self,
         *,
@@ -1051,10 +1117,12 @@ class Coverage(_message.Message):
         plan: _builtins.str = ...,
         rank: _builtins.int = ...,
         subscriber_name: _datatypes_pb2.HumanName | None = ...,
+        subscriber: _datatypes_pb2.Reference | None = ...,
+        policy_holder: _datatypes_pb2.Reference | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["period", b"period", "relationship", b"relationship", "subscriber_name", b"subscriber_name", "type", b"type"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["period", b"period", "policy_holder", b"policy_holder", "relationship", b"relationship", "subscriber", b"subscriber", "subscriber_name", b"subscriber_name", "type", b"type"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["group", b"group", "identifiers", b"identifiers", "payors", b"payors", "period", b"period", "plan", b"plan", "rank", b"rank", "relationship", b"relationship", "status", b"status", "subscriber_id", b"subscriber_id", "subscriber_name", b"subscriber_name", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["group", b"group", "identifiers", b"identifiers", "payors", b"payors", "period", b"period", "plan", b"plan", "policy_holder", b"policy_holder", "rank", b"rank", "relationship", b"relationship", "status", b"status", "subscriber", b"subscriber", "subscriber_id", b"subscriber_id", "subscriber_name", b"subscriber_name", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1076,6 +1144,9 @@ class Allergy(_message.Message):
     SEVERITY_FIELD_NUMBER: _builtins.int
     CRITICALITY_FIELD_NUMBER: _builtins.int
     ONSET_FIELD_NUMBER: _builtins.int
+    RECORDED_FIELD_NUMBER: _builtins.int
+    ONSET_TEXT_FIELD_NUMBER: _builtins.int
+    NOTES_FIELD_NUMBER: _builtins.int
     clinical_status: _builtins.str
     """FHIR clinical status: active, inactive or resolved."""
     verification_status: _builtins.str
@@ -1090,6 +1161,10 @@ class Allergy(_message.Message):
     """FHIR criticality: low, high or unable-to-assess."""
     onset: _builtins.str
     """Since when: FHIR dateTime text."""
+    recorded: _builtins.str
+    """When it was written down: FHIR dateTime text."""
+    onset_text: _builtins.str
+    """Since when, in words."""
     @_builtins.property
     def identifiers(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Identifier]:
         """Identifiers."""
@@ -1101,6 +1176,10 @@ class Allergy(_message.Message):
     @_builtins.property
     def reactions(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Concept]:
         """What happens."""
+
+    @_builtins.property
+    def notes(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Annotation]:
+        """Notes."""
 
     def __init__(
         self,
@@ -1115,10 +1194,13 @@ class Allergy(_message.Message):
         severity: _builtins.str = ...,
         criticality: _builtins.str = ...,
         onset: _builtins.str = ...,
+        recorded: _builtins.str = ...,
+        onset_text: _builtins.str = ...,
+        notes: _abc.Iterable[_datatypes_pb2.Annotation] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["code", b"code"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "clinical_status", b"clinical_status", "code", b"code", "criticality", b"criticality", "identifiers", b"identifiers", "onset", b"onset", "reactions", b"reactions", "severity", b"severity", "type", b"type", "verification_status", b"verification_status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "clinical_status", b"clinical_status", "code", b"code", "criticality", b"criticality", "identifiers", b"identifiers", "notes", b"notes", "onset", b"onset", "onset_text", b"onset_text", "reactions", b"reactions", "recorded", b"recorded", "severity", b"severity", "type", b"type", "verification_status", b"verification_status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1141,6 +1223,7 @@ class Condition(_message.Message):
     ENCOUNTER_FIELD_NUMBER: _builtins.int
     USE_FIELD_NUMBER: _builtins.int
     RANK_FIELD_NUMBER: _builtins.int
+    DUE_TO_FIELD_NUMBER: _builtins.int
     clinical_status: _builtins.str
     """FHIR clinical status: active, recurrence, relapse, inactive, remission or resolved."""
     verification_status: _builtins.str
@@ -1175,6 +1258,10 @@ class Condition(_message.Message):
     def use(self) -> _datatypes_pb2.Concept:
         """Role in the stay, for example admission diagnosis."""
 
+    @_builtins.property
+    def due_to(self) -> _datatypes_pb2.Identifier:
+        """The diagnosis that it is due to."""
+
     def __init__(
         self,
         *,
@@ -1189,10 +1276,11 @@ class Condition(_message.Message):
         encounter: _datatypes_pb2.Reference | None = ...,
         use: _datatypes_pb2.Concept | None = ...,
         rank: _builtins.int = ...,
+        due_to: _datatypes_pb2.Identifier | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["asserter", b"asserter", "code", b"code", "encounter", b"encounter", "use", b"use"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["asserter", b"asserter", "code", b"code", "due_to", b"due_to", "encounter", b"encounter", "use", b"use"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asserter", b"asserter", "categories", b"categories", "clinical_status", b"clinical_status", "code", b"code", "encounter", b"encounter", "identifiers", b"identifiers", "onset", b"onset", "rank", b"rank", "recorded", b"recorded", "use", b"use", "verification_status", b"verification_status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asserter", b"asserter", "categories", b"categories", "clinical_status", b"clinical_status", "code", b"code", "due_to", b"due_to", "encounter", b"encounter", "identifiers", b"identifiers", "onset", b"onset", "rank", b"rank", "recorded", b"recorded", "use", b"use", "verification_status", b"verification_status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1514,6 +1602,8 @@ class Procedure(_message.Message):
     ENCOUNTER_FIELD_NUMBER: _builtins.int
     REASONS_FIELD_NUMBER: _builtins.int
     CATEGORY_FIELD_NUMBER: _builtins.int
+    LOCATION_FIELD_NUMBER: _builtins.int
+    PART_OF_FIELD_NUMBER: _builtins.int
     status: _builtins.str
     """FHIR event status: completed, in-progress and so on."""
     @_builtins.property
@@ -1544,6 +1634,14 @@ class Procedure(_message.Message):
     def category(self) -> _datatypes_pb2.Concept:
         """Kind."""
 
+    @_builtins.property
+    def location(self) -> _datatypes_pb2.Reference:
+        """Where."""
+
+    @_builtins.property
+    def part_of(self) -> _datatypes_pb2.Identifier:
+        """The procedure that it is part of."""
+
     def __init__(
         self,
         *,
@@ -1555,10 +1653,12 @@ class Procedure(_message.Message):
         encounter: _datatypes_pb2.Reference | None = ...,
         reasons: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
         category: _datatypes_pb2.Concept | None = ...,
+        location: _datatypes_pb2.Reference | None = ...,
+        part_of: _datatypes_pb2.Identifier | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "code", b"code", "encounter", b"encounter", "performed", b"performed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "code", b"code", "encounter", b"encounter", "location", b"location", "part_of", b"part_of", "performed", b"performed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "code", b"code", "encounter", b"encounter", "identifiers", b"identifiers", "performed", b"performed", "performers", b"performers", "reasons", b"reasons", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "code", b"code", "encounter", b"encounter", "identifiers", b"identifiers", "location", b"location", "part_of", b"part_of", "performed", b"performed", "performers", b"performers", "reasons", b"reasons", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1787,6 +1887,254 @@ class Location(_message.Message):
 Global___Location: _TypeAlias = Location  # noqa: Y015
 
 @_typing.final
+class Account(_message.Message):
+    """What a person owes and is owed, and who stands for it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IDENTIFIERS_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    SERVICE_PERIOD_FIELD_NUMBER: _builtins.int
+    COVERAGES_FIELD_NUMBER: _builtins.int
+    GUARANTORS_FIELD_NUMBER: _builtins.int
+    PERSON_GUARANTEES_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    status: _builtins.str
+    """FHIR account status: active, inactive, entered-in-error, on-hold or unknown."""
+    name: _builtins.str
+    """For people."""
+    person_guarantees: _builtins.bool
+    """True where the person stands for it."""
+    @_builtins.property
+    def identifiers(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Identifier]:
+        """Account numbers."""
+
+    @_builtins.property
+    def type(self) -> _datatypes_pb2.Concept:
+        """Kind of account."""
+
+    @_builtins.property
+    def service_period(self) -> _datatypes_pb2.Period:
+        """When what it is about happened."""
+
+    @_builtins.property
+    def coverages(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Reference]:
+        """Who pays, in order."""
+
+    @_builtins.property
+    def guarantors(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Reference]:
+        """Who stands for it."""
+
+    @_builtins.property
+    def owner(self) -> _datatypes_pb2.Reference:
+        """Who keeps it."""
+
+    def __init__(
+        self,
+        *,
+        identifiers: _abc.Iterable[_datatypes_pb2.Identifier] | None = ...,
+        status: _builtins.str = ...,
+        type: _datatypes_pb2.Concept | None = ...,
+        name: _builtins.str = ...,
+        service_period: _datatypes_pb2.Period | None = ...,
+        coverages: _abc.Iterable[_datatypes_pb2.Reference] | None = ...,
+        guarantors: _abc.Iterable[_datatypes_pb2.Reference] | None = ...,
+        person_guarantees: _builtins.bool = ...,
+        owner: _datatypes_pb2.Reference | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["owner", b"owner", "service_period", b"service_period", "type", b"type"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["coverages", b"coverages", "guarantors", b"guarantors", "identifiers", b"identifiers", "name", b"name", "owner", b"owner", "person_guarantees", b"person_guarantees", "service_period", b"service_period", "status", b"status", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Account: _TypeAlias = Account  # noqa: Y015
+
+@_typing.final
+class Money(_message.Message):
+    """An amount of money. The number is text, so that no digit is lost."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VALUE_FIELD_NUMBER: _builtins.int
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    value: _builtins.str
+    """Decimal number as text, digits as sent."""
+    currency: _builtins.str
+    """ISO 4217 code of the currency; empty where it is not known."""
+    def __init__(
+        self,
+        *,
+        value: _builtins.str = ...,
+        currency: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["currency", b"currency", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Money: _TypeAlias = Money  # noqa: Y015
+
+@_typing.final
+class ChargeItem(_message.Message):
+    """Something that is charged for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IDENTIFIERS_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    OCCURRENCE_FIELD_NUMBER: _builtins.int
+    ENTERED_FIELD_NUMBER: _builtins.int
+    QUANTITY_FIELD_NUMBER: _builtins.int
+    UNIT_PRICE_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    PERFORMERS_FIELD_NUMBER: _builtins.int
+    PERFORMING_ORGANIZATION_FIELD_NUMBER: _builtins.int
+    ENTERER_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
+    ACCOUNTS_FIELD_NUMBER: _builtins.int
+    ENCOUNTER_FIELD_NUMBER: _builtins.int
+    NOTES_FIELD_NUMBER: _builtins.int
+    PRODUCT_FIELD_NUMBER: _builtins.int
+    status: _builtins.str
+    """FHIR status: planned, billable, not-billable, aborted, billed, entered-in-error or unknown."""
+    entered: _builtins.str
+    """When it was entered: FHIR dateTime text."""
+    @_builtins.property
+    def identifiers(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Identifier]:
+        """Transaction and order numbers."""
+
+    @_builtins.property
+    def code(self) -> _datatypes_pb2.Concept:
+        """What was supplied or done."""
+
+    @_builtins.property
+    def occurrence(self) -> _datatypes_pb2.Period:
+        """When."""
+
+    @_builtins.property
+    def quantity(self) -> _datatypes_pb2.Quantity:
+        """How much."""
+
+    @_builtins.property
+    def unit_price(self) -> Global___Money:
+        """Price of one unit."""
+
+    @_builtins.property
+    def total(self) -> Global___Money:
+        """Price of all."""
+
+    @_builtins.property
+    def performers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Participant]:
+        """By whom."""
+
+    @_builtins.property
+    def performing_organization(self) -> _datatypes_pb2.Reference:
+        """Where it was done."""
+
+    @_builtins.property
+    def enterer(self) -> _datatypes_pb2.Reference:
+        """Who entered it."""
+
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Concept]:
+        """Why."""
+
+    @_builtins.property
+    def accounts(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Reference]:
+        """Accounts that it is charged to."""
+
+    @_builtins.property
+    def encounter(self) -> _datatypes_pb2.Reference:
+        """The stay."""
+
+    @_builtins.property
+    def notes(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Annotation]:
+        """Notes."""
+
+    @_builtins.property
+    def product(self) -> _datatypes_pb2.Concept:
+        """Which products were used, for example a medicine."""
+
+    def __init__(
+        self,
+        *,
+        identifiers: _abc.Iterable[_datatypes_pb2.Identifier] | None = ...,
+        status: _builtins.str = ...,
+        code: _datatypes_pb2.Concept | None = ...,
+        occurrence: _datatypes_pb2.Period | None = ...,
+        entered: _builtins.str = ...,
+        quantity: _datatypes_pb2.Quantity | None = ...,
+        unit_price: Global___Money | None = ...,
+        total: Global___Money | None = ...,
+        performers: _abc.Iterable[Global___Participant] | None = ...,
+        performing_organization: _datatypes_pb2.Reference | None = ...,
+        enterer: _datatypes_pb2.Reference | None = ...,
+        reasons: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
+        accounts: _abc.Iterable[_datatypes_pb2.Reference] | None = ...,
+        encounter: _datatypes_pb2.Reference | None = ...,
+        notes: _abc.Iterable[_datatypes_pb2.Annotation] | None = ...,
+        product: _datatypes_pb2.Concept | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "encounter", b"encounter", "enterer", b"enterer", "occurrence", b"occurrence", "performing_organization", b"performing_organization", "product", b"product", "quantity", b"quantity", "total", b"total", "unit_price", b"unit_price"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accounts", b"accounts", "code", b"code", "encounter", b"encounter", "entered", b"entered", "enterer", b"enterer", "identifiers", b"identifiers", "notes", b"notes", "occurrence", b"occurrence", "performers", b"performers", "performing_organization", b"performing_organization", "product", b"product", "quantity", b"quantity", "reasons", b"reasons", "status", b"status", "total", b"total", "unit_price", b"unit_price"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChargeItem: _TypeAlias = ChargeItem  # noqa: Y015
+
+@_typing.final
+class CareTeam(_message.Message):
+    """Those who take part in the care of a person."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IDENTIFIERS_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    PARTICIPANTS_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
+    TELECOMS_FIELD_NUMBER: _builtins.int
+    status: _builtins.str
+    """FHIR status: proposed, active, suspended, inactive or entered-in-error."""
+    @_builtins.property
+    def identifiers(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Identifier]:
+        """Identifiers."""
+
+    @_builtins.property
+    def participants(self) -> _containers.RepeatedCompositeFieldContainer[Global___Participant]:
+        """Who, and in which role."""
+
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Concept]:
+        """Why."""
+
+    @_builtins.property
+    def telecoms(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Telecom]:
+        """Ways to reach it."""
+
+    def __init__(
+        self,
+        *,
+        identifiers: _abc.Iterable[_datatypes_pb2.Identifier] | None = ...,
+        status: _builtins.str = ...,
+        participants: _abc.Iterable[Global___Participant] | None = ...,
+        reasons: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
+        telecoms: _abc.Iterable[_datatypes_pb2.Telecom] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["identifiers", b"identifiers", "participants", b"participants", "reasons", b"reasons", "status", b"status", "telecoms", b"telecoms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CareTeam: _TypeAlias = CareTeam  # noqa: Y015
+
+@_typing.final
 class Opaque(_message.Message):
     """A resource that the canonical model has no message for, carried unharmed."""
 
@@ -1846,6 +2194,9 @@ class Resource(_message.Message):
     ORGANIZATION_FIELD_NUMBER: _builtins.int
     LOCATION_FIELD_NUMBER: _builtins.int
     OPAQUE_FIELD_NUMBER: _builtins.int
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    CHARGE_ITEM_FIELD_NUMBER: _builtins.int
+    CARE_TEAM_FIELD_NUMBER: _builtins.int
     key: _builtins.str
     """Names the resource within its tenant, the same for each message about it.
     Holds identifiers, so it is patient data.
@@ -1940,6 +2291,18 @@ class Resource(_message.Message):
     def opaque(self) -> Global___Opaque:
         """Anything else."""
 
+    @_builtins.property
+    def account(self) -> Global___Account:
+        """What is owed."""
+
+    @_builtins.property
+    def charge_item(self) -> Global___ChargeItem:
+        """A charge."""
+
+    @_builtins.property
+    def care_team(self) -> Global___CareTeam:
+        """Those who care."""
+
     def __init__(
         self,
         *,
@@ -1967,12 +2330,15 @@ class Resource(_message.Message):
         organization: Global___Organization | None = ...,
         location: Global___Location | None = ...,
         opaque: Global___Opaque | None = ...,
+        account: Global___Account | None = ...,
+        charge_item: Global___ChargeItem | None = ...,
+        care_team: Global___CareTeam | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["allergy", b"allergy", "appointment", b"appointment", "condition", b"condition", "content", b"content", "coverage", b"coverage", "diagnostic_report", b"diagnostic_report", "document_reference", b"document_reference", "encounter", b"encounter", "immunization", b"immunization", "location", b"location", "medication_administration", b"medication_administration", "medication_request", b"medication_request", "observation", b"observation", "opaque", b"opaque", "organization", b"organization", "origin", b"origin", "person", b"person", "practitioner", b"practitioner", "procedure", b"procedure", "related_person", b"related_person", "service_request", b"service_request", "specimen", b"specimen"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "allergy", b"allergy", "appointment", b"appointment", "care_team", b"care_team", "charge_item", b"charge_item", "condition", b"condition", "content", b"content", "coverage", b"coverage", "diagnostic_report", b"diagnostic_report", "document_reference", b"document_reference", "encounter", b"encounter", "immunization", b"immunization", "location", b"location", "medication_administration", b"medication_administration", "medication_request", b"medication_request", "observation", b"observation", "opaque", b"opaque", "organization", b"organization", "origin", b"origin", "person", b"person", "practitioner", b"practitioner", "procedure", b"procedure", "related_person", b"related_person", "service_request", b"service_request", "specimen", b"specimen"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allergy", b"allergy", "appointment", b"appointment", "condition", b"condition", "content", b"content", "coverage", b"coverage", "deleted", b"deleted", "diagnostic_report", b"diagnostic_report", "document_reference", b"document_reference", "encounter", b"encounter", "immunization", b"immunization", "key", b"key", "location", b"location", "medication_administration", b"medication_administration", "medication_request", b"medication_request", "observation", b"observation", "opaque", b"opaque", "organization", b"organization", "origin", b"origin", "person", b"person", "practitioner", b"practitioner", "procedure", b"procedure", "related_person", b"related_person", "residue", b"residue", "service_request", b"service_request", "specimen", b"specimen"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "allergy", b"allergy", "appointment", b"appointment", "care_team", b"care_team", "charge_item", b"charge_item", "condition", b"condition", "content", b"content", "coverage", b"coverage", "deleted", b"deleted", "diagnostic_report", b"diagnostic_report", "document_reference", b"document_reference", "encounter", b"encounter", "immunization", b"immunization", "key", b"key", "location", b"location", "medication_administration", b"medication_administration", "medication_request", b"medication_request", "observation", b"observation", "opaque", b"opaque", "organization", b"organization", "origin", b"origin", "person", b"person", "practitioner", b"practitioner", "procedure", b"procedure", "related_person", b"related_person", "residue", b"residue", "service_request", b"service_request", "specimen", b"specimen"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_content: _TypeAlias = _typing.Literal["person", "related_person", "encounter", "observation", "diagnostic_report", "service_request", "specimen", "appointment", "coverage", "allergy", "condition", "medication_request", "medication_administration", "immunization", "procedure", "document_reference", "practitioner", "organization", "location", "opaque"]  # noqa: Y015
+    _WhichOneofReturnType_content: _TypeAlias = _typing.Literal["person", "related_person", "encounter", "observation", "diagnostic_report", "service_request", "specimen", "appointment", "coverage", "allergy", "condition", "medication_request", "medication_administration", "immunization", "procedure", "document_reference", "practitioner", "organization", "location", "opaque", "account", "charge_item", "care_team"]  # noqa: Y015
     _WhichOneofArgType_content: _TypeAlias = _typing.Literal["content", b"content"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_content) -> _WhichOneofReturnType_content | None: ...
 

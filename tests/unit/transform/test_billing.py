@@ -1,0 +1,134 @@
+"""Who takes part, who pays and what is charged: segments of ADT that are not about the stay, DFT and BAR."""
+
+import pytest
+
+from services.transform.domain import Maps
+from tests.unit.transform.messages import contents, converted, residue, segment
+
+PID = segment("PID", f3="123^^^HOSP^MR", f5="Doe^Jane", f18="A1^^^HOSP^AN")
+VISIT = segment("PV1", f2="I", f19="V9^^^HOSP^VN")
+MOTHER = segment(
+    "GT1", f3="Roe^Ann", f6="^PRN^PH^^^555^0100", f8="19700102", f9="F", f11="MTH^Mother^HL70063"
+)
+
+
+def insurance(relation: str = "MTH^Mother^HL70063", name: str = "Roe^Ann") -> str:
+    return segment(
+        "IN1", f2="P^Plan^L", f3="I7^^^HOSP", f16=name, f17=relation, f18="19700102", f36="POL1"
+    )
+
+
+@pytest.mark.parametrize(
+    ("role", "practitioners", "teams"), [("PP", 1, 0), ("AT", 0, 1), ("RP", 0, 1), ("", 0, 1)]
+)
+@pytest.mark.parametrize(
+    "line", ["ROL|1|AD|{}^^HL70443|7^Gray^Gil", "PRT|1|AD||{}^^HL70912|7^Gray^Gil"]
+)
+def test_a_role_of_the_person_is_their_doctor_or_one_of_their_team(
+    maps: Maps, line: str, role: str, practitioners: int, teams: int
+) -> None:
+    event = converted(maps, "ADT^A04", PID, line.format(role))
+    assert len(contents(event, "person")[0].general_practitioners) == practitioners
+    assert len(contents(event, "care_team")) == teams
+
+
+def test_a_role_after_the_visit_takes_part_in_it_and_one_after_a_procedure_performs_it(
+    maps: Maps,
+) -> None:
+    event = converted(
+        maps, "ADT^A01", PID, VISIT, "ROL|1|AD|CP^^HL70443|7^Gray^Gil|20240101",
+        "PR1|1||P^Scan^L||20240102", "ROL|1|AD|RT^^HL70443|8^Teal^Tim", "PR1|2||Q^Cast^L||20240103",
+    )  # fmt: skip
+    (taking_part,) = contents(event, "encounter")[0].participants
+    assert {c.code for c in taking_part.role.codings} == {"CP", "CON"}
+    assert taking_part.period.start == "2024-01-01"
+    assert [len(p.performers) for p in contents(event, "procedure")] == [1, 0]
+
+
+def test_restrictions_belong_to_what_they_follow(maps: Maps) -> None:
+    person = converted(maps, "ADT^A01", PID, "ARV|1|A|EMP^^HL70717", VISIT)
+    visit = converted(maps, "ADT^A01", PID, VISIT, "ARV|1|A|DEM^^HL70717")
+    assert [len(contents(e, "person")[0].restrictions) for e in (person, visit)] == [1, 0]
+    assert [len(contents(e, "encounter")[0].restrictions) for e in (person, visit)] == [0, 1]
+
+
+def test_a_guarantor_stands_for_the_account(maps: Maps) -> None:
+    event = converted(maps, "ADT^A01", PID, VISIT, MOTHER, insurance())
+    (account,) = contents(event, "account")
+    guarantor, insured = contents(event, "related_person")
+    keys = {r.key for r in event.resources if r.HasField("related_person")}
+    assert (guarantor.birth_date, guarantor.gender) == ("1970-01-02", "female")
+    assert [r.type for r in account.guarantors] == ["RelatedPerson"]
+    assert {account.guarantors[0].key} < keys
+    assert len(keys) == 2, "guarantor and insured say different things of the same woman"
+    assert insured.birth_date == "1970-01-02"
+    assert [r.type for r in account.coverages] == ["Coverage"]
+    assert not account.person_guarantees
+
+
+@pytest.mark.parametrize("self_", ["SEL", "SELF", "S", "18"])
+def test_who_pays_for_themself_is_nobody_else(maps: Maps, self_: str) -> None:
+    event = converted(
+        maps,
+        "ADT^A01",
+        PID,
+        VISIT,
+        MOTHER.replace("MTH", self_),
+        insurance(f"{self_}^Self^HL70063"),
+    )
+    assert contents(event, "related_person") == []
+    assert contents(event, "account")[0].person_guarantees
+    assert not contents(event, "coverage")[0].HasField("subscriber")
+
+
+def test_each_coverage_has_its_own_subscriber(maps: Maps) -> None:
+    other = insurance("FTH^Father^HL70063", "Roe^Abe").replace("POL1", "POL2")
+    event = converted(maps, "ADT^A01", PID, VISIT, insurance(), "IN2|1|||||1EG4^Z", other)
+    first, second = contents(event, "coverage")
+    assert first.subscriber.key != second.subscriber.key
+    assert {i.type_code: i.value for i in first.identifiers}["MC"] == "1EG4"
+    assert all(i.type_code != "MC" for i in second.identifiers)
+
+
+def test_no_account_number_no_account(maps: Maps) -> None:
+    event = converted(maps, "ADT^A01", "PID|1||123^^^HOSP^MR", VISIT, MOTHER)
+    assert contents(event, "account") == []
+
+
+@pytest.mark.parametrize(("kind", "items"), [("CG", 1), ("C", 1), ("", 1), ("PY", 0), ("CR", 0)])
+def test_only_a_charge_is_one(maps: Maps, kind: str, items: int) -> None:
+    line = segment(
+        "FT1", f2="T1^HOSP", f4="20240101", f6=kind, f7="X^Xray^L", f10="2", f11="10.50&EUR"
+    )
+    event = converted(maps, "DFT^P03", PID, VISIT, line)
+    made = contents(event, "charge_item")
+    assert len(made) == items
+    assert ("FT1[1]-11[1].1.1" in residue(event)) == (not items)
+    for item in made:
+        assert (item.total.value, item.total.currency, item.quantity.value) == ("10.50", "EUR", "2")
+        assert item.accounts[0].type == "Account"
+        assert item.encounter.type == "Encounter"
+
+
+@pytest.mark.parametrize(
+    ("event", "status"),
+    [
+        ("BAR^P01", "active"),
+        ("BAR^P05", "active"),
+        ("BAR^P02", "inactive"),
+        ("BAR^P06", "inactive"),
+    ],
+)
+def test_an_account_is_open_until_it_is_ended_or_purged(
+    maps: Maps, event: str, status: str
+) -> None:
+    (account,) = contents(converted(maps, event, PID), "account")
+    assert account.status == status
+
+
+def test_visits_of_one_account_keep_their_diagnoses(maps: Maps) -> None:
+    event = converted(
+        maps, "BAR^P01", PID, VISIT, "DG1|1||A^One^L", VISIT.replace("V9", "V8"), "DG1|1||B^Two^L"
+    )
+    one, two = contents(event, "condition")
+    assert one.encounter.key != two.encounter.key
