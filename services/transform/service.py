@@ -7,14 +7,12 @@ from collections.abc import Sequence
 
 import grpc.aio
 
-from plexus.api.canonical.v1.event_pb2 import CanonicalEvent
-from plexus.api.records.v1.records_pb2 import ChangedEvent, Disposition, RecordedResource
 from plexus.api.transform.v1 import transform_pb2, transform_pb2_grpc
 from plexus.codecs.fhir import bundle_bytes
 from plexus.codecs.terminology import ICD10CM, LOINC, RXNORM, SNOMED
 from plexus.codecs.terminology.index import Index, Likely
 from plexus.errors import InvalidRequest
-from services.transform.domain import Coders, SourceContext, SourceMaps, convert
+from services.transform.domain import Coders, SourceContext, SourceMaps, as_recorded, convert
 from services.transform.flow import Worklist
 from services.transform.store import UnmappedCode
 
@@ -65,7 +63,7 @@ class TransformServicer(transform_pb2_grpc.TransformServiceServicer):
         return transform_pb2.ConvertResponse(
             event=event,
             maps_version=coder.version,
-            fhir_bundle=bundle_bytes(_preview(event), tenant="preview", message_id="preview"),
+            fhir_bundle=bundle_bytes(as_recorded(event), tenant="preview", message_id="preview"),
         )
 
     async def ListMaps(  # noqa: N802 - the name in the contract
@@ -118,19 +116,3 @@ def _suggest(folder: pathlib.Path, rows: Sequence[UnmappedCode]) -> list[list[Li
         return [
             index.suggest(row.display or row.code, _STANDARDS.get(row.place, ())) for row in rows
         ]
-
-
-def _preview(event: CanonicalEvent) -> ChangedEvent:
-    """The event as if a record held just this, to show it in a destination's dialect."""
-    changed = ChangedEvent(
-        person_id="preview", trigger=event.trigger, kind=event.kind, event_time=event.event_time
-    )
-    for resource in event.resources:
-        recorded = RecordedResource(
-            resource=resource, version=1, disposition=Disposition.DISPOSITION_CREATED
-        )
-        if resource.WhichOneof("content") == "person":
-            changed.person.CopyFrom(recorded)
-        else:
-            changed.resources.append(recorded)
-    return changed

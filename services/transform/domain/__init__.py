@@ -5,33 +5,48 @@
 runs them with a `draft` in hand. `datatypes`, `values`, `places`, `citations` and `times` are what
 maps cannot say; `kept` remembers codes; `overlay` changes maps for one source;
 `scopes` say what belongs together, and `profile` what was agreed with a partner. `code_maps` and `coder` say what the codes of a source mean beyond the source.
+`tracing`, `dissecting`, `paths` and `lineage` tell where each leaf of a message went, `coverage` counts, and
+`preview` shows an event as a record's.
 Pure: no I/O beyond reading maps.
 """
 
 from services.transform.domain.code_maps import CodeMap, parse_code_map, read_code_map
 from services.transform.domain.coder import Coder, Coders, Tally
 from services.transform.domain.context import SourceContext
-from services.transform.domain.convert import convert
+from services.transform.domain.convert import Conversion, convert, run
+from services.transform.domain.coverage import Coverage, coverage_of
+from services.transform.domain.lineage import Explanation, LeafLineage, Target, explain
 from services.transform.domain.load import Maps, SourceMaps, load_maps, parse_maps
 from services.transform.domain.overlay import Overlay, parse_overlay, read_overlay
+from services.transform.domain.preview import PREVIEW, as_recorded
 from services.transform.domain.profile import Profile, violations
 
 __all__ = [
+    "PREVIEW",
     "CodeMap",
     "Coder",
     "Coders",
+    "Conversion",
+    "Coverage",
+    "Explanation",
+    "LeafLineage",
     "Maps",
     "Overlay",
     "Profile",
     "SourceContext",
     "SourceMaps",
     "Tally",
+    "Target",
+    "as_recorded",
     "convert",
+    "coverage_of",
+    "explain",
     "load_maps",
     "parse_code_map",
     "parse_maps",
     "parse_overlay",
     "read_code_map",
     "read_overlay",
+    "run",
     "violations",
 ]

@@ -7,7 +7,7 @@ residue. Pure and deterministic: the same bytes, context and maps give the same 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from plexus.api.canonical.v1.event_pb2 import (
     EVENT_KIND_MERGE,
@@ -30,13 +30,38 @@ from services.transform.domain.naming import name_resources
 from services.transform.domain.profile import Profile, violations
 from services.transform.domain.scopes import Made, Scope, scopes_of, single_scope
 
-__all__ = ["convert"]
+__all__ = ["Conversion", "convert", "run"]
 
 _EVENT = "CanonicalEvent"
 
 
+class Conversion(NamedTuple):
+    """A message, and what became of it."""
+
+    message: Message
+    draft: Draft
+
+    @property
+    def event(self) -> CanonicalEvent:
+        """The event."""
+        return self.draft.event
+
+
 def convert(maps: Maps, content: bytes, context: SourceContext) -> CanonicalEvent:
+    """Convert one HL7 v2 message. Raises InvalidMessage as `run` does."""
+    return run(maps, content, context).draft.event
+
+
+def run(
+    maps: Maps, content: bytes, context: SourceContext, kind: type[Draft] = Draft
+) -> Conversion:
     """Convert one HL7 v2 message.
+
+    Args:
+        maps: of its source.
+        content: the message.
+        context: of it.
+        kind: what the maps write through; traced maps need a draft that takes traces.
 
     Raises:
         InvalidMessage: REASON_UNREADABLE if it is no HL7 v2; REASON_UNSUPPORTED_MESSAGE_TYPE or
@@ -57,7 +82,7 @@ def convert(maps: Maps, content: bytes, context: SourceContext) -> CanonicalEven
             else Reason.REASON_UNSUPPORTED_MESSAGE_TYPE,
             location="MSH-9",
         )
-    draft = Draft(message, context)
+    draft = kind(message, context)
     event = draft.event
     event.trigger = message.type
     event.issues.extend(message.issues)
@@ -71,7 +96,7 @@ def convert(maps: Maps, content: bytes, context: SourceContext) -> CanonicalEven
     name_resources(draft, conversion.scopes, compiled.structure)
     draft.sign()
     draft.leave(message)
-    return event
+    return Conversion(message, draft)
 
 
 def _kept(profile: Profile, message: Message) -> list[Issue]:

@@ -6,6 +6,7 @@ nobody claimed becomes residue, leaf by leaf, at the end. So a rule that did not
 no table knows and a date that is none lose nothing.
 """
 
+from collections.abc import Container
 from typing import Any
 
 from plexus.api.canonical.v1.event_pb2 import SEVERITY_WARNING, CanonicalEvent
@@ -20,7 +21,7 @@ from services.transform.domain.merging import absorb
 from services.transform.domain.residue import unclaimed
 from services.transform.domain.terms import Terms
 
-__all__ = ["Draft"]
+__all__ = ["Draft", "dropping_key"]
 
 _MAX_ISSUES = 200
 _DETAILS = {
@@ -31,19 +32,37 @@ _DETAILS = {
 Near = dict[str, Segment]
 
 
+def dropping_key(place: str, dropping: Container[tuple[str, int]]) -> tuple[str, int] | None:
+    """Field and component (0 for all) by which a leaf is dropped; None if it is not."""
+    head, _, rest = place.rpartition("[")
+    _, _, below = rest.partition("].")
+    for component in (0, int(below.partition(".")[0] or 0)):
+        if (head, component) in dropping:
+            return head, component
+    return None
+
+
 class Draft(Terms):
-    """One conversion. Not reusable."""
+    """One conversion. Not reusable.
+
+    Attributes:
+        left: place and value of every leaf that nobody claimed, when it is done.
+        dropped: places of those among them that a rule leaves out.
+    """
 
     __slots__ = (
         "_blamed",
         "_cited",
+        "_dropping",
         "_further",
         "_lines",
         "_settled",
         "authority",
         "coder",
         "context",
+        "dropped",
         "event",
+        "left",
         "near",
         "resources",
         "taken",
@@ -66,6 +85,9 @@ class Draft(Terms):
         self._lines: dict[tuple[int, str], tuple[Any, list[str]]] = {}
         self._blamed: set[tuple[str, int]] = set()
         self._settled: dict[str, Resource] = {}
+        self._dropping: set[tuple[str, int]] = set()
+        self.left: list[tuple[str, str]] = []
+        self.dropped: list[str] = []
 
     # -- what generated maps call ---------------------------------------------------------------
 
@@ -89,6 +111,10 @@ class Draft(Terms):
         if claims is None:
             claims = self._further[at] = [0] * len(self.taken[position])
         return claims
+
+    def drop(self, segment: Segment, field: int, component: int = 0) -> None:
+        """Leave out what nobody takes of a field, or of a component of each of its repetitions."""
+        self._dropping.add((f"{segment.name}[{segment.index}]-{field}", component))
 
     def add_line(self, to: Any, name: str, text: str) -> None:
         """Add a line to a text that many repetitions or segments make up; joined at the end.
@@ -173,9 +199,14 @@ class Draft(Terms):
             resource.MergeFromString(content)
 
     def leave(self, message: Message) -> None:
-        """Put every leaf that nobody claimed into the residue of the event."""
+        """Put every leaf that nobody claimed into the residue of the event, if no rule drops it."""
         add = self.event.residue.add
-        for location, value in unclaimed(message, self.taken, self._further):
+        self.left = unclaimed(message, self.taken, self._further)
+        if self._dropping:
+            self.dropped = [place for place, _ in self.left if dropping_key(place, self._dropping)]
+            gone = frozenset(self.dropped)
+            self.left = [leaf for leaf in self.left if leaf[0] not in gone]
+        for location, value in self.left:
             residue = add()
             residue.location = location
             residue.value = value

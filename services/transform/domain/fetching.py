@@ -4,21 +4,38 @@
 segment, `fields` its fields as written, `v` a repetition, `n` the one that the resource is made of.
 """
 
+from typing import NamedTuple
+
 from services.transform.domain.claims import ALL, first
 from services.transform.domain.conditions import Place
 from services.transform.domain.notation import Rule, Section
 from services.transform.domain.reaching import Lines
 
-__all__ = ["Fetching"]
+__all__ = ["Claim", "Fetching"]
+
+
+class Claim(NamedTuple):
+    """How a rule claims what it reads.
+
+    Attributes:
+        at: the claims of the field, in the generated code.
+        bits: what of it.
+        told: rule, segment, field and repetition for a trace; empty where nothing is traced.
+    """
+
+    at: str
+    bits: str
+    told: str = ""
 
 
 class Fetching:
     """Writes how the rules of one map get at their places."""
 
-    def __init__(self, section: Section, lines: Lines) -> None:
-        """Write to `lines`."""
+    def __init__(self, section: Section, lines: Lines, traced: list[Rule] | None = None) -> None:
+        """Write to `lines`; `traced` takes the rules that traces name by their number, if any do."""
         self._section = section
         self._lines = lines
+        self._traced = traced
         self.is_segment = section.kind == "segment"
         self.asks_usual = False
         """Whether the function needs to know if its text is written as is usual."""
@@ -50,14 +67,45 @@ class Fetching:
             self._lines.emit(depth, f"v = {segment}.value({field})")
         return depth
 
-    @staticmethod
-    def claim(rule: Rule, segment: str, taken: str, field: int) -> str:
-        """Where the rule claims what it reads of a field."""
+    def claim(self, rule: Rule, segment: str, taken: str, field: int, bits: str) -> Claim:
+        """How the rule claims what it reads of a field."""
         repetition = {"": "", "*": "r"}.get(rule.many, "n - 1")
+        told = (
+            f"{self.number(rule)}, {segment}, {field}, {repetition or 0}"
+            if self._traced is not None
+            else ""
+        )
         if not repetition:
-            return f"{taken}[{field}]"
+            return Claim(f"{taken}[{field}]", bits, told)
         further = f"x.row({segment}.position, {repetition})"
-        return f"({further} if {repetition} else {taken})[{field}]"
+        return Claim(f"({further} if {repetition} else {taken})[{field}]", bits, told)
+
+    def number(self, rule: Rule) -> str:
+        """How the code calls a rule that it traces."""
+        assert self._traced is not None
+        if not self._traced or self._traced[-1] is not rule:
+            self._traced.append(rule)
+        return f"RULES[{len(self._traced) - 1}]"
+
+    def take(self, claim: Claim, holder: str, name: str, depth: int) -> None:
+        """Claim, and tell the trace what holds the value now.
+
+        Args:
+            claim: of a rule.
+            holder: expression of the message that a value became, or that has it in a field.
+            name: that field; empty where the message itself is meant.
+            depth: of the statement.
+        """
+        self._lines.emit(depth, f"{claim.at} |= {claim.bits}")
+        if claim.told:
+            self._lines.emit(depth, f"x.trace({claim.told}, {claim.bits}, m, {holder}, {name!r})")
+
+    def drop(self, rule: Rule, place: Place, depth: int) -> None:
+        """Leave out a field, or a component of each repetition, where nobody takes it."""
+        where = f"s, {', '.join(map(str, place.numbers))}"
+        self._lines.emit(depth, f"x.drop({where})")
+        if self._traced is not None:
+            self._lines.emit(depth, f"x.trace_drop({self.number(rule)}, {where})")
 
     def plain(self, segment: str, field: int, component: int, depth: int) -> str:
         """Let `t` be one leaf; gives what of the field is claimed by it.

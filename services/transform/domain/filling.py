@@ -10,7 +10,7 @@ from google.protobuf.descriptor import Descriptor
 from plexus.errors import ConfigurationError
 from services.transform.domain.conditions import Place
 from services.transform.domain.constants import Constants
-from services.transform.domain.fetching import Fetching
+from services.transform.domain.fetching import Claim, Fetching
 from services.transform.domain.library import Library, Reader
 from services.transform.domain.notation import Rule, Section
 from services.transform.domain.reaching import Lines, Slots, Target
@@ -29,7 +29,8 @@ def waiting(section: Section, start: Descriptor, library: Library) -> frozenset[
     targets: dict[str, list[Rule]] = {}
     asked: set[str] = set()
     for rule in section.rules:
-        targets.setdefault(_head(rule.path), []).append(rule)
+        if not rule.drops:
+            targets.setdefault(_head(rule.path), []).append(rule)
         for node in rule.condition.walk() if rule.condition else ():
             if node.operator == "SET":
                 asked.add(_head(node.operands[0]))
@@ -101,18 +102,19 @@ class Filling:
         field, component = self._fetching.split(place)
         segment, taken, depth = self._fetching.segment(place, depth)
         is_component = len(place.numbers) == 2
-        at = self._fetching.claim(rule, segment, taken, field)
+        bits = f"nested(p, j, {component}) | 1" if is_component else "j"
+        claim = self._fetching.claim(rule, segment, taken, field, bits)
         if last.message.name == "Concept" and not rule.completes:
             self._coded = f"{str(place) + ' ' + rule.where!r}, {{}}, x.context.message_id"
         if reader.known and segment == "s" and not is_component and rule.many in {"", "*"}:
             self._known(reader, rule, field, depth)
-            self._take(rule, f"{at} |= j", steps, depth + (rule.many == "*"))
+            self._take(rule, claim, steps, depth + (rule.many == "*"))
             return
         depth = self._fetching.each(rule, segment, field, depth)
-        value, claim = "v", f"{at} |= j"
+        value = "v"
         if is_component:
             self._emit(depth, f"p = v.component({component})")
-            value, claim = "p", f"{at} |= nested(p, j, {component}) | 1"
+            value = "p"
         self._emit(depth, f"if {value}.text not in EMPTY:")
         if reader.fills:
             self._fill(rule, reader.call.format(value=value, target="e"), claim, steps, depth + 1)
@@ -137,11 +139,11 @@ class Filling:
             read = reader.call.format(value=value)
             self._emit(depth, f"j, b = {reader.known}({part}, below) if usual else {read}")
             whole = 1 << 2 * component | 1
-            claim = f"k |= {whole} if j < 0 else nested({value}, j, {component}) | 1"
+            claim = Claim("k", f"{whole} if j < 0 else nested({value}, j, {component}) | 1")
             self._take(rule, claim, steps, depth)
             return
         self._emit(depth, f"p = {value}")
-        claim = f"k |= nested(p, j, {component}) | 1"
+        claim = Claim("k", f"nested(p, j, {component}) | 1")
         if reader.fills:
             self._fill(rule, reader.call.format(value="p", target="e"), claim, steps, depth)
         else:
@@ -162,7 +164,7 @@ class Filling:
         read = reader.call.format(value=f"s.value({field})")
         self._emit(depth, f"j, b = {known} if usual else {read}")
 
-    def _take(self, rule: Rule, claim: str, steps: list[Step], depth: int) -> None:
+    def _take(self, rule: Rule, claim: Claim, steps: list[Step], depth: int) -> None:
         """Put `b`, a message that a field holds, into the target if the claim `j` is for anything."""
         self._emit(depth, "if j:")
         depth += 1
@@ -173,34 +175,36 @@ class Filling:
         for line in target.reach:
             self._emit(depth, line)
         name, parent = target.last.name, target.parent
+        take = self._fetching.take
+        made = f"{target.place}{'[-1]' * target.last.is_repeated}"
         if name in self._waiting and len(steps) == 1:
             self.gathers = True
             self._emit(depth, f"said += {tag(target.last.field)!r} + b")
-            self._emit(depth, claim)
+            take(claim, made, "", depth)
             return
         put = f"{{}}.MergeFromString({tag(target.last.field)!r} + b)"
         if target.last.is_repeated or rule.completes or not target.may_be_set:
             self._emit(depth, put.format(parent))
             if rule.constants and target.element == "":
-                self._emit(depth, f"e = {target.place}{'[-1]' * target.last.is_repeated}")
+                self._emit(depth, f"e = {made}")
             self._beside(rule, target, steps, depth)
-            self._emit(depth, claim)
+            take(claim, made, "", depth)
             return
         self._emit(depth, f"if not {parent}.HasField({name!r}):")
         self._emit(depth + 1, put.format(parent))
         if rule.constants and target.element == "":
             self._emit(depth + 1, f"e = {target.place}")
         self._beside(rule, target, steps, depth + 1)
-        self._emit(depth + 1, claim)
+        take(claim, made, "", depth + 1)
         self._emit(depth, "else:")
         self._emit(depth + 1, f"e = type({parent})()")
         self._emit(depth + 1, put.format("e"))
         self._emit(depth + 1, f"if e.{name} == {target.place}:")
-        self._emit(depth + 2, claim)
+        take(claim, made, "", depth + 2)
 
     # -- what is filled -------------------------------------------------------------------------
 
-    def _fill(self, rule: Rule, call: str, claim: str, steps: list[Step], depth: int) -> None:
+    def _fill(self, rule: Rule, call: str, claim: Claim, steps: list[Step], depth: int) -> None:
         target = self._slots.reach(steps)
         for line in target.reach:
             self._emit(depth, line)
@@ -219,7 +223,7 @@ class Filling:
                 self._emit(depth + 1, f"j = {call}")
                 self._meet(depth + 1)
                 self._emit(depth + 1, f"if j and e == {where}:")
-                self._emit(depth + 2, claim)
+                self._fetching.take(claim, where, "", depth + 2)
                 self._emit(depth, "else:")
                 depth += 1
             self._emit(depth, f"e = {where}")
@@ -232,7 +236,7 @@ class Filling:
         self._meet(depth)
         self._emit(depth, "if j:")
         self._beside(rule, target, steps, depth + 1)
-        self._emit(depth + 1, claim)
+        self._fetching.take(claim, "e", "", depth + 1)
         if undo:
             self._emit(depth, "else:")
             for line in undo:

@@ -19,7 +19,7 @@ from plexus.errors import ConfigurationError
 from services.transform.domain.claims import first, whole
 from services.transform.domain.conditions import Condition, Place
 from services.transform.domain.constants import Constants
-from services.transform.domain.fetching import Fetching
+from services.transform.domain.fetching import Claim, Fetching
 from services.transform.domain.filling import Filling, waiting
 from services.transform.domain.kept import LONGEST_SEGMENT, LONGEST_VALUE
 from services.transform.domain.library import Library
@@ -60,14 +60,17 @@ class _Writer:
         self._slots = Slots(completes=completes)
         self._constants = Constants(library, self._lines, self._slots)
         self._reads = Reads(section, library, self._start)
-        self._fetching = Fetching(section, self._lines)
+        self._fetching = Fetching(section, self._lines, library.traced)
         self._filling = Filling(
             library,
             self._lines,
             self._slots,
             self._constants,
             self._fetching,
-            frozenset() if completes else waiting(section, self._start, library),
+            # What waits cannot be pointed at, so nothing waits where it is traced.
+            frozenset()
+            if completes or library.traced is not None
+            else waiting(section, self._start, library),
         )
         self._guard = ""
         self._asked = ""
@@ -109,7 +112,7 @@ class _Writer:
     # -- one rule -------------------------------------------------------------------------------
 
     def _rule(self, rule: Rule) -> None:
-        steps = resolve(self._start, rule.path, rule.where)
+        steps = [] if rule.drops else resolve(self._start, rule.path, rule.where)
         depth = 1
         if isinstance(rule.source, Place):
             self._reads.check(rule.source, rule.where)
@@ -123,9 +126,17 @@ class _Writer:
         else:
             self._asked = ""
         if isinstance(rule.source, Place):
-            self._read(rule, rule.source, steps, depth)
+            if rule.drops:
+                self._drop(rule, rule.source, depth)
+            else:
+                self._read(rule, rule.source, steps, depth)
         else:
             self._constants.rule(rule, steps, depth)
+
+    def _drop(self, rule: Rule, place: Place, depth: int) -> None:
+        if not self._is_segment or place.unit != self._section.name:
+            raise ConfigurationError(f"{rule.where}: a map drops fields of its own segment only")
+        self._fetching.drop(rule, place, depth)
 
     def _condition(self, rule: Rule, condition: Condition, depth: int) -> str:
         expression = self._reads.condition(condition, rule.where)
@@ -189,7 +200,7 @@ class _Writer:
                 self._emit(depth, f"t = {segment}.get({field_number}, {component}, 1, n)")
             else:
                 bits = fetching.plain(segment, field_number, component, depth)
-            claim = f"{fetching.claim(rule, segment, taken, field_number)} |= {bits}"
+            claim = fetching.claim(rule, segment, taken, field_number, bits)
         else:
             segment = ""
             if is_whole:
@@ -197,7 +208,7 @@ class _Writer:
                 bits = str(whole(component))
             else:
                 self._emit(depth, f"t = leaves[{component - 1}]")
-            claim = f"k |= {bits}"
+            claim = Claim("k", bits)
         self._emit(depth, "if t.text not in EMPTY:" if is_whole else "if t not in EMPTY:")
         depth += 1
         converted = self._library.converted(datatype)
@@ -223,7 +234,8 @@ class _Writer:
             else:
                 self._emit(depth + 1, f"x.pending = {reason}")
 
-    def _store(self, target: Target, rule: Rule, claim: str, depth: int) -> None:
+    def _store(self, target: Target, rule: Rule, claim: Claim, depth: int) -> None:
+        take = self._fetching.take
         step, place = target.last, target.place
         kind = step.field.cpp_type
         value = {_STRING: "w", _BOOL: "(w == 'true')", _UINT32: "int(w)"}.get(kind)
@@ -231,19 +243,19 @@ class _Writer:
             raise ConfigurationError(f"{rule.where}: {rule.path} cannot hold a text")
         if step.is_repeated:
             self._emit(depth, f"{place}.append({value})")
-            self._emit(depth, claim)
+            take(claim, target.parent, step.name, depth)
             return
         if rule.completes and kind == _STRING:
             self._emit(depth, f"x.add_line({target.parent}, {step.name!r}, w)")
-            self._emit(depth, claim)
+            take(claim, target.parent, step.name, depth)
             return
         if not target.may_be_set:
             self._emit(depth, f"{place} = {value}")
-            self._emit(depth, claim)
+            take(claim, target.parent, step.name, depth)
             return
         is_set = f"{target.parent}.HasField({step.name!r})" if step.field.has_presence else place
         self._emit(depth, f"if not {is_set}:")
         self._emit(depth + 1, f"{place} = {value}")
-        self._emit(depth + 1, claim)
+        take(claim, target.parent, step.name, depth + 1)
         self._emit(depth, f"elif {place} == {value}:")
-        self._emit(depth + 1, claim)
+        take(claim, target.parent, step.name, depth + 1)

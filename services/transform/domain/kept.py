@@ -34,13 +34,14 @@ class Kept:
     The function must ask nothing of its terms.
 
     Attributes:
+        fill: the function itself.
         known: what comes of a text that is written as is usual (see `Value.is_usual`) and not too
             long, and of its level.
     """
 
     def __init__(self, fill: MessageMap, kind: type[Message]) -> None:
         """Keep what `fill` makes of an empty message of that kind."""
-        self._fill = fill
+        self.fill = fill
         self._kind = kind
         self.known = lru_cache(_KEPT)(self._make)
 
@@ -57,5 +58,5 @@ class Kept:
         if value.text in {"", NULL}:
             return _NOTHING
         message = self._kind()
-        mask = self._fill(value, message, NO_TERMS)
+        mask = self.fill(value, message, NO_TERMS)
         return (completed(mask, value), delimited(message)) if mask else _NOTHING

@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from types import CodeType
 from typing import Any
 
+from google.protobuf import message_factory
 from google.protobuf.descriptor import Descriptor
+from google.protobuf.message import Message
 
 from plexus.api.canonical.v1.datatypes_pb2 import Authority, Concept, Quantity
 from plexus.codecs.hl7v2 import NULL
 from plexus.errors import ConfigurationError, Reason
+from services.transform.domain.citations import MessageMap
 from services.transform.domain.claims import nested
 from services.transform.domain.conditions import Place
 from services.transform.domain.datatypes import TEXTS, ConceptReader, TelecomReader
@@ -72,6 +75,8 @@ class Library:
 
     Attributes:
         completing: labels of the datatype maps that some rule completes a message with.
+        segment_maps: the segment maps by label.
+        traced: the rules that generated code names where it tells a trace; None where it tells none.
     """
 
     def __init__(
@@ -80,6 +85,8 @@ class Library:
         tables: dict[str, Table],
         systems: dict[str, str],
         segments: frozenset[str],
+        *,
+        traced: bool = False,
     ) -> None:
         """Know the datatype maps among the sections, and everything written in Python."""
         self.systems = systems
@@ -92,7 +99,9 @@ class Library:
         self._readers: dict[tuple[str, str], str] = {
             (section.name, section.target): self.function_name(section) for section in datatypes
         }
-        self._sections = frozenset(self._readers)
+        self._sections = {(section.name, section.target): section for section in datatypes}
+        self.segment_maps = {s.label: s for s in sections if s.kind == "segment"}
+        self.traced: list[Rule] | None = [] if traced else None
         self._kept = {self.function_name(section) for section in datatypes if _is_kept(section)}
         self.completing: set[str] = set()
         self.namespace: dict[str, Any] = {
@@ -101,6 +110,7 @@ class Library:
             "TABLE_VALUE": Reason.REASON_TABLE_VALUE,
             "nested": nested,
             "text_of": _text_of,
+            "RULES": self.traced,
         }
         self.namespace |= {f"text_{name}": function for name, function in TEXTS.items()}
         self.namespace |= {f"codes_{name}": table.codes for name, table in tables.items()}
@@ -157,6 +167,10 @@ class Library:
             raise ConfigurationError(f"{where}: the canonical model has no message {name}")
         return descriptor
 
+    def message_class(self, name: str) -> type[Message]:
+        """Class of a canonical message."""
+        return message_factory.GetMessageClass(self._types[name])
+
     def segment(self, name: str, where: str) -> str:
         """The name, if it is one of a segment.
 
@@ -172,6 +186,19 @@ class Library:
         if datatype in self.values:
             return "t.whole()"
         return {"ST": "t", "DTM": "x.time(t)"}.get(datatype, f"text_{datatype}(t)")
+
+    def datatype(self, name: str, target: str) -> Section | None:
+        """The map that makes that message of a datatype; None where none does, but Python."""
+        return self._sections.get((name, target))
+
+    def filler(self, rule: Rule, target: str) -> MessageMap | None:
+        """The function that fills a message of that type for a rule, without a memory; None where it gives."""
+        function = f"{rule.datatype}_{target}"
+        found = self.namespace.get(f"{function}_{rule.table}" if rule.table else function)
+        if function in _GIVING or found is None:
+            return None
+        fill: MessageMap = found.fill if isinstance(found, Kept) else found
+        return fill
 
     def codes_name(self, table: str, where: str) -> str:
         """Name of the codes of a table.

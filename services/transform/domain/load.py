@@ -4,8 +4,9 @@ The maps are package data of `services.transform.maps`. `Maps.version` names the
 into the envelope of every event, so that one can tell which maps made it.
 """
 
+import functools
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from importlib.resources.abc import Traversable
 from types import MappingProxyType
@@ -31,6 +32,7 @@ class Maps:
     Attributes:
         version: the first 16 hex digits of the SHA-256 over their text and the terminology.
         supported: triggers by message code.
+        library: what the maps may call.
     """
 
     def __init__(
@@ -39,9 +41,14 @@ class Maps:
         counts: tuple[tuple[str, int], ...],
         sources: Mapping[str, str],
         structures: Mapping[tuple[str, str], CompiledStructure],
+        library: Library,
+        again: "Callable[[], Maps]",
     ) -> None:
-        """Hold what `parse_maps` made."""
+        """Hold what `parse_maps` made; `again` makes the same, traced."""
         self.version = version
+        self.library = library
+        self._again = again
+        self._traced: Maps | None = None
         self._counts = counts
         self._sources = sources
         self._structures = structures
@@ -67,6 +74,15 @@ class Maps:
     def structure(self, code: str, trigger: str) -> CompiledStructure | None:
         """The structure of an event, if there is one."""
         return self._structures.get((code, trigger))
+
+    def traced(self) -> "Maps":
+        """The same maps, compiled so that they tell which rule wrote what where; made when first asked for.
+
+        Their code is slower and their drafts take traces (see `tracing`); the events are the same.
+        """
+        if self._traced is None:
+            self._traced = self._again()
+        return self._traced
 
 
 class SourceMaps:
@@ -126,8 +142,15 @@ def _files(folder: Traversable, prefix: str = "") -> list[tuple[str, str]]:
     return found
 
 
-def parse_maps(files: Mapping[str, str], overlays: Sequence[Overlay] = ()) -> Maps:
+def parse_maps(
+    files: Mapping[str, str], overlays: Sequence[Overlay] = (), *, traced: bool = False
+) -> Maps:
     """Make maps of texts by relative file name (`segments/PID.map`), with overlays laid over them.
+
+    Args:
+        files: the texts.
+        overlays: laid over them in their order.
+        traced: let the maps tell which rule wrote what where; see `Maps.traced`.
 
     Raises:
         ConfigurationError: a map or overlay is wrong; the detail begins with file and line.
@@ -172,7 +195,7 @@ def parse_maps(files: Mapping[str, str], overlays: Sequence[Overlay] = ()) -> Ma
         overlay.lay(Layers(systems, tables, sections, structures))
     known = {s.name for s in sections.values() if s.kind == "segment"}
     known |= {segment for structure in structures for segment in structure.steps}
-    library = Library(sections.values(), tables, systems, frozenset(known))
+    library = Library(sections.values(), tables, systems, frozenset(known), traced=traced)
     sources = _define(sections, structures, library)
     compiled: dict[tuple[str, str], CompiledStructure] = {}
     for structure in structures:
@@ -184,7 +207,14 @@ def parse_maps(files: Mapping[str, str], overlays: Sequence[Overlay] = ()) -> Ma
     counts = [(label, len(section.rules)) for label, section in sections.items()]
     counts += [(f"table {name}", table.rows) for name, table in tables.items()]
     counts += [(s.name, sum(map(len, s.steps.values())) + len(s.links)) for s in structures]
-    return Maps(digest.hexdigest()[:16], tuple(sorted(counts)), sources, compiled)
+    return Maps(
+        digest.hexdigest()[:16],
+        tuple(sorted(counts)),
+        sources,
+        compiled,
+        library,
+        functools.partial(parse_maps, dict(files), tuple(overlays), traced=True),
+    )
 
 
 def _define(

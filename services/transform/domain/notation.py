@@ -16,7 +16,8 @@ text without one), the resource that a reference makes (`as`), the code table (`
 overwrites, `=>` completes what is there. `a[1].b` is a slot: rules with the same slot write to the
 same element. `with` adds constants to the element (`?=`: where unset), `if` is a condition (see
 `conditions`), and after `#` every rule says which row of the guide it follows, or why it is ours.
-`tables` and `structures` have forms of their own.
+`drop PID-1 [if CONDITION]  # reason` says of a field, or a component of each repetition, that it is
+left out on purpose. `tables` and `structures` have forms of their own.
 """
 
 import re
@@ -41,6 +42,9 @@ _RULE = re.compile(
     r"\s*(?P<arrow>->|=>)\s*(?P<path>[a-z][\w.\[\]]*)"
     r"(?:\s+with\s+(?P<constants>.+?))?"
     r"(?:\s+if\s+(?P<condition>.+))?"
+)
+_DROP = re.compile(
+    r"drop\s+(?P<source>[A-Z][A-Z0-9]{2}-\d+(?:\.\d+)?)(?:\s+if\s+(?P<condition>.+))?"
 )
 _CONSTANT = re.compile(
     r"\s*(?P<path>[a-z][\w.]*)\s*(?P<operator>\??=)\s*"
@@ -78,7 +82,10 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule. `source` is a place, a constant or a name of the context ("$...")."""
+    """One rule. `source` is a place, a constant or a name of the context ("$...").
+
+    Of one that drops only `source` and `condition` say anything; `cite` is the reason.
+    """
 
     where: str
     cite: str
@@ -91,6 +98,7 @@ class Rule:
     path: str
     constants: tuple[Assignment, ...]
     condition: Condition | None
+    drops: bool = False
 
     def signature(self) -> tuple[object, ...]:
         """What may stand only once in a section."""
@@ -153,9 +161,13 @@ def parse_sections(name: str, text: str) -> list[Section]:
 
 
 def _parse_rule(line: Line) -> Rule:
+    dropped = _DROP.fullmatch(line.text)
     found = _RULE.fullmatch(line.text)
-    if found is None:
+    if dropped is None and found is None:
         raise ConfigurationError(f"{line.where}: cannot read the rule {line.text!r}")
+    if dropped is not None:
+        return _parse_drop(line, dropped)
+    assert found is not None
     if not line.cite:
         raise ConfigurationError(f"{line.where}: the rule cites no row of the guide")
     source_text = found["source"]
@@ -180,6 +192,26 @@ def _parse_rule(line: Line) -> Rule:
         path=found["path"],
         constants=_constants(found["constants"] or "", line.where),
         condition=parse_condition(condition, line.where) if condition else None,
+    )
+
+
+def _parse_drop(line: Line, found: re.Match[str]) -> Rule:
+    if not line.cite:
+        raise ConfigurationError(f"{line.where}: say after # why {found['source']} is dropped")
+    condition = found["condition"]
+    return Rule(
+        where=line.where,
+        cite=line.cite,
+        source=parse_place(found["source"], line.where),
+        many="",
+        datatype="",
+        resource="",
+        table="",
+        completes=False,
+        path="",
+        constants=(),
+        condition=parse_condition(condition, line.where) if condition else None,
+        drops=True,
     )
 
 

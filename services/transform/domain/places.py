@@ -19,7 +19,7 @@ from services.transform.domain.wire import delimited
 if TYPE_CHECKING:
     from services.transform.domain.draft import Draft
 
-__all__ = ["refer_to_place"]
+__all__ = ["Level", "levels_of", "refer_to_place"]
 
 _LEVELS = ((4, "site"), (7, "building"), (8, "level"), (1, "ward"), (2, "room"), (3, "bed"))
 """Component and FHIR physical type, from the largest to the smallest."""
@@ -28,7 +28,7 @@ _KEPT = 1024
 _LONGEST_KEPT = 256
 
 
-class _Level(NamedTuple):
+class Level(NamedTuple):
     """One level: its key, serialized resource, and the claim of what was read for it."""
 
     key: str
@@ -42,7 +42,7 @@ def refer_to_place(value: Value, draft: "Draft") -> Read:
     if len(text) <= _LONGEST_KEPT and value.is_usual:
         levels, reference = _known_levels(text, value.level, draft.authority)
     else:
-        levels, reference = _levels(value, draft.authority)
+        levels, reference = levels_of(value, draft.authority)
     if not levels:
         return 0, b""
     mask = MAPPED
@@ -59,13 +59,13 @@ def refer_to_place(value: Value, draft: "Draft") -> Read:
 
 
 @lru_cache(_KEPT)
-def _known_levels(text: str, level: int, authority: str) -> tuple[tuple[_Level, ...], bytes]:
-    return _levels(Value.usual(text, level), authority)
+def _known_levels(text: str, level: int, authority: str) -> tuple[tuple[Level, ...], bytes]:
+    return levels_of(Value.usual(text, level), authority)
 
 
-def _levels(value: Value, authority: str) -> tuple[tuple[_Level, ...], bytes]:
+def levels_of(value: Value, authority: str) -> tuple[tuple[Level, ...], bytes]:
     """The levels that are named, from the largest to the smallest, and a reference to that."""
-    levels: list[_Level] = []
+    levels: list[Level] = []
     labels: list[str] = []
     key = keys.join("Location", authority)
     for component, physical_type in _LEVELS:
@@ -93,7 +93,7 @@ def _levels(value: Value, authority: str) -> tuple[tuple[_Level, ...], bytes]:
             location.part_of.key = key
         key = resource.key = f"{key}|{keys.join(physical_type, label)}"
         claim = nested(part, claim | first(1), component) or first(component)
-        levels.append(_Level(key, resource.SerializeToString(), claim))
+        levels.append(Level(key, resource.SerializeToString(), claim))
         labels.append(label)
     to = Reference(type="Location", key=key, display=" ".join(reversed(labels)))
     return tuple(levels), delimited(to)

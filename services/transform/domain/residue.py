@@ -8,11 +8,12 @@ is left over.
 from collections.abc import Mapping, Sequence
 
 from plexus.codecs.hl7v2 import Message
+from plexus.codecs.hl7v2.message import HEADERS
 from services.transform.domain.claims import Claims, first, whole
 
 __all__ = ["unclaimed"]
 
-_SEPARATORS_OF_MSH = 3
+_BEHIND_SEPARATORS = 3
 _FIRST_LEAF = whole(1) | first(1)
 _ONLY_LEAF = [f"-{field}[1].1.1" for field in range(200)]
 """How the place of a field with one leaf ends."""
@@ -44,8 +45,8 @@ def unclaimed(
         head, start = fields[0], 1
         if head != segment.name:
             left.append((f"{name}-0", head[len(segment.name) :]))
-        if segment.name == "MSH":
-            start = _SEPARATORS_OF_MSH
+        if segment.name in HEADERS:
+            start = _BEHIND_SEPARATORS
         for field, text in enumerate(fields):
             if not text:
                 continue

@@ -178,6 +178,18 @@ class Value:
         """Number of components as written, trailing empty ones included; 0 if empty."""
         return len(self.parts()) if self.text else 0
 
+    def without(self, component: int, subcomponent: int = 1) -> "Value":
+        """The same, as if that subcomponent had not been written."""
+        parts = list(self.parts())
+        below = self._origin.between[self.level + 1]
+        if 0 < component <= len(parts):
+            pieces = parts[component - 1].split(below) if below else [parts[component - 1]]
+            if 0 < subcomponent <= len(pieces):
+                pieces[subcomponent - 1] = ""
+            parts[component - 1] = below.join(pieces)
+        text = self._origin.between[self.level].join(parts)
+        return Value(text, self._origin, self.level)
+
     def whole(self) -> str:
         """Decoded text of the entire value, separators as written.
 
