@@ -46,7 +46,7 @@ class Telling:
         held = self._record.held[slot]
         origin = held.source, held.message_id, held.time
         self._fields.append(
-            recorded_field(_RESOURCES, held.content, origin, (held.number, disposition))
+            recorded_field(_RESOURCES, held.shown, origin, (held.number, disposition))
         )
         self._versions.append(held)
 

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from plexus.api.canonical.v1.event_pb2 import EventKind
 from plexus.api.canonical.v1.resources_pb2 import Resource
 from plexus.errors import InvalidMessage, Reason
+from services.records.domain.milestones import NO_COURSE, NOTHING, Reached, reached_in, shown
 from services.records.domain.standing import standing_of
 from services.records.domain.times import age
 
@@ -48,12 +49,14 @@ class Said(NamedTuple):
         content: canonical Resource without origin, serialised: equal ones have equal bytes.
         source: that says so.
         time: when it was true at the source, FHIR dateTime text.
+        reached: what that means for the course of a stay or an order.
     """
 
     slot: Slot
     content: bytes
     source: str
     time: str
+    reached: Reached = NO_COURSE
 
 
 @dataclasses.dataclass(slots=True)
@@ -68,6 +71,7 @@ class Version:
         receipt: receipt number of that message.
         attempt: passage of that message, from 1.
         number: of the versions that have won, from 1; 0 before it has.
+        milestones: what the record keeps beside the content, serialised; mostly nothing.
     """
 
     content: bytes
@@ -77,6 +81,17 @@ class Version:
     receipt: int
     attempt: int
     number: int = 0
+    milestones: bytes = NOTHING
+
+    @property
+    def shown(self) -> bytes:
+        """The content as the record shows it."""
+        return shown(self.content, self.milestones) if self.milestones else self.content
+
+    @property
+    def said(self) -> tuple[bytes, bytes]:
+        """Content and milestones."""
+        return self.content, self.milestones
 
     @property
     def rank(self) -> tuple[int, int, str, int]:
@@ -90,7 +105,7 @@ class Version:
     @property
     def weight(self) -> tuple[int, tuple[int, int, str, int]]:
         """Of two versions of a resource the heavier one wins: the more settled, then the later."""
-        return standing_of(self.content), self.rank
+        return standing_of(self.content, self.milestones), self.rank
 
 
 def type_of(resource: Resource) -> str:
@@ -110,13 +125,14 @@ def place_of(key: str) -> str:
     return f"{key[:64]}#{hashlib.blake2b(key.encode(), digest_size=32).hexdigest()}"
 
 
-def said_in(resource: Resource, source: str, kind: EventKind.ValueType) -> Said:
+def said_in(resource: Resource, source: str, kind: EventKind.ValueType, trigger: str = "") -> Said:
     """What a resource says, in an event of that kind.
 
     Args:
         resource: the event's; loses its origin.
         source: of the message, which is the resource's where that names none.
         kind: of the event.
+        trigger: what the source calls the event.
 
     Raises:
         InvalidMessage: the resource has no content, or no key that can be kept.
@@ -134,4 +150,5 @@ def said_in(resource: Resource, source: str, kind: EventKind.ValueType) -> Said:
     if name == PERSON:
         told_by = source + MERGE_ACCOUNT if kind == _MERGE else source
     slot = Slot(name, place_of(key), told_by)
-    return Said(slot, resource.SerializeToString(), source, time)
+    reached = reached_in(resource, name, trigger)
+    return Said(slot, resource.SerializeToString(), source, time, reached)
