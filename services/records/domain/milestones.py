@@ -10,7 +10,6 @@ Events: HL7 v2.5.1 3.3 (A01 to A38); statuses: R4 Encounter.status, ServiceReque
 """
 
 import functools
-from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 from plexus.api.canonical.v1.datatypes_pb2 import Identifier
@@ -19,11 +18,13 @@ from plexus.api.records.v1.records_pb2 import Milestone, MilestoneKind, Mileston
 from services.records.domain.times import age
 
 __all__ = [
+    "HAVE_COURSE",
     "NOTHING",
     "NO_COURSE",
     "NUMBERED",
     "Reached",
     "is_aside",
+    "is_little",
     "milestones_of",
     "reached_in",
     "shown",
@@ -36,11 +37,6 @@ _ENDED: Final = MilestoneKind.MILESTONE_KIND_ENDED
 _REOPENED: Final = MilestoneKind.MILESTONE_KIND_REOPENED
 _SETTLED: Final = MilestoneKind.MILESTONE_KIND_SETTLED
 
-# A discharge (A03) shows in the status; so do the cancels, but A11 to a class that is unknown.
-_BY_EVENT: Final[dict[str, MilestoneKind.ValueType]] = {
-    **dict.fromkeys(["A01", "A04", "A05", "A06", "A07", "A14"], _OPENED),
-    "A13": _REOPENED,
-}
 _BY_STATUS: Final[dict[str, MilestoneKind.ValueType]] = {
     "finished": _ENDED,
     "cancelled": _CANCELLED,
@@ -48,12 +44,18 @@ _BY_STATUS: Final[dict[str, MilestoneKind.ValueType]] = {
 }
 _SETTLED_ORDER: Final = frozenset({"completed", "revoked", "entered-in-error"})
 _RESULTS: Final = frozenset({"ORU", "OUL"})
+HAVE_COURSE: Final = frozenset({"Encounter", "ServiceRequest"})
+"""Canonical types of which events may say how far they have come."""
 NUMBERED: Final = frozenset({"ServiceRequest", "DiagnosticReport"})
 """Canonical types of which all numbers are kept that anybody has said."""
 _NUMBERED_CONTENT: Final = frozenset({"service_request", "diagnostic_report"})
 
+# Those that change what is shown.
+_TELLING: Final = frozenset({_CANCELLED, _ENDED, _SETTLED})
+
 NOTHING: Final = b""
 _ASIDE: Final = Milestones(aside=True).SerializeToString()
+_LITTLE: Final = frozenset({NOTHING, _ASIDE})
 
 
 class Reached(NamedTuple):
@@ -70,6 +72,13 @@ class Reached(NamedTuple):
 
 NO_COURSE: Final = Reached()
 _MENTIONED: Final = Reached(aside=True)
+
+
+# Discharge and cancel show in the status.
+_BY_EVENT: Final = {
+    **dict.fromkeys(["A01", "A04", "A05", "A06", "A07", "A14"], Reached(((_OPENED, ""),))),
+    "A13": Reached(((_REOPENED, ""),)),
+}
 
 
 def reached_in(resource: Resource, kind: str, trigger: str) -> Reached:
@@ -94,13 +103,13 @@ def reached_in(resource: Resource, kind: str, trigger: str) -> Reached:
 
 
 def _of_stay(stay: Encounter, event: str) -> Reached:
-    by_event, by_status = _BY_EVENT.get(event), _BY_STATUS.get(stay.status)
+    by_event, by_status = _BY_EVENT.get(event, NO_COURSE), _BY_STATUS.get(stay.status)
     if by_status is None:
-        return Reached(((by_event, ""),)) if by_event else NO_COURSE
+        return by_event
     value = stay.period.end if by_status == _ENDED else stay.status
-    if by_event is None or by_status == _CANCELLED:
+    if by_status == _CANCELLED:
         return Reached(((by_status, value),))
-    return Reached(((by_event, ""), (by_status, value)))
+    return Reached(tuple(sorted((*by_event.kinds, (by_status, value)))))
 
 
 def milestones_of(
@@ -110,26 +119,30 @@ def milestones_of(
     kinds, aside = reached
     if not kinds:
         return _ASIDE if aside else NOTHING
-    return Milestones(
-        reached=[
-            Milestone(
-                kind=kind,
-                time=time,
-                receipt=receipt,
-                message_id=message_id,
-                attempt=attempt,
-                value=value,
-            )
-            for kind, value in sorted(kinds)
-        ],
-        aside=aside,
-    ).SerializeToString()
+    made = Milestones()
+    for kind, value in kinds:
+        each = made.reached.add()
+        each.kind = kind
+        each.time = time
+        each.receipt = receipt
+        each.message_id = message_id
+        each.attempt = attempt
+        if value:
+            each.value = value
+    if aside:
+        made.aside = True
+    return made.SerializeToString()
+
+
+def is_little(milestones: bytes) -> bool:
+    """Whether there is no turning point and no number in them."""
+    return milestones in _LITTLE
 
 
 def is_aside(milestones: bytes) -> bool:
     """Whether the version that they belong to only mentions the resource."""
     # It is the last field, and the length of what comes before hides no other one.
-    return milestones.endswith(_ASIDE) and Milestones.FromString(milestones).aside
+    return milestones.endswith(_ASIDE) and (milestones == _ASIDE or _read(milestones).aside)
 
 
 def united(winner: tuple[bytes, bytes], loser: tuple[bytes, bytes], kind: str) -> bytes:
@@ -143,9 +156,13 @@ def united(winner: tuple[bytes, bytes], loser: tuple[bytes, bytes], kind: str) -
     content, mine = winner
     other, theirs = loser
     is_numbered = kind in NUMBERED and content != other
-    if not is_numbered and theirs in {NOTHING, _ASIDE}:
+    if not is_numbered and theirs in _LITTLE:
         return mine
-    kept, more = Milestones.FromString(mine), Milestones.FromString(theirs)
+    if not is_numbered and mine == NOTHING and not is_aside(theirs):
+        return theirs
+    if mine in _LITTLE and theirs in _LITTLE and _numbers(other) <= _numbers(content):
+        return mine
+    kept, more = _read(mine), _read(theirs)
     latest: dict[MilestoneKind.ValueType, Milestone] = {}
     for each in (*kept.reached, *more.reached):
         known = latest.get(each.kind)
@@ -153,9 +170,9 @@ def united(winner: tuple[bytes, bytes], loser: tuple[bytes, bytes], kind: str) -
             latest[each.kind] = each
     numbers = [*kept.identifiers, *more.identifiers]
     if is_numbered:
-        numbers.extend(_identifiers(Resource.FromString(other)))
-        known_numbers = set(map(_number, _identifiers(Resource.FromString(content))))
-        numbers = [each for each in numbers if _number(each) not in known_numbers]
+        mine_too = set(map(_number, _identifiers(content)))
+        numbers.extend(_identifiers(other))
+        numbers = [each for each in numbers if _number(each) not in mine_too]
     made = Milestones(reached=[latest[each] for each in sorted(latest)], aside=kept.aside)
     distinct = {_number(each): each for each in sorted(numbers, key=_bytes, reverse=True)}
     made.identifiers.extend(sorted(distinct.values(), key=_bytes))
@@ -167,20 +184,27 @@ def shown(content: bytes, milestones: bytes) -> bytes:
     """A canonical Resource as the record shows it. Remembered: what stands is told again and again."""
     if milestones == _ASIDE:
         return content
-    resource, kept = Resource.FromString(content), Milestones.FromString(milestones)
+    kept = _read(milestones)
     reached = {each.kind: each for each in kept.reached}
+    if not (kept.identifiers or _TELLING.intersection(reached)):
+        return content
+    resource = Resource.FromString(content)
     kind = resource.WhichOneof("content")
     if kind == "encounter":
         _show_stay(resource.encounter, reached)
     elif kind == "service_request" and _SETTLED in reached:
         resource.service_request.status = reached[_SETTLED].value
     if kind in _NUMBERED_CONTENT:
-        known = set(map(_number, _identifiers(resource)))
-        content_of: Any = getattr(resource, kind)
-        content_of.identifiers.extend(
-            each for each in kept.identifiers if _number(each) not in known
-        )
+        numbered = _content_of(resource)
+        known = set(map(_number, numbered.identifiers))
+        numbered.identifiers.extend(each for each in kept.identifiers if _number(each) not in known)
     return resource.SerializeToString()
+
+
+@functools.lru_cache(maxsize=1024)
+def _read(milestones: bytes) -> Milestones:
+    """Shared: nobody may change it."""
+    return Milestones.FromString(milestones)
 
 
 def _show_stay(stay: Encounter, reached: dict[MilestoneKind.ValueType, Milestone]) -> None:
@@ -199,13 +223,18 @@ def _rank(milestone: Milestone) -> tuple[int, int, str, int]:
     return age(milestone.time), milestone.receipt, milestone.message_id, milestone.attempt
 
 
-def _identifiers(resource: Resource) -> Iterable[Identifier]:
-    kind = resource.WhichOneof("content")
-    if kind not in _NUMBERED_CONTENT:
-        return ()
-    content: Any = getattr(resource, kind)
-    found: Iterable[Identifier] = content.identifiers
-    return found
+def _identifiers(content: bytes) -> tuple[Identifier, ...]:
+    return tuple(_content_of(Resource.FromString(content)).identifiers)
+
+
+def _content_of(resource: Resource) -> Any:
+    """The order or the report that a resource is."""
+    return getattr(resource, resource.WhichOneof("content") or "")
+
+
+@functools.lru_cache(maxsize=4096)
+def _numbers(content: bytes) -> frozenset[tuple[str, str, str]]:
+    return frozenset(map(_number, _identifiers(content)))
 
 
 def _number(identifier: Identifier) -> tuple[str, str, str]:

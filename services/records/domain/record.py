@@ -16,7 +16,13 @@ from plexus.api.records.v1.records_pb2 import (
     Disposition,
 )
 from services.records.domain.golden import Golden, golden_person
-from services.records.domain.milestones import NO_COURSE, NUMBERED, milestones_of, united
+from services.records.domain.milestones import (
+    NO_COURSE,
+    NUMBERED,
+    is_little,
+    milestones_of,
+    united,
+)
 from services.records.domain.versions import PERSON, Said, Slot, Version
 
 __all__ = ["Estate", "Past", "Record"]
@@ -177,9 +183,16 @@ class Record:
             return DISPOSITION_CREATED
         is_same = held.content == version.content
         # It says the same: nothing for the history, but a later word counts as later.
-        wins = version.weight > held.weight if is_same else version.weight >= held.weight
+        if is_same and version.milestones == held.milestones and is_little(held.milestones):
+            if version.rank > held.rank:
+                version.number = held.number
+                self._hold(slot, version)
+            return DISPOSITION_UNCHANGED
+        wins = version.outweighs(held, slot.type)
         kept = self._kept(slot, held, version, wins=wins)
-        has_changed = (wins and not is_same) or kept.shown != held.shown
+        has_changed = wins and not is_same
+        if kept.milestones != held.milestones and not has_changed:
+            has_changed = kept.shown != held.shown
         if has_changed and kept.number == held.number:
             kept.number += 1
         if kept is not held:

@@ -15,11 +15,15 @@ from typing import Final
 from plexus.api.canonical.v1.resources_pb2 import Resource
 from services.records.domain.milestones import is_aside
 
-__all__ = ["standing_of"]
+__all__ = ["RANKED", "SETTLED", "standing_of"]
+
+RANKED: Final = frozenset({"DiagnosticReport", "Encounter", "Observation", "ServiceRequest"})
+"""Canonical types of which a version may be further than another one."""
 
 MENTIONED: Final = -1
 OPEN: Final = 0
 SETTLED: Final = 1
+"""The most that a version can be."""
 
 _SETTLED_RESULT: Final = frozenset(
     {"final", "amended", "corrected", "appended", "cancelled", "entered-in-error"}
@@ -28,22 +32,18 @@ _SETTLED_RESULT: Final = frozenset(
 
 @functools.lru_cache(maxsize=4096)
 def standing_of(content: bytes, milestones: bytes) -> int:
-    """How far a canonical Resource has come; the further one wins. 0 where its type knows no such thing.
+    """How far a canonical Resource has come; OPEN where its type knows no such thing.
 
     Remembered: what stands is compared with each message about it.
     """
     if is_aside(milestones):
         return MENTIONED
     resource = Resource.FromString(content)
-    if resource.deleted:
-        return SETTLED
     kind = resource.WhichOneof("content")
     if kind == "observation":
-        return _result(resource.observation.status)
-    if kind == "diagnostic_report":
-        return _result(resource.diagnostic_report.status)
-    return OPEN
-
-
-def _result(status: str) -> int:
-    return SETTLED if status in _SETTLED_RESULT else OPEN
+        status = resource.observation.status
+    elif kind == "diagnostic_report":
+        status = resource.diagnostic_report.status
+    else:
+        return OPEN
+    return SETTLED if status in _SETTLED_RESULT or resource.deleted else OPEN

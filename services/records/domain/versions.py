@@ -7,8 +7,16 @@ from typing import Final, NamedTuple
 from plexus.api.canonical.v1.event_pb2 import EventKind
 from plexus.api.canonical.v1.resources_pb2 import Resource
 from plexus.errors import InvalidMessage, Reason
-from services.records.domain.milestones import NO_COURSE, NOTHING, Reached, reached_in, shown
-from services.records.domain.standing import standing_of
+from services.records.domain.milestones import (
+    HAVE_COURSE,
+    NO_COURSE,
+    NOTHING,
+    Reached,
+    is_aside,
+    reached_in,
+    shown,
+)
+from services.records.domain.standing import RANKED, SETTLED, standing_of
 from services.records.domain.times import age
 
 __all__ = ["MERGE_ACCOUNT", "PERSON", "Said", "Slot", "Version", "place_of", "said_in", "type_of"]
@@ -102,10 +110,24 @@ class Version:
         """
         return age(self.time), self.receipt, self.message_id, self.attempt
 
-    @property
-    def weight(self) -> tuple[int, tuple[int, int, str, int]]:
-        """Of two versions of a resource the heavier one wins: the more settled, then the later."""
-        return standing_of(self.content, self.milestones), self.rank
+    def outweighs(self, other: "Version", kind: str) -> bool:
+        """Whether this version of a resource wins: the further one does, then the later.
+
+        Args:
+            other: version of the same resource.
+            kind: canonical type of both.
+        """
+        is_later = self.rank >= other.rank
+        if kind not in RANKED:
+            return is_later
+        if self.content == other.content:
+            mentions = is_aside(self.milestones)
+            return is_later if mentions == is_aside(other.milestones) else not mentions
+        mine = standing_of(self.content, self.milestones)
+        if is_later and mine == SETTLED:
+            return True
+        theirs = standing_of(other.content, other.milestones)
+        return is_later if mine == theirs else mine > theirs
 
 
 def type_of(resource: Resource) -> str:
@@ -150,5 +172,7 @@ def said_in(resource: Resource, source: str, kind: EventKind.ValueType, trigger:
     if name == PERSON:
         told_by = source + MERGE_ACCOUNT if kind == _MERGE else source
     slot = Slot(name, place_of(key), told_by)
+    if name not in HAVE_COURSE:
+        return Said(slot, resource.SerializeToString(), source, time)
     reached = reached_in(resource, name, trigger)
     return Said(slot, resource.SerializeToString(), source, time, reached)
