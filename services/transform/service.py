@@ -59,13 +59,12 @@ class TransformServicer(transform_pb2_grpc.TransformServiceServicer):
                 time_zone=request.time_zone,
                 coder=coder,
             ),
+            needs_person=False,
         )
         return transform_pb2.ConvertResponse(
             event=event,
             maps_version=coder.version,
-            fhir_bundle=bundle_bytes(
-                as_recorded(event, tenant="preview"), tenant="preview", message_id="preview"
-            ),
+            fhir_bundle=bundle_bytes(as_recorded(event), tenant="preview", message_id="preview"),
         )
 
     async def ListMaps(  # noqa: N802 - the name in the contract

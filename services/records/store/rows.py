@@ -8,16 +8,13 @@ from typing import Final
 from plexus.store import Record as Row
 from services.records.domain import Slot, Version
 
-__all__ = ["COLUMNS", "HISTORY_COLUMNS", "as_columns", "key_digest", "version_of"]
+__all__ = ["COLUMNS", "as_columns", "key_digest", "version_of"]
 
-_SHARED: Final = (
+COLUMNS: Final = (
     "r.tenant, r.person_id, r.type, r.key, r.told_by, r.version, r.source, r.source_time,"
     " r.message_id, r.receipt, r.attempt, r.content"
 )
-COLUMNS: Final = _SHARED + ", r.milestones"
-"""What `version_of` reads, of the table `resource` called r."""
-HISTORY_COLUMNS: Final = _SHARED + ", ''::bytea AS milestones"
-"""Likewise of `history`, which holds what was said."""
+"""What `version_of` reads, of a table called r."""
 
 
 def version_of(row: Row) -> tuple[Slot, Version]:
@@ -31,7 +28,6 @@ def version_of(row: Row) -> tuple[Slot, Version]:
         row["receipt"],
         row["attempt"],
         row["version"],
-        row["milestones"],
     )
 
 

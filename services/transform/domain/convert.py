@@ -47,13 +47,20 @@ class Conversion(NamedTuple):
         return self.draft.event
 
 
-def convert(maps: Maps, content: bytes, context: SourceContext) -> CanonicalEvent:
-    """Convert one HL7 v2 message. Raises InvalidMessage as `run` does."""
-    return run(maps, content, context).draft.event
+def convert(
+    maps: Maps, content: bytes, context: SourceContext, *, needs_person: bool = True
+) -> CanonicalEvent:
+    """Convert one HL7 v2 message, as `run` does. Raises InvalidMessage as that."""
+    return run(maps, content, context, needs_person=needs_person).draft.event
 
 
 def run(
-    maps: Maps, content: bytes, context: SourceContext, kind: type[Draft] = Draft
+    maps: Maps,
+    content: bytes,
+    context: SourceContext,
+    kind: type[Draft] = Draft,
+    *,
+    needs_person: bool = True,
 ) -> Conversion:
     """Convert one HL7 v2 message.
 
@@ -62,6 +69,8 @@ def run(
         content: the message.
         context: of it.
         kind: what the maps write through; traced maps need a draft that takes traces.
+        needs_person: refuse a message that names nobody. Else it is converted as far as it goes, with
+            an issue of error severity: for who looks at a message, not for a record.
 
     Raises:
         InvalidMessage: REASON_UNREADABLE if it is no HL7 v2; REASON_UNSUPPORTED_MESSAGE_TYPE or
@@ -92,7 +101,7 @@ def run(
     conversion.run()
     draft.join_lines()
     _order_identifiers(conversion)
-    _check_person(event, message, conversion)
+    _check_person(event, message, conversion, needs_person=needs_person)
     name_resources(draft, conversion.scopes, compiled.structure)
     draft.sign()
     draft.leave(message)
@@ -252,7 +261,9 @@ def _order(identifiers: Any) -> None:
                 return
 
 
-def _check_person(event: CanonicalEvent, message: Message, conversion: _Conversion) -> None:
+def _check_person(
+    event: CanonicalEvent, message: Message, conversion: _Conversion, *, needs_person: bool
+) -> None:
     structure = conversion.compiled.structure
     is_merge = any(step.kind == _EVENT for step in structure.steps.get("MRG", ()))
     event.kind = EVENT_KIND_MERGE if is_merge else EVENT_KIND_UPSERT
@@ -272,9 +283,16 @@ def _check_person(event: CanonicalEvent, message: Message, conversion: _Conversi
     if event.subject:
         return
     if is_merge or not persons:
-        raise InvalidMessage(
-            "The message names no person.", reason=Reason.REASON_MAPPING_FAILED, location="PID[1]-3"
+        nobody = "The message names no person."
+        if needs_person or is_merge:
+            raise InvalidMessage(nobody, reason=Reason.REASON_MAPPING_FAILED, location="PID[1]-3")
+        event.issues.add(
+            severity=SEVERITY_ERROR,
+            reason=Reason.REASON_MAPPING_FAILED,
+            location="PID[1]-3",
+            detail=nobody,
         )
+        return
     event.issues.add(
         severity=SEVERITY_WARNING,
         reason=Reason.REASON_NO_IDENTIFIER,

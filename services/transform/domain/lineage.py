@@ -30,7 +30,7 @@ from services.transform.domain.load import Maps
 from services.transform.domain.notation import Rule
 from services.transform.domain.paths import Path, Places, scalars, spelled, within
 from services.transform.domain.places import levels_of
-from services.transform.domain.preview import person_of
+from services.transform.domain.preview import PREVIEW
 from services.transform.domain.tracing import Trace, TracingDraft
 
 __all__ = ["Explanation", "LeafLineage", "Outcome", "Target", "explain"]
@@ -99,7 +99,7 @@ def explain(maps: Maps, content: bytes, context: SourceContext) -> Explanation:
         InvalidMessage: it cannot be converted; see `convert`.
     """
     traced = maps.traced()
-    message, draft = run(traced, content, context, TracingDraft)
+    message, draft = run(traced, content, context, TracingDraft, needs_person=False)
     assert isinstance(draft, TracingDraft)
     compiled = traced.structure(message.code, message.trigger)
     assert compiled is not None  # else it had not been converted
@@ -271,8 +271,7 @@ class _Finder:
         if found is None:
             resource = self.draft.event.resources[number]
             tenant = self.draft.context.tenant
-            person_id = person_of(self.draft.event.subject, tenant=tenant)
-            found = Renditions(resource, tenant=tenant, person_id=person_id)
+            found = Renditions(resource, tenant=tenant, person_id=PREVIEW)
             self._renditions[number] = found
         return found
 

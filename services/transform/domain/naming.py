@@ -19,6 +19,10 @@ from services.transform.domain.structures import Link, Structure
 
 __all__ = ["name_resources"]
 
+_GIVEN = frozenset({"Immunization", "MedicationAdministration", "MedicationDispense"})
+# What an observation is named within, where there is no report: the same question may be asked of two orders.
+_ACTS = _GIVEN | {"ServiceRequest", "MedicationRequest", "DocumentReference"}
+
 
 def name_resources(draft: Draft, scopes: list[Scope], structure: Structure) -> None:
     """Give every resource its key and every link its reference; drop resources that say nothing."""
@@ -42,6 +46,8 @@ def name_resources(draft: Draft, scopes: list[Scope], structure: Structure) -> N
             if made.kind == "DiagnosticReport":
                 namer.report = key
                 namer.within = join("Observation", key)
+            elif made.kind in _ACTS and not namer.within:
+                namer.within = join("Observation", key)
         for made in results:
             made.key = made.resource.key = _unused(namer.key(made), used, counts)
     by_kind = [scope.by_kind() for scope in scopes]
@@ -59,15 +65,14 @@ def _targets(
     """What the resources of a scope refer to."""
     if link.is_all:
         within = [made for s in scopes[scope.number : scope.end] for made in s.made_of(link.of)]
-        if link.segment:
-            within = [made for made in within if made.segment.name == link.segment]
+        within = [made for made in within if link.admits(made.segment)]
         if within:
             return within
     outer: Scope | None = scope
     while outer is not None:
         found = by_kind[outer.number].get(link.of)
         if found and link.segment:
-            found = [made for made in found if made.segment.name == link.segment]
+            found = [made for made in found if link.admits(made.segment)]
         if found:
             return found
         outer = outer.outer
@@ -109,19 +114,21 @@ class _Namer:
     scope: Scope
     report: str = ""
     within: str = ""
-    """How the keys of observations of that report begin."""
+    """How the keys of observations of that report, order or act begin."""
 
     def key(self, made: Made) -> str:
         kind, content = made.kind, made.content
         if kind == "Observation":
             code, sub_id = observation_part(content)
-            if self.report:
+            if self.within:
                 return f"{self.within}|{join(code, sub_id)}"
             return join(kind, *self.subject, content.effective_time, code, sub_id)
         if kind == "Person":
             return join(kind, *self.subject)
-        if kind in {"DiagnosticReport", "ServiceRequest"}:
+        if kind in {"DiagnosticReport", "ServiceRequest", "MedicationRequest"}:
             return self._order_key(kind, content)
+        if kind in _GIVEN:
+            return self._given_key(kind, content)
         if kind == "Coverage":
             numbers = [part for i in content.identifiers for part in identifier_parts(i)]
             return join(
@@ -136,6 +143,10 @@ class _Namer:
             return join(kind, *self.subject, relation, *named, *part)
         if kind == "CareTeam":
             return join(kind, *self.subject, made.segment.name)
+        if kind == "Condition" and made.segment.name == "PRB":
+            identifier = _valued(content.identifiers)
+            if identifier is not None:
+                return join(kind, *identifier_parts(identifier))
         if kind in {"Allergy", "Condition"}:
             since = content.recorded or content.onset if kind == "Condition" else ""
             return join(kind, *self.subject, code_part(content.code), since[:10])
@@ -155,8 +166,24 @@ class _Namer:
         for type_code in wanted:
             for identifier in content.identifiers:
                 if identifier.type_code == type_code and identifier.value:
-                    return join(kind, *identifier_parts(identifier), code_part(content.code))
+                    what = content.medication if kind == "MedicationRequest" else content.code
+                    return join(kind, *identifier_parts(identifier), code_part(what))
         return join(kind, self.source, self.message_id, str(self.scope.number))
+
+    def _given_key(self, kind: str, content: Any) -> str:
+        """What is given under an order: many times, and some senders number only the order."""
+        what = content.vaccine if kind == "Immunization" else content.medication
+        when = {
+            "Immunization": lambda: content.occurrence,
+            "MedicationAdministration": lambda: content.effective.start,
+            "MedicationDispense": lambda: content.handed_over,
+        }[kind]()
+        numbers = [i for i in content.identifiers if i.value]
+        number = next(
+            (i for i in numbers if i.type_code == "FILL"), numbers[0] if numbers else None
+        )
+        named = identifier_parts(number) if number is not None else (self.source, "")
+        return join(kind, *self.subject, *named, code_part(what), when)
 
 
 def _valued(identifiers: Any) -> Identifier | None:

@@ -91,7 +91,10 @@ class Slots:
             if step.slot:
                 name = f"e_{step.name}_{step.slot}"
                 self._names[step.label] = name
-                reach += [f"if {name} is None:", f"    {name} = {place}.add()"]
+                found = f"{place}.add()"
+                if step.slot == "last":
+                    found = f"{place}[-1] if {place} else {found}"
+                reach += [f"if {name} is None:", f"    {name} = {found}"]
                 parent = name
             elif step.is_repeated:
                 name = f"q{number}"

@@ -9,7 +9,8 @@
 
 Groups are those of HL7's grammar under their newest names (`plexus.codecs.hl7v2.groups`), so an
 unexpected segment or order costs nothing but itself. `new X` makes a resource, `join X` completes the
-scope's, or makes it; `join outer X` completes that of an enclosing scope, if there is one. `per F` makes one for each repetition of a field (`unless` a condition), `continuing F... if` a condition goes
+scope's, or makes it; `join outer X` completes that of an enclosing scope, if there is one.
+`per F` makes one for each repetition of a field (`unless` a condition), `continuing F... if` a condition goes
 on with the one before if those fields are alike. A segment that no line names is residue.
 `structure ADT_A06 for ADT^A06 like ADT_A01` takes over what it does not say itself.
 `docs/maps.md` tells it at length.
@@ -18,6 +19,7 @@ on with the one before if those fields are alike. A segment that no line names i
 import re
 from dataclasses import dataclass, field
 
+from plexus.codecs.hl7v2 import Segment
 from plexus.errors import ConfigurationError
 from services.transform.domain.conditions import Condition, Place, parse_condition, parse_place
 from services.transform.domain.notation import Line, lines
@@ -31,6 +33,7 @@ _HEAD = re.compile(
 _SCOPE = re.compile(r"scope (?P<groups>[A-Z0-9_.]+(?: [A-Z0-9_.]+)*)")
 _LINK = re.compile(
     r"link (?P<kind>\w+)\.(?P<path>\w+) <- (?P<all>all )?(?P<of>\w+)(?: of (?P<segment>[A-Z][A-Z0-9]{2}))?"
+    r"(?: where (?P<place>\S+) IN \((?P<values>[^)]*)\))?"
 )
 _STEP = re.compile(
     r"(?P<segment>[A-Z][A-Z0-9]{2})(?: in (?P<group>[A-Z0-9_.]+))?(?: after (?P<anchors>[A-Z0-9 ]+?))?\s*:\s*(?P<verbs>.+)"
@@ -85,7 +88,8 @@ class Link:
     """A reference: field `path` of every `kind` refers to the resources `of` its scope.
 
     Where its scope has none, to those of the nearest scope around it that has. `is_all`: to those of
-    the scopes within it too. `segment`: only to those that a segment of that name made.
+    the scopes within it too. `segment`: only to those that a segment of that name made; `place` and
+    `values`: of those to the ones whose segment says one of the values there.
     """
 
     where: str
@@ -94,6 +98,14 @@ class Link:
     of: str
     is_all: bool
     segment: str = ""
+    place: Place | None = None
+    values: frozenset[str] = frozenset()
+
+    def admits(self, segment: Segment) -> bool:
+        """Whether it refers to what that segment made."""
+        if self.segment and segment.name != self.segment:
+            return False
+        return self.place is None or segment.get(*self.place.numbers) in self.values
 
 
 @dataclass(slots=True)
@@ -142,6 +154,8 @@ def parse_structure(name: str, text: str) -> Structure:
                     found["of"],
                     bool(found["all"]),
                     found["segment"] or "",
+                    parse_place(found["place"], line.where) if found["place"] else None,
+                    frozenset(re.findall(r'"([^"]*)"', found["values"] or "")),
                 )
             )
         else:

@@ -12,12 +12,15 @@ from plexus.errors import ConfigurationError
 
 __all__ = ["Step", "message_types", "resolve"]
 
-_STEP = re.compile(r"(?P<name>[a-z][a-z0-9_]*)(?:\[(?P<slot>\d+)\])?")
+_STEP = re.compile(r"(?P<name>[a-z][a-z0-9_]*)(?:\[(?P<slot>\d+|last)\])?")
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One field of a path; `slot` names the element of a repeated field that rules share."""
+    """One field of a path; `slot` names the element of a repeated field that rules share.
+
+    Slot `last` is the element that is last already, for what several segments tell of one thing.
+    """
 
     field: FieldDescriptor
     slot: str

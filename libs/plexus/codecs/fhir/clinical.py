@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from plexus.api.canonical.v1 import resources_pb2
+from plexus.api.canonical.v1.datatypes_pb2 import Attachment
 from plexus.codecs.fhir import codes, times
 from plexus.codecs.fhir.codes import coded
 from plexus.codecs.fhir.datatypes import (
@@ -18,12 +19,14 @@ from plexus.codecs.fhir.elements import (
     ABSENT,
     ABSENT_CONCEPT,
     Json,
+    every,
     extension,
     filled,
     required,
     text,
 )
 from plexus.codecs.fhir.references import (
+    ANYTHING,
     AUTHOR,
     ENCOUNTER,
     LOCATION,
@@ -40,6 +43,7 @@ _RANK_URL = "urn:plexus:extension:diagnosis-rank"
 _ASSERTER = PRACTITIONER | {"Patient", "RelatedPerson"}
 _PROCEDURE_ACTOR = PRACTITIONER | ORGANIZATION | {"Patient", "RelatedPerson", "Device"}
 _TEAM_MEMBER = PRACTITIONER | ORGANIZATION | {"Patient", "RelatedPerson", "CareTeam"}
+_OVER = frozenset({"inactive", "remission", "resolved"})
 _DUE_TO_URL = "http://hl7.org/fhir/StructureDefinition/condition-dueTo"
 _DOCUMENT_AUTHOR = AUTHOR | {"Device"}
 
@@ -101,6 +105,11 @@ def condition(source: resources_pb2.Condition, links: Links) -> Json:
     to Encounter.diagnosis, which a later message about the stay alone would wipe out.
     """
     verification = coded(source.verification_status, codes.CONDITION_VERIFICATION)
+    ended = times.date_time(source.abatement)
+    clinical = source.clinical_status
+    if ended and clinical not in _OVER:
+        # Invariant con-4: what has ended is not active.
+        clinical = "resolved"
     role = concept(source.use)
     rank = source.rank if 0 < source.rank < 2**31 else 0
     due_to = identifier(source.due_to)
@@ -116,17 +125,20 @@ def condition(source: resources_pb2.Condition, links: Links) -> Json:
         # Invariant con-5: what was entered in error has no clinical status.
         "clinicalStatus": None
         if verification == "entered-in-error"
-        else _status("condition-clinical", source.clinical_status, codes.CONDITION_CLINICAL),
+        else _status("condition-clinical", clinical, codes.CONDITION_CLINICAL),
         "verificationStatus": _status(
             "condition-ver-status", verification, codes.CONDITION_VERIFICATION
         ),
         "category": [*concepts(source.categories), *([role] if role else ())],
+        "severity": concept(source.severity),
         "code": concept(source.code),
         "subject": links.subject(),
         "encounter": links.one(source.encounter, ENCOUNTER),
         "onsetDateTime": times.date_time(source.onset),
+        "abatementDateTime": ended,
         "recordedDate": times.date_time(source.recorded),
         "asserter": links.one(source.asserter, _ASSERTER),
+        "note": annotations(source.notes),
     }
 
 
@@ -161,6 +173,10 @@ def document_reference(source: resources_pb2.DocumentReference, links: Links) ->
     """R4 DocumentReference."""
     replaced = identifier(source.replaces)
     stay = links.one(source.encounter, ENCOUNTER)
+    contents = every(attachment, source.contents)
+    if source.text:
+        written = Attachment(content_type="text/plain", data=source.text.encode())
+        contents.insert(0, attachment(written))
     return {
         **required("status", coded(source.status, codes.DOCUMENT_STATUS)),
         "docStatus": coded(source.doc_status, codes.COMPOSITION_STATUS),
@@ -170,18 +186,23 @@ def document_reference(source: resources_pb2.DocumentReference, links: Links) ->
         "author": links.many(source.authors, _DOCUMENT_AUTHOR),
         "authenticator": links.one(source.authenticator, PRACTITIONER | ORGANIZATION),
         "relatesTo": [
-            {
-                "code": "replaces",
-                "target": {"type": "DocumentReference", "identifier": replaced},
-            }
-        ]
-        if replaced
-        else None,
+            {"code": code, "target": {"type": "DocumentReference", "identifier": other}}
+            for code, other in (("replaces", replaced), ("appends", identifier(source.appends)))
+            if other
+        ],
         "description": text(source.description),
         "securityLabel": concepts(source.security_labels),
-        "content": [{"attachment": made} for each in source.contents if (made := attachment(each))]
-        or [{"attachment": ABSENT}],
-        "context": {"encounter": [stay]} if stay else None,
+        "content": [{"attachment": made} for made in contents] or [{"attachment": ABSENT}],
+        "category": concepts(source.categories),
+        "custodian": links.one(source.custodian, ORGANIZATION),
+        "context": filled(
+            {
+                "encounter": [stay] if stay else None,
+                "event": concepts(source.events),
+                "period": period(source.service_period),
+                "related": links.many(source.related, ANYTHING),
+            }
+        ),
     }
 
 

@@ -26,19 +26,23 @@ __all__ = [
     "CONDITION_CLINICAL",
     "CONDITION_VERIFICATION",
     "COVERAGE_STATUS",
+    "DISPENSE_STATUS",
     "DOCUMENT_STATUS",
     "ENCOUNTER_LOCATION_STATUS",
     "ENCOUNTER_STATUS",
     "EVENT_STATUS",
     "GENDER",
+    "GOAL_STATUS",
     "IDENTIFIER_USE",
     "IMMUNIZATION_STATUS",
     "LOCATION_MODE",
     "LOCATION_PHYSICAL_TYPE",
+    "LOCATION_STATUS",
     "MEDICATION_REQUEST_INTENT",
     "MEDICATION_REQUEST_STATUS",
     "NAME_USE",
     "OBSERVATION_STATUS",
+    "PLAN_STATUS",
     "REACTION_SEVERITY",
     "REPORT_STATUS",
     "REQUEST_INTENT",
@@ -86,6 +90,7 @@ APPOINTMENT_STATUS = _closed(
     "proposed pending booked arrived fulfilled cancelled noshow entered-in-error checked-in waitlist",
     **{"canceled": "cancelled", "no-show": "noshow"},
 )
+LOCATION_STATUS = _closed("active suspended inactive")
 LOCATION_MODE = _closed("instance kind")
 LOCATION_PHYSICAL_TYPE = _closed(
     "si bu wi wa lvl co ro bd ve ho ca rd area jdn",
@@ -148,5 +153,12 @@ MEDICATION_REQUEST_INTENT = _closed(
 ADMINISTRATION_STATUS = _closed(
     "in-progress not-done on-hold completed entered-in-error stopped unknown"
 )
+DISPENSE_STATUS = _closed(
+    "preparation in-progress cancelled on-hold completed entered-in-error stopped declined unknown"
+)
+GOAL_STATUS = _closed(
+    "proposed planned accepted active on-hold completed cancelled entered-in-error rejected"
+)
+PLAN_STATUS = _closed("draft active on-hold revoked completed entered-in-error unknown")
 DOCUMENT_STATUS = _closed("current superseded entered-in-error")
 COMPOSITION_STATUS = _closed("preliminary final amended entered-in-error")

@@ -10,6 +10,7 @@ from plexus.api.canonical.v1 import datatypes_pb2, resources_pb2
 from plexus.codecs.fhir import codes, times
 from plexus.codecs.fhir.codes import coded
 from plexus.codecs.fhir.datatypes import (
+    address,
     addresses,
     concept,
     concept_label,
@@ -24,7 +25,14 @@ from plexus.codecs.fhir.elements import Json, extension, text, token
 from plexus.codecs.fhir.references import LOCATION, ORGANIZATION, PRACTITIONER, Links
 from plexus.codecs.fhir.systems import system_uri
 
-__all__ = ["location", "organization", "patient", "practitioner", "related_person"]
+__all__ = [
+    "location",
+    "organization",
+    "patient",
+    "practitioner",
+    "practitioner_role",
+    "related_person",
+]
 
 _HL7 = "http://hl7.org/fhir/StructureDefinition"
 _US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition"
@@ -184,11 +192,29 @@ def practitioner(source: resources_pb2.Practitioner, _links: Links) -> Json:
         "name": human_names(source.names),
         "telecom": telecoms(source.telecoms),
         "address": addresses(source.addresses),
+        "active": source.active if source.HasField("active") else None,
+        "gender": coded(source.gender, codes.GENDER),
+        "birthDate": times.date(source.birth_date),
         "qualification": [{"code": made} for made in concepts(source.qualifications)],
+        "communication": concepts(source.languages),
     }
 
 
-def organization(source: resources_pb2.Organization, _links: Links) -> Json:
+def practitioner_role(source: resources_pb2.PractitionerRole, links: Links) -> Json:
+    """R4 PractitionerRole."""
+    return {
+        "active": source.active if source.HasField("active") else None,
+        "period": period(source.period),
+        "practitioner": links.one(source.practitioner, frozenset({"Practitioner"})),
+        "organization": links.one(source.organization, ORGANIZATION),
+        "code": concepts(source.roles),
+        "specialty": concepts(source.specialties),
+        "location": links.many(source.locations, LOCATION),
+        "telecom": telecoms(source.telecoms),
+    }
+
+
+def organization(source: resources_pb2.Organization, links: Links) -> Json:
     """R4 Organization; nothing of it is ever of use "home" (invariants org-2 and org-3)."""
     made_telecoms, made_addresses = telecoms(source.telecoms), addresses(source.addresses)
     for made in (*made_telecoms, *made_addresses):
@@ -199,6 +225,7 @@ def organization(source: resources_pb2.Organization, _links: Links) -> Json:
         "name": text(source.name),
         "telecom": made_telecoms,
         "address": made_addresses,
+        "partOf": links.one(source.part_of, ORGANIZATION),
     }
 
 
@@ -206,8 +233,13 @@ def location(source: resources_pb2.Location, links: Links) -> Json:
     """R4 Location."""
     kind = coded(source.physical_type, codes.LOCATION_PHYSICAL_TYPE)
     return {
+        "status": coded(source.status, codes.LOCATION_STATUS),
         "name": text(source.name),
         "description": text(source.description),
+        "type": concepts(source.types),
+        "telecom": telecoms(source.telecoms),
+        "address": address(source.address),
+        "managingOrganization": links.one(source.managing_organization, ORGANIZATION),
         "mode": coded(source.mode, codes.LOCATION_MODE),
         "physicalType": {
             "coding": [

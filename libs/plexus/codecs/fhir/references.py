@@ -19,6 +19,7 @@ from plexus.ids import resource_id
 
 __all__ = [
     "ANYBODY",
+    "ANYTHING",
     "AUTHOR",
     "ENCOUNTER",
     "FHIR_TYPES",
@@ -26,6 +27,7 @@ __all__ = [
     "ORGANIZATION",
     "PERFORMER",
     "PRACTITIONER",
+    "REASON",
     "SPECIMEN",
     "Links",
     "Target",
@@ -47,6 +49,28 @@ SPECIMEN = frozenset({"Specimen"})
 AUTHOR = PRACTITIONER | ORGANIZATION | {"Patient", "RelatedPerson"}
 PERFORMER = PRACTITIONER | ORGANIZATION | {"CareTeam"}
 ANYBODY = AUTHOR | {"CareTeam", "Device"}
+REASON = frozenset({"Condition", "Observation", "DiagnosticReport", "DocumentReference"})
+ANYTHING = (
+    ANYBODY
+    | REASON
+    | ENCOUNTER
+    | LOCATION
+    | SPECIMEN
+    | {
+        "Account",
+        "AllergyIntolerance",
+        "CarePlan",
+        "Coverage",
+        "Goal",
+        "Immunization",
+        "MedicationAdministration",
+        "MedicationDispense",
+        "MedicationRequest",
+        "Procedure",
+        "ServiceRequest",
+    }
+)
+"""Where R4 permits a reference to any resource: what may be said to support an order."""
 
 # Each entry of an output, each reference and each destination asks for the same few ids.
 _recent_id = lru_cache(maxsize=16_384)(resource_id)

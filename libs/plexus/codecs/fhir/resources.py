@@ -11,7 +11,17 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from plexus.api.canonical.v1 import resources_pb2
-from plexus.codecs.fhir import billing, clinical, medications, opaque, people, results, visits
+from plexus.codecs.fhir import (
+    billing,
+    clinical,
+    medications,
+    opaque,
+    orders,
+    people,
+    plans,
+    results,
+    visits,
+)
 from plexus.codecs.fhir.datatypes import identifiers
 from plexus.codecs.fhir.elements import Json
 from plexus.codecs.fhir.references import Links
@@ -34,8 +44,8 @@ _RENDERERS: dict[str, tuple[str, type[Any], _Renderer]] = {
         resources_pb2.DiagnosticReport,
         results.diagnostic_report,
     ),
-    "service_request": ("ServiceRequest", resources_pb2.ServiceRequest, results.service_request),
-    "specimen": ("Specimen", resources_pb2.Specimen, results.specimen),
+    "service_request": ("ServiceRequest", resources_pb2.ServiceRequest, orders.service_request),
+    "specimen": ("Specimen", resources_pb2.Specimen, orders.specimen),
     "appointment": ("Appointment", resources_pb2.Appointment, visits.appointment),
     "coverage": ("Coverage", resources_pb2.Coverage, billing.coverage),
     "allergy": ("AllergyIntolerance", resources_pb2.Allergy, clinical.allergy),
@@ -63,6 +73,23 @@ _RENDERERS: dict[str, tuple[str, type[Any], _Renderer]] = {
     "account": ("Account", resources_pb2.Account, billing.account),
     "charge_item": ("ChargeItem", resources_pb2.ChargeItem, billing.charge_item),
     "care_team": ("CareTeam", resources_pb2.CareTeam, clinical.care_team),
+    "medication_dispense": (
+        "MedicationDispense",
+        resources_pb2.MedicationDispense,
+        medications.medication_dispense,
+    ),
+    "practitioner_role": (
+        "PractitionerRole",
+        resources_pb2.PractitionerRole,
+        people.practitioner_role,
+    ),
+    "goal": ("Goal", resources_pb2.Goal, plans.goal),
+    "care_plan": ("CarePlan", resources_pb2.CarePlan, plans.care_plan),
+    "observation_definition": (
+        "ObservationDefinition",
+        resources_pb2.ObservationDefinition,
+        plans.observation_definition,
+    ),
 }
 
 

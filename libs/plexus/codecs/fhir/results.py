@@ -1,4 +1,4 @@
-"""Observation, DiagnosticReport, ServiceRequest and Specimen: what was asked for and found."""
+"""Observation and DiagnosticReport: what was found."""
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -14,7 +14,6 @@ from plexus.codecs.fhir.datatypes import (
     concept,
     concept_label,
     concepts,
-    identifier,
     identifiers,
     span,
 )
@@ -27,18 +26,15 @@ from plexus.codecs.fhir.elements import (
     text,
 )
 from plexus.codecs.fhir.references import (
-    ANYBODY,
     ENCOUNTER,
-    ORGANIZATION,
     PERFORMER,
-    PRACTITIONER,
     SPECIMEN,
     Links,
 )
 from plexus.codecs.fhir.shallow import opened
 from plexus.codecs.fhir.values import observation_value, reference_range
 
-__all__ = ["diagnostic_report", "observation", "period_or_time", "service_request", "specimen"]
+__all__ = ["diagnostic_report", "observation", "period_or_time"]
 
 # A longer value is a text or a document, and news each time.
 _MOST_BYTES = 256
@@ -48,10 +44,11 @@ _NOTE_URL = "http://hl7.org/fhir/5.0/StructureDefinition/extension-DiagnosticRep
 _DEVICE_URL = "urn:plexus:extension:further-device"
 _REQUEST = frozenset({"ServiceRequest", "CarePlan", "MedicationRequest", "NutritionOrder"})
 _BASED_ON = _REQUEST | {"DeviceRequest", "ImmunizationRecommendation"}
+_PART_OF = frozenset(
+    {"MedicationAdministration", "MedicationDispense", "Procedure", "Immunization", "ImagingStudy"}
+)
 _REPORT_BASED_ON = _REQUEST | {"ImmunizationRecommendation"}
 _OBSERVER = PERFORMER | {"Patient", "RelatedPerson"}
-_ORDERER = PRACTITIONER | ORGANIZATION | {"Patient", "RelatedPerson", "Device"}
-_FILLER = ANYBODY | {"HealthcareService"}
 
 
 class _Kind(NamedTuple):
@@ -137,6 +134,7 @@ def observation(source: Any, links: Links) -> Json:
     return {
         "extension": more,
         "basedOn": links.again_many(source.based_on, _BASED_ON),
+        "partOf": links.again_many(source.based_on, _PART_OF),
         "status": kind.status,
         "category": kind.category,
         "code": kind.code,
@@ -200,41 +198,4 @@ def diagnostic_report(source: resources_pb2.DiagnosticReport, links: Links) -> J
         "result": links.many(source.results, frozenset({"Observation"})),
         "conclusion": text(source.conclusion),
         "presentedForm": every(attachment, source.presented_forms),
-    }
-
-
-def service_request(source: resources_pb2.ServiceRequest, links: Links) -> Json:
-    """R4 ServiceRequest; an order unless its intent says otherwise."""
-    return {
-        "requisition": identifier(source.requisition),
-        "status": coded(source.status, codes.REQUEST_STATUS, "unknown"),
-        "intent": coded(source.intent, codes.REQUEST_INTENT, "order"),
-        "category": concepts(source.categories),
-        "priority": coded(source.priority, codes.REQUEST_PRIORITY),
-        "code": concept(source.code),
-        "subject": links.subject(),
-        "encounter": links.one(source.encounter, ENCOUNTER),
-        **period_or_time("occurrence", source.occurrence),
-        "authoredOn": times.date_time(source.authored_on),
-        "requester": links.one(source.requester, _ORDERER),
-        "performer": links.many(source.performers, _FILLER),
-        "reasonCode": concepts(source.reasons),
-        "note": annotations(source.notes),
-    }
-
-
-def specimen(source: resources_pb2.Specimen, links: Links) -> Json:
-    """R4 Specimen."""
-    return {
-        "status": coded(source.status, codes.SPECIMEN_STATUS),
-        "type": concept(source.type),
-        "subject": links.subject(),
-        "receivedTime": times.date_time(source.received_time),
-        "collection": filled(
-            {
-                **period_or_time("collected", source.collected),
-                "bodySite": concept(source.body_site),
-            }
-        ),
-        "note": annotations(source.notes),
     }

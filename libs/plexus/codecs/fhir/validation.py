@@ -23,9 +23,10 @@ __all__ = ["Finding", "Kind", "checked", "checked_entry", "findings", "nested_re
 
 Kind = Literal["unknown", "type", "cardinality", "binding", "invariant", "reference", "terminology"]
 _RENDERED_NAMES: Final = """
-Account AllergyIntolerance Appointment Basic Bundle CareTeam ChargeItem Condition Coverage
-DiagnosticReport DocumentReference Encounter Immunization Location MedicationAdministration MedicationRequest Observation Organization
-Patient Practitioner Procedure RelatedPerson ServiceRequest Specimen
+Account AllergyIntolerance Appointment Basic Bundle CarePlan CareTeam ChargeItem Condition Coverage
+DiagnosticReport DocumentReference Encounter Goal Immunization Location Medication MedicationAdministration
+MedicationDispense MedicationRequest Observation ObservationDefinition Organization Patient Practitioner
+PractitionerRole Procedure RelatedPerson ServiceRequest Specimen
 """
 # They share one validator of 4 MB; each other type that comes has its own, of 1.5 MB.
 _RENDERED: Final = tuple(_RENDERED_NAMES.split())

@@ -226,6 +226,8 @@ def appointment(source: resources_pb2.Appointment, links: Links) -> Json:
         "serviceType": concepts(source.service_types),
         "appointmentType": concept(source.appointment_type),
         "reasonCode": concepts(source.reasons),
+        "slot": [{"type": "Slot", "identifier": made} for made in identifiers(source.slots)],
+        "basedOn": links.many(source.based_on, frozenset({"ServiceRequest"})),
         "description": text(source.description),
         **(required("start", start) | required("end", end) if needs_ends else {}),
         "minutesDuration": minutes or None,

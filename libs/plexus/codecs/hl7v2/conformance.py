@@ -22,7 +22,6 @@ MAX_ISSUES = 100
 
 _VERSION = re.compile(r"2\.[0-9](\.[0-9]{1,2})?")
 _NOTHING = frozenset({"", NULL})
-_ABOUT_A_PERSON = frozenset({"ADT", "BAR", "DFT", "ORU"})
 _WITHOUT_A_PERSON = frozenset({"A20"})  # bed status update: NPU and no PID (3.3.20)
 # MRG-1 goes under PID-3 (3.6.2); by A47 (3.3.47) as the number that the patient had before.
 _MERGES = frozenset({"A18", "A30", "A34", "A36", "A40", "A47"})
@@ -84,7 +83,7 @@ def _errors(
                 "This event of the message type is not supported.",
             )
         return
-    if code in _ABOUT_A_PERSON and trigger not in _WITHOUT_A_PERSON:
+    if trigger not in _WITHOUT_A_PERSON:
         yield from _errors_of_person(message)
     if code == "ADT" and trigger in _MERGES:
         yield from _errors_of_merge(message)

@@ -673,7 +673,7 @@ class Observation(_message.Message):
 
     @_builtins.property
     def based_on(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Reference]:
-        """The order or report it answers."""
+        """The order or report it answers, or the act that it is part of, such as an immunization."""
 
     @_builtins.property
     def devices(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Identifier]:
@@ -836,6 +836,17 @@ class ServiceRequest(_message.Message):
     CATEGORIES_FIELD_NUMBER: _builtins.int
     REQUISITION_FIELD_NUMBER: _builtins.int
     PERFORMERS_FIELD_NUMBER: _builtins.int
+    SPECIMENS_FIELD_NUMBER: _builtins.int
+    SUPPORTING_FIELD_NUMBER: _builtins.int
+    REASON_REFERENCES_FIELD_NUMBER: _builtins.int
+    DETAILS_FIELD_NUMBER: _builtins.int
+    QUANTITY_FIELD_NUMBER: _builtins.int
+    TIMING_FIELD_NUMBER: _builtins.int
+    STATUS_REASON_FIELD_NUMBER: _builtins.int
+    CALLBACKS_FIELD_NUMBER: _builtins.int
+    RESTRICTIONS_FIELD_NUMBER: _builtins.int
+    LOCATION_KIND_FIELD_NUMBER: _builtins.int
+    RELEVANT_FIELD_NUMBER: _builtins.int
     status: _builtins.str
     """FHIR request status: draft, active, on-hold, revoked, completed and so on."""
     intent: _builtins.str
@@ -844,6 +855,8 @@ class ServiceRequest(_message.Message):
     """FHIR request priority: routine, urgent, asap or stat."""
     authored_on: _builtins.str
     """When it was ordered: FHIR dateTime text."""
+    timing: _builtins.str
+    """How often and when, as text."""
     @_builtins.property
     def identifiers(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Identifier]:
         """Placer, filler and group numbers."""
@@ -884,6 +897,46 @@ class ServiceRequest(_message.Message):
     def performers(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Reference]:
         """Who may perform it."""
 
+    @_builtins.property
+    def specimens(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Reference]:
+        """Samples to be used."""
+
+    @_builtins.property
+    def supporting(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Reference]:
+        """What is good to know for it, such as results of before."""
+
+    @_builtins.property
+    def reason_references(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Reference]:
+        """Diagnoses that are why."""
+
+    @_builtins.property
+    def details(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Concept]:
+        """What more there is to the code."""
+
+    @_builtins.property
+    def quantity(self) -> _datatypes_pb2.Quantity:
+        """How much is ordered."""
+
+    @_builtins.property
+    def status_reason(self) -> _datatypes_pb2.Concept:
+        """Why it has its status."""
+
+    @_builtins.property
+    def callbacks(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Telecom]:
+        """Whom to call back."""
+
+    @_builtins.property
+    def restrictions(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Concept]:
+        """What must not be seen of it, as the source says."""
+
+    @_builtins.property
+    def location_kind(self) -> _datatypes_pb2.Concept:
+        """Kind of place where it is to happen."""
+
+    @_builtins.property
+    def relevant(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Concept]:
+        """What is good to know for it, in words or codes."""
+
     def __init__(
         self,
         *,
@@ -901,14 +954,65 @@ class ServiceRequest(_message.Message):
         categories: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
         requisition: _datatypes_pb2.Identifier | None = ...,
         performers: _abc.Iterable[_datatypes_pb2.Reference] | None = ...,
+        specimens: _abc.Iterable[_datatypes_pb2.Reference] | None = ...,
+        supporting: _abc.Iterable[_datatypes_pb2.Reference] | None = ...,
+        reason_references: _abc.Iterable[_datatypes_pb2.Reference] | None = ...,
+        details: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
+        quantity: _datatypes_pb2.Quantity | None = ...,
+        timing: _builtins.str = ...,
+        status_reason: _datatypes_pb2.Concept | None = ...,
+        callbacks: _abc.Iterable[_datatypes_pb2.Telecom] | None = ...,
+        restrictions: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
+        location_kind: _datatypes_pb2.Concept | None = ...,
+        relevant: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "encounter", b"encounter", "occurrence", b"occurrence", "requester", b"requester", "requisition", b"requisition"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "encounter", b"encounter", "location_kind", b"location_kind", "occurrence", b"occurrence", "quantity", b"quantity", "requester", b"requester", "requisition", b"requisition", "status_reason", b"status_reason"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["authored_on", b"authored_on", "categories", b"categories", "code", b"code", "encounter", b"encounter", "identifiers", b"identifiers", "intent", b"intent", "notes", b"notes", "occurrence", b"occurrence", "performers", b"performers", "priority", b"priority", "reasons", b"reasons", "requester", b"requester", "requisition", b"requisition", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authored_on", b"authored_on", "callbacks", b"callbacks", "categories", b"categories", "code", b"code", "details", b"details", "encounter", b"encounter", "identifiers", b"identifiers", "intent", b"intent", "location_kind", b"location_kind", "notes", b"notes", "occurrence", b"occurrence", "performers", b"performers", "priority", b"priority", "quantity", b"quantity", "reason_references", b"reason_references", "reasons", b"reasons", "relevant", b"relevant", "requester", b"requester", "requisition", b"requisition", "restrictions", b"restrictions", "specimens", b"specimens", "status", b"status", "status_reason", b"status_reason", "supporting", b"supporting", "timing", b"timing"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ServiceRequest: _TypeAlias = ServiceRequest  # noqa: Y015
+
+@_typing.final
+class Container(_message.Message):
+    """What a sample is in."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IDENTIFIERS_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    ADDITIVE_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    description: _builtins.str
+    """In words."""
+    @_builtins.property
+    def identifiers(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Identifier]:
+        """Identifiers."""
+
+    @_builtins.property
+    def type(self) -> _datatypes_pb2.Concept:
+        """Kind."""
+
+    @_builtins.property
+    def additive(self) -> _datatypes_pb2.Concept:
+        """What was added to it."""
+
+    def __init__(
+        self,
+        *,
+        identifiers: _abc.Iterable[_datatypes_pb2.Identifier] | None = ...,
+        type: _datatypes_pb2.Concept | None = ...,
+        additive: _datatypes_pb2.Concept | None = ...,
+        description: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["additive", b"additive", "type", b"type"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["additive", b"additive", "description", b"description", "identifiers", b"identifiers", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Container: _TypeAlias = Container  # noqa: Y015
 
 @_typing.final
 class Specimen(_message.Message):
@@ -923,6 +1027,13 @@ class Specimen(_message.Message):
     BODY_SITE_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     NOTES_FIELD_NUMBER: _builtins.int
+    METHOD_FIELD_NUMBER: _builtins.int
+    QUANTITY_FIELD_NUMBER: _builtins.int
+    COLLECTOR_FIELD_NUMBER: _builtins.int
+    CONDITIONS_FIELD_NUMBER: _builtins.int
+    CONTAINERS_FIELD_NUMBER: _builtins.int
+    PARENTS_FIELD_NUMBER: _builtins.int
+    ACCESSION_FIELD_NUMBER: _builtins.int
     received_time: _builtins.str
     """When it was received: FHIR dateTime text."""
     status: _builtins.str
@@ -947,6 +1058,34 @@ class Specimen(_message.Message):
     def notes(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Annotation]:
         """Notes."""
 
+    @_builtins.property
+    def method(self) -> _datatypes_pb2.Concept:
+        """How it was collected."""
+
+    @_builtins.property
+    def quantity(self) -> _datatypes_pb2.Quantity:
+        """How much was collected."""
+
+    @_builtins.property
+    def collector(self) -> _datatypes_pb2.Reference:
+        """By whom."""
+
+    @_builtins.property
+    def conditions(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Concept]:
+        """State it is in, for example hemolyzed."""
+
+    @_builtins.property
+    def containers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Container]:
+        """Containers it is in."""
+
+    @_builtins.property
+    def parents(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Identifier]:
+        """The sample that it was taken from."""
+
+    @_builtins.property
+    def accession(self) -> _datatypes_pb2.Identifier:
+        """Number under which a laboratory took it in."""
+
     def __init__(
         self,
         *,
@@ -957,10 +1096,17 @@ class Specimen(_message.Message):
         body_site: _datatypes_pb2.Concept | None = ...,
         status: _builtins.str = ...,
         notes: _abc.Iterable[_datatypes_pb2.Annotation] | None = ...,
+        method: _datatypes_pb2.Concept | None = ...,
+        quantity: _datatypes_pb2.Quantity | None = ...,
+        collector: _datatypes_pb2.Reference | None = ...,
+        conditions: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
+        containers: _abc.Iterable[Global___Container] | None = ...,
+        parents: _abc.Iterable[_datatypes_pb2.Identifier] | None = ...,
+        accession: _datatypes_pb2.Identifier | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["body_site", b"body_site", "collected", b"collected", "type", b"type"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["accession", b"accession", "body_site", b"body_site", "collected", b"collected", "collector", b"collector", "method", b"method", "quantity", b"quantity", "type", b"type"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body_site", b"body_site", "collected", b"collected", "identifiers", b"identifiers", "notes", b"notes", "received_time", b"received_time", "status", b"status", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accession", b"accession", "body_site", b"body_site", "collected", b"collected", "collector", b"collector", "conditions", b"conditions", "containers", b"containers", "identifiers", b"identifiers", "method", b"method", "notes", b"notes", "parents", b"parents", "quantity", b"quantity", "received_time", b"received_time", "status", b"status", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -983,6 +1129,8 @@ class Appointment(_message.Message):
     PARTICIPANTS_FIELD_NUMBER: _builtins.int
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     COMMENT_FIELD_NUMBER: _builtins.int
+    BASED_ON_FIELD_NUMBER: _builtins.int
+    SLOTS_FIELD_NUMBER: _builtins.int
     status: _builtins.str
     """FHIR appointment status: proposed, pending, booked, arrived, fulfilled, cancelled, noshow and so on."""
     minutes: _builtins.int
@@ -1019,6 +1167,14 @@ class Appointment(_message.Message):
     def participants(self) -> _containers.RepeatedCompositeFieldContainer[Global___Participant]:
         """Who and what takes part."""
 
+    @_builtins.property
+    def based_on(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Reference]:
+        """Orders that it is for."""
+
+    @_builtins.property
+    def slots(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Identifier]:
+        """Slot that it is in, by the number of who keeps the calendar."""
+
     def __init__(
         self,
         *,
@@ -1033,10 +1189,12 @@ class Appointment(_message.Message):
         participants: _abc.Iterable[Global___Participant] | None = ...,
         description: _builtins.str = ...,
         comment: _builtins.str = ...,
+        based_on: _abc.Iterable[_datatypes_pb2.Reference] | None = ...,
+        slots: _abc.Iterable[_datatypes_pb2.Identifier] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["appointment_type", b"appointment_type", "cancelation_reason", b"cancelation_reason", "period", b"period"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointment_type", b"appointment_type", "cancelation_reason", b"cancelation_reason", "comment", b"comment", "description", b"description", "identifiers", b"identifiers", "minutes", b"minutes", "participants", b"participants", "period", b"period", "reasons", b"reasons", "service_types", b"service_types", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointment_type", b"appointment_type", "based_on", b"based_on", "cancelation_reason", b"cancelation_reason", "comment", b"comment", "description", b"description", "identifiers", b"identifiers", "minutes", b"minutes", "participants", b"participants", "period", b"period", "reasons", b"reasons", "service_types", b"service_types", "slots", b"slots", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1224,6 +1382,9 @@ class Condition(_message.Message):
     USE_FIELD_NUMBER: _builtins.int
     RANK_FIELD_NUMBER: _builtins.int
     DUE_TO_FIELD_NUMBER: _builtins.int
+    NOTES_FIELD_NUMBER: _builtins.int
+    ABATEMENT_FIELD_NUMBER: _builtins.int
+    SEVERITY_FIELD_NUMBER: _builtins.int
     clinical_status: _builtins.str
     """FHIR clinical status: active, recurrence, relapse, inactive, remission or resolved."""
     verification_status: _builtins.str
@@ -1234,6 +1395,8 @@ class Condition(_message.Message):
     """When it was written down: FHIR dateTime text."""
     rank: _builtins.int
     """Order among the diagnoses of the stay; zero where unknown."""
+    abatement: _builtins.str
+    """Until when: FHIR dateTime text."""
     @_builtins.property
     def identifiers(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Identifier]:
         """Identifiers."""
@@ -1262,6 +1425,14 @@ class Condition(_message.Message):
     def due_to(self) -> _datatypes_pb2.Identifier:
         """The diagnosis that it is due to."""
 
+    @_builtins.property
+    def notes(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Annotation]:
+        """Notes."""
+
+    @_builtins.property
+    def severity(self) -> _datatypes_pb2.Concept:
+        """How bad."""
+
     def __init__(
         self,
         *,
@@ -1277,14 +1448,53 @@ class Condition(_message.Message):
         use: _datatypes_pb2.Concept | None = ...,
         rank: _builtins.int = ...,
         due_to: _datatypes_pb2.Identifier | None = ...,
+        notes: _abc.Iterable[_datatypes_pb2.Annotation] | None = ...,
+        abatement: _builtins.str = ...,
+        severity: _datatypes_pb2.Concept | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["asserter", b"asserter", "code", b"code", "due_to", b"due_to", "encounter", b"encounter", "use", b"use"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["asserter", b"asserter", "code", b"code", "due_to", b"due_to", "encounter", b"encounter", "severity", b"severity", "use", b"use"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asserter", b"asserter", "categories", b"categories", "clinical_status", b"clinical_status", "code", b"code", "due_to", b"due_to", "encounter", b"encounter", "identifiers", b"identifiers", "onset", b"onset", "rank", b"rank", "recorded", b"recorded", "use", b"use", "verification_status", b"verification_status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["abatement", b"abatement", "asserter", b"asserter", "categories", b"categories", "clinical_status", b"clinical_status", "code", b"code", "due_to", b"due_to", "encounter", b"encounter", "identifiers", b"identifiers", "notes", b"notes", "onset", b"onset", "rank", b"rank", "recorded", b"recorded", "severity", b"severity", "use", b"use", "verification_status", b"verification_status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Condition: _TypeAlias = Condition  # noqa: Y015
+
+@_typing.final
+class Ingredient(_message.Message):
+    """What a medicine is made of."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEM_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    STRENGTH_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def item(self) -> _datatypes_pb2.Concept:
+        """The substance."""
+
+    @_builtins.property
+    def amount(self) -> _datatypes_pb2.Quantity:
+        """How much of it."""
+
+    @_builtins.property
+    def strength(self) -> _datatypes_pb2.Quantity:
+        """Strength of the substance itself."""
+
+    def __init__(
+        self,
+        *,
+        item: _datatypes_pb2.Concept | None = ...,
+        amount: _datatypes_pb2.Quantity | None = ...,
+        strength: _datatypes_pb2.Quantity | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "item", b"item", "strength", b"strength"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "item", b"item", "strength", b"strength"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Ingredient: _TypeAlias = Ingredient  # noqa: Y015
 
 @_typing.final
 class Dosage(_message.Message):
@@ -1297,10 +1507,18 @@ class Dosage(_message.Message):
     SITE_FIELD_NUMBER: _builtins.int
     DOSE_FIELD_NUMBER: _builtins.int
     TIMING_FIELD_NUMBER: _builtins.int
+    METHOD_FIELD_NUMBER: _builtins.int
+    PERIOD_FIELD_NUMBER: _builtins.int
+    DOSE_HIGH_FIELD_NUMBER: _builtins.int
+    RATE_FIELD_NUMBER: _builtins.int
+    INSTRUCTIONS_FIELD_NUMBER: _builtins.int
+    AS_NEEDED_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """In words."""
     timing: _builtins.str
     """How often and when, as text."""
+    as_needed: _builtins.bool
+    """True where it is taken only when needed."""
     @_builtins.property
     def route(self) -> _datatypes_pb2.Concept:
         """By which route."""
@@ -1313,6 +1531,26 @@ class Dosage(_message.Message):
     def dose(self) -> _datatypes_pb2.Quantity:
         """How much at once."""
 
+    @_builtins.property
+    def method(self) -> _datatypes_pb2.Concept:
+        """How it is given, for example as an infusion."""
+
+    @_builtins.property
+    def period(self) -> _datatypes_pb2.Period:
+        """From when to when."""
+
+    @_builtins.property
+    def dose_high(self) -> _datatypes_pb2.Quantity:
+        """How much at once at most, where it is a range."""
+
+    @_builtins.property
+    def rate(self) -> _datatypes_pb2.Quantity:
+        """How fast."""
+
+    @_builtins.property
+    def instructions(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Concept]:
+        """What else to do."""
+
     def __init__(
         self,
         *,
@@ -1321,10 +1559,16 @@ class Dosage(_message.Message):
         site: _datatypes_pb2.Concept | None = ...,
         dose: _datatypes_pb2.Quantity | None = ...,
         timing: _builtins.str = ...,
+        method: _datatypes_pb2.Concept | None = ...,
+        period: _datatypes_pb2.Period | None = ...,
+        dose_high: _datatypes_pb2.Quantity | None = ...,
+        rate: _datatypes_pb2.Quantity | None = ...,
+        instructions: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
+        as_needed: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["dose", b"dose", "route", b"route", "site", b"site"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["dose", b"dose", "dose_high", b"dose_high", "method", b"method", "period", b"period", "rate", b"rate", "route", b"route", "site", b"site"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dose", b"dose", "route", b"route", "site", b"site", "text", b"text", "timing", b"timing"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_needed", b"as_needed", "dose", b"dose", "dose_high", b"dose_high", "instructions", b"instructions", "method", b"method", "period", b"period", "rate", b"rate", "route", b"route", "site", b"site", "text", b"text", "timing", b"timing"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1347,6 +1591,18 @@ class MedicationRequest(_message.Message):
     REFILLS_FIELD_NUMBER: _builtins.int
     ENCOUNTER_FIELD_NUMBER: _builtins.int
     NOTES_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    FORM_FIELD_NUMBER: _builtins.int
+    INGREDIENTS_FIELD_NUMBER: _builtins.int
+    DISPENSER_FIELD_NUMBER: _builtins.int
+    SUBSTITUTION_FIELD_NUMBER: _builtins.int
+    SUPPORTING_FIELD_NUMBER: _builtins.int
+    VALIDITY_FIELD_NUMBER: _builtins.int
+    CATEGORIES_FIELD_NUMBER: _builtins.int
+    REQUISITION_FIELD_NUMBER: _builtins.int
+    STATUS_REASON_FIELD_NUMBER: _builtins.int
+    REASON_REFERENCES_FIELD_NUMBER: _builtins.int
     status: _builtins.str
     """FHIR status: active, on-hold, cancelled, completed, stopped and so on."""
     intent: _builtins.str
@@ -1355,6 +1611,8 @@ class MedicationRequest(_message.Message):
     """When it was ordered: FHIR dateTime text."""
     refills: _builtins.int
     """How often it may be dispensed again; zero where unknown."""
+    priority: _builtins.str
+    """FHIR request priority: routine, urgent, asap or stat."""
     @_builtins.property
     def identifiers(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Identifier]:
         """Order and prescription numbers."""
@@ -1383,6 +1641,50 @@ class MedicationRequest(_message.Message):
     def notes(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Annotation]:
         """Notes."""
 
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Concept]:
+        """Why."""
+
+    @_builtins.property
+    def form(self) -> _datatypes_pb2.Concept:
+        """Form of the medicine, for example tablet."""
+
+    @_builtins.property
+    def ingredients(self) -> _containers.RepeatedCompositeFieldContainer[Global___Ingredient]:
+        """What it is made of."""
+
+    @_builtins.property
+    def dispenser(self) -> _datatypes_pb2.Reference:
+        """Who is to dispense it."""
+
+    @_builtins.property
+    def substitution(self) -> _datatypes_pb2.Concept:
+        """Whether another one may be given."""
+
+    @_builtins.property
+    def supporting(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Reference]:
+        """What is good to know for it, such as results of before."""
+
+    @_builtins.property
+    def validity(self) -> _datatypes_pb2.Period:
+        """When it may be dispensed."""
+
+    @_builtins.property
+    def categories(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Concept]:
+        """Kinds."""
+
+    @_builtins.property
+    def requisition(self) -> _datatypes_pb2.Identifier:
+        """Number of the group of orders."""
+
+    @_builtins.property
+    def status_reason(self) -> _datatypes_pb2.Concept:
+        """Why it has its status."""
+
+    @_builtins.property
+    def reason_references(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Reference]:
+        """Diagnoses that are why."""
+
     def __init__(
         self,
         *,
@@ -1397,10 +1699,22 @@ class MedicationRequest(_message.Message):
         refills: _builtins.int = ...,
         encounter: _datatypes_pb2.Reference | None = ...,
         notes: _abc.Iterable[_datatypes_pb2.Annotation] | None = ...,
+        reasons: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
+        priority: _builtins.str = ...,
+        form: _datatypes_pb2.Concept | None = ...,
+        ingredients: _abc.Iterable[Global___Ingredient] | None = ...,
+        dispenser: _datatypes_pb2.Reference | None = ...,
+        substitution: _datatypes_pb2.Concept | None = ...,
+        supporting: _abc.Iterable[_datatypes_pb2.Reference] | None = ...,
+        validity: _datatypes_pb2.Period | None = ...,
+        categories: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
+        requisition: _datatypes_pb2.Identifier | None = ...,
+        status_reason: _datatypes_pb2.Concept | None = ...,
+        reason_references: _abc.Iterable[_datatypes_pb2.Reference] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["encounter", b"encounter", "medication", b"medication", "quantity", b"quantity", "requester", b"requester"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["dispenser", b"dispenser", "encounter", b"encounter", "form", b"form", "medication", b"medication", "quantity", b"quantity", "requester", b"requester", "requisition", b"requisition", "status_reason", b"status_reason", "substitution", b"substitution", "validity", b"validity"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["authored_on", b"authored_on", "dosages", b"dosages", "encounter", b"encounter", "identifiers", b"identifiers", "intent", b"intent", "medication", b"medication", "notes", b"notes", "quantity", b"quantity", "refills", b"refills", "requester", b"requester", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authored_on", b"authored_on", "categories", b"categories", "dispenser", b"dispenser", "dosages", b"dosages", "encounter", b"encounter", "form", b"form", "identifiers", b"identifiers", "ingredients", b"ingredients", "intent", b"intent", "medication", b"medication", "notes", b"notes", "priority", b"priority", "quantity", b"quantity", "reason_references", b"reason_references", "reasons", b"reasons", "refills", b"refills", "requester", b"requester", "requisition", b"requisition", "status", b"status", "status_reason", b"status_reason", "substitution", b"substitution", "supporting", b"supporting", "validity", b"validity"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1421,8 +1735,22 @@ class MedicationAdministration(_message.Message):
     DOSAGE_FIELD_NUMBER: _builtins.int
     ENCOUNTER_FIELD_NUMBER: _builtins.int
     NOTES_FIELD_NUMBER: _builtins.int
+    STATUS_REASON_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
+    FORM_FIELD_NUMBER: _builtins.int
+    LOT_NUMBER_FIELD_NUMBER: _builtins.int
+    EXPIRATION_FIELD_NUMBER: _builtins.int
+    MANUFACTURER_FIELD_NUMBER: _builtins.int
+    INGREDIENTS_FIELD_NUMBER: _builtins.int
+    PARTICIPANTS_FIELD_NUMBER: _builtins.int
     status: _builtins.str
     """FHIR status: in-progress, not-done, on-hold, completed, entered-in-error or stopped."""
+    lot_number: _builtins.str
+    """Lot number."""
+    expiration: _builtins.str
+    """Use by: FHIR dateTime text."""
+    manufacturer: _builtins.str
+    """Who made it."""
     @_builtins.property
     def identifiers(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Identifier]:
         """Identifiers."""
@@ -1455,6 +1783,26 @@ class MedicationAdministration(_message.Message):
     def notes(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Annotation]:
         """Notes."""
 
+    @_builtins.property
+    def status_reason(self) -> _datatypes_pb2.Concept:
+        """Why it has its status, for example why it was refused."""
+
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Concept]:
+        """Why."""
+
+    @_builtins.property
+    def form(self) -> _datatypes_pb2.Concept:
+        """Form of the medicine."""
+
+    @_builtins.property
+    def ingredients(self) -> _containers.RepeatedCompositeFieldContainer[Global___Ingredient]:
+        """What it is made of."""
+
+    @_builtins.property
+    def participants(self) -> _containers.RepeatedCompositeFieldContainer[Global___Participant]:
+        """Who takes part beyond those who give it."""
+
     def __init__(
         self,
         *,
@@ -1467,14 +1815,136 @@ class MedicationAdministration(_message.Message):
         dosage: Global___Dosage | None = ...,
         encounter: _datatypes_pb2.Reference | None = ...,
         notes: _abc.Iterable[_datatypes_pb2.Annotation] | None = ...,
+        status_reason: _datatypes_pb2.Concept | None = ...,
+        reasons: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
+        form: _datatypes_pb2.Concept | None = ...,
+        lot_number: _builtins.str = ...,
+        expiration: _builtins.str = ...,
+        manufacturer: _builtins.str = ...,
+        ingredients: _abc.Iterable[Global___Ingredient] | None = ...,
+        participants: _abc.Iterable[Global___Participant] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["dosage", b"dosage", "effective", b"effective", "encounter", b"encounter", "medication", b"medication", "request", b"request"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["dosage", b"dosage", "effective", b"effective", "encounter", b"encounter", "form", b"form", "medication", b"medication", "request", b"request", "status_reason", b"status_reason"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dosage", b"dosage", "effective", b"effective", "encounter", b"encounter", "identifiers", b"identifiers", "medication", b"medication", "notes", b"notes", "performers", b"performers", "request", b"request", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dosage", b"dosage", "effective", b"effective", "encounter", b"encounter", "expiration", b"expiration", "form", b"form", "identifiers", b"identifiers", "ingredients", b"ingredients", "lot_number", b"lot_number", "manufacturer", b"manufacturer", "medication", b"medication", "notes", b"notes", "participants", b"participants", "performers", b"performers", "reasons", b"reasons", "request", b"request", "status", b"status", "status_reason", b"status_reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___MedicationAdministration: _TypeAlias = MedicationAdministration  # noqa: Y015
+
+@_typing.final
+class MedicationDispense(_message.Message):
+    """A medicine handed out."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IDENTIFIERS_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    MEDICATION_FIELD_NUMBER: _builtins.int
+    FORM_FIELD_NUMBER: _builtins.int
+    QUANTITY_FIELD_NUMBER: _builtins.int
+    DAYS_SUPPLY_FIELD_NUMBER: _builtins.int
+    HANDED_OVER_FIELD_NUMBER: _builtins.int
+    PERFORMERS_FIELD_NUMBER: _builtins.int
+    REQUEST_FIELD_NUMBER: _builtins.int
+    DOSAGES_FIELD_NUMBER: _builtins.int
+    ENCOUNTER_FIELD_NUMBER: _builtins.int
+    NOTES_FIELD_NUMBER: _builtins.int
+    SUBSTITUTION_FIELD_NUMBER: _builtins.int
+    INGREDIENTS_FIELD_NUMBER: _builtins.int
+    LOT_NUMBER_FIELD_NUMBER: _builtins.int
+    EXPIRATION_FIELD_NUMBER: _builtins.int
+    DESTINATION_FIELD_NUMBER: _builtins.int
+    status: _builtins.str
+    """FHIR status: preparation, in-progress, cancelled, on-hold, completed, entered-in-error, stopped,
+    declined or unknown.
+    """
+    handed_over: _builtins.str
+    """When it was handed over: FHIR dateTime text."""
+    lot_number: _builtins.str
+    """Lot number."""
+    expiration: _builtins.str
+    """Use by: FHIR dateTime text."""
+    @_builtins.property
+    def identifiers(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Identifier]:
+        """Prescription and dispense numbers."""
+
+    @_builtins.property
+    def medication(self) -> _datatypes_pb2.Concept:
+        """The medicine."""
+
+    @_builtins.property
+    def form(self) -> _datatypes_pb2.Concept:
+        """Form of the medicine."""
+
+    @_builtins.property
+    def quantity(self) -> _datatypes_pb2.Quantity:
+        """How much."""
+
+    @_builtins.property
+    def days_supply(self) -> _datatypes_pb2.Quantity:
+        """For how long it lasts."""
+
+    @_builtins.property
+    def performers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Participant]:
+        """By whom."""
+
+    @_builtins.property
+    def request(self) -> _datatypes_pb2.Reference:
+        """The order."""
+
+    @_builtins.property
+    def dosages(self) -> _containers.RepeatedCompositeFieldContainer[Global___Dosage]:
+        """How to take it."""
+
+    @_builtins.property
+    def encounter(self) -> _datatypes_pb2.Reference:
+        """The stay."""
+
+    @_builtins.property
+    def notes(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Annotation]:
+        """Notes."""
+
+    @_builtins.property
+    def substitution(self) -> _datatypes_pb2.Concept:
+        """What kind of substitution was made."""
+
+    @_builtins.property
+    def ingredients(self) -> _containers.RepeatedCompositeFieldContainer[Global___Ingredient]:
+        """What it is made of."""
+
+    @_builtins.property
+    def destination(self) -> _datatypes_pb2.Reference:
+        """Where to it was sent."""
+
+    def __init__(
+        self,
+        *,
+        identifiers: _abc.Iterable[_datatypes_pb2.Identifier] | None = ...,
+        status: _builtins.str = ...,
+        medication: _datatypes_pb2.Concept | None = ...,
+        form: _datatypes_pb2.Concept | None = ...,
+        quantity: _datatypes_pb2.Quantity | None = ...,
+        days_supply: _datatypes_pb2.Quantity | None = ...,
+        handed_over: _builtins.str = ...,
+        performers: _abc.Iterable[Global___Participant] | None = ...,
+        request: _datatypes_pb2.Reference | None = ...,
+        dosages: _abc.Iterable[Global___Dosage] | None = ...,
+        encounter: _datatypes_pb2.Reference | None = ...,
+        notes: _abc.Iterable[_datatypes_pb2.Annotation] | None = ...,
+        substitution: _datatypes_pb2.Concept | None = ...,
+        ingredients: _abc.Iterable[Global___Ingredient] | None = ...,
+        lot_number: _builtins.str = ...,
+        expiration: _builtins.str = ...,
+        destination: _datatypes_pb2.Reference | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["days_supply", b"days_supply", "destination", b"destination", "encounter", b"encounter", "form", b"form", "medication", b"medication", "quantity", b"quantity", "request", b"request", "substitution", b"substitution"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["days_supply", b"days_supply", "destination", b"destination", "dosages", b"dosages", "encounter", b"encounter", "expiration", b"expiration", "form", b"form", "handed_over", b"handed_over", "identifiers", b"identifiers", "ingredients", b"ingredients", "lot_number", b"lot_number", "medication", b"medication", "notes", b"notes", "performers", b"performers", "quantity", b"quantity", "request", b"request", "status", b"status", "substitution", b"substitution"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MedicationDispense: _TypeAlias = MedicationDispense  # noqa: Y015
 
 @_typing.final
 class Immunization(_message.Message):
@@ -1499,6 +1969,11 @@ class Immunization(_message.Message):
     PROGRAM_ELIGIBILITY_FIELD_NUMBER: _builtins.int
     NOTES_FIELD_NUMBER: _builtins.int
     ENCOUNTER_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
+    RECORDED_FIELD_NUMBER: _builtins.int
+    LOCATION_FIELD_NUMBER: _builtins.int
+    FUNDING_SOURCE_FIELD_NUMBER: _builtins.int
+    RESTRICTIONS_FIELD_NUMBER: _builtins.int
     status: _builtins.str
     """FHIR status: completed, entered-in-error or not-done."""
     occurrence: _builtins.str
@@ -1509,6 +1984,8 @@ class Immunization(_message.Message):
     """Use by: FHIR date text."""
     primary_source: _builtins.bool
     """False where the information is second hand."""
+    recorded: _builtins.str
+    """When it was written down: FHIR dateTime text."""
     @_builtins.property
     def identifiers(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Identifier]:
         """Identifiers."""
@@ -1557,6 +2034,22 @@ class Immunization(_message.Message):
     def encounter(self) -> _datatypes_pb2.Reference:
         """The stay."""
 
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Concept]:
+        """Why."""
+
+    @_builtins.property
+    def location(self) -> _datatypes_pb2.Reference:
+        """Where."""
+
+    @_builtins.property
+    def funding_source(self) -> _datatypes_pb2.Concept:
+        """Who pays for the vaccine."""
+
+    @_builtins.property
+    def restrictions(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Concept]:
+        """What must not be seen of it, as the source says."""
+
     def __init__(
         self,
         *,
@@ -1577,10 +2070,15 @@ class Immunization(_message.Message):
         program_eligibility: _datatypes_pb2.Concept | None = ...,
         notes: _abc.Iterable[_datatypes_pb2.Annotation] | None = ...,
         encounter: _datatypes_pb2.Reference | None = ...,
+        reasons: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
+        recorded: _builtins.str = ...,
+        location: _datatypes_pb2.Reference | None = ...,
+        funding_source: _datatypes_pb2.Concept | None = ...,
+        restrictions: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_primary_source", b"_primary_source", "dose", b"dose", "encounter", b"encounter", "manufacturer", b"manufacturer", "primary_source", b"primary_source", "program_eligibility", b"program_eligibility", "report_origin", b"report_origin", "route", b"route", "site", b"site", "status_reason", b"status_reason", "vaccine", b"vaccine"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_primary_source", b"_primary_source", "dose", b"dose", "encounter", b"encounter", "funding_source", b"funding_source", "location", b"location", "manufacturer", b"manufacturer", "primary_source", b"primary_source", "program_eligibility", b"program_eligibility", "report_origin", b"report_origin", "route", b"route", "site", b"site", "status_reason", b"status_reason", "vaccine", b"vaccine"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_primary_source", b"_primary_source", "dose", b"dose", "encounter", b"encounter", "expiration", b"expiration", "identifiers", b"identifiers", "lot_number", b"lot_number", "manufacturer", b"manufacturer", "notes", b"notes", "occurrence", b"occurrence", "performers", b"performers", "primary_source", b"primary_source", "program_eligibility", b"program_eligibility", "report_origin", b"report_origin", "route", b"route", "site", b"site", "status", b"status", "status_reason", b"status_reason", "vaccine", b"vaccine"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_primary_source", b"_primary_source", "dose", b"dose", "encounter", b"encounter", "expiration", b"expiration", "funding_source", b"funding_source", "identifiers", b"identifiers", "location", b"location", "lot_number", b"lot_number", "manufacturer", b"manufacturer", "notes", b"notes", "occurrence", b"occurrence", "performers", b"performers", "primary_source", b"primary_source", "program_eligibility", b"program_eligibility", "reasons", b"reasons", "recorded", b"recorded", "report_origin", b"report_origin", "restrictions", b"restrictions", "route", b"route", "site", b"site", "status", b"status", "status_reason", b"status_reason", "vaccine", b"vaccine"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__primary_source: _TypeAlias = _typing.Literal["primary_source"]  # noqa: Y015
     _WhichOneofArgType__primary_source: _TypeAlias = _typing.Literal["_primary_source", b"_primary_source"]  # noqa: Y015
@@ -1682,6 +2180,13 @@ class DocumentReference(_message.Message):
     REPLACES_FIELD_NUMBER: _builtins.int
     SECURITY_LABELS_FIELD_NUMBER: _builtins.int
     ENCOUNTER_FIELD_NUMBER: _builtins.int
+    RELATED_FIELD_NUMBER: _builtins.int
+    CATEGORIES_FIELD_NUMBER: _builtins.int
+    SERVICE_PERIOD_FIELD_NUMBER: _builtins.int
+    CUSTODIAN_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    APPENDS_FIELD_NUMBER: _builtins.int
+    EVENTS_FIELD_NUMBER: _builtins.int
     status: _builtins.str
     """FHIR status: current, superseded or entered-in-error."""
     doc_status: _builtins.str
@@ -1690,6 +2195,8 @@ class DocumentReference(_message.Message):
     """When it was made: FHIR instant text."""
     description: _builtins.str
     """In words."""
+    text: _builtins.str
+    """The content, where it is text."""
     @_builtins.property
     def identifiers(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Identifier]:
         """Identifiers."""
@@ -1722,6 +2229,30 @@ class DocumentReference(_message.Message):
     def encounter(self) -> _datatypes_pb2.Reference:
         """The stay."""
 
+    @_builtins.property
+    def related(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Reference]:
+        """Orders and acts that it is about."""
+
+    @_builtins.property
+    def categories(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Concept]:
+        """Kinds."""
+
+    @_builtins.property
+    def service_period(self) -> _datatypes_pb2.Period:
+        """When what it documents happened."""
+
+    @_builtins.property
+    def custodian(self) -> _datatypes_pb2.Reference:
+        """Who keeps it."""
+
+    @_builtins.property
+    def appends(self) -> _datatypes_pb2.Identifier:
+        """The document that this one adds to."""
+
+    @_builtins.property
+    def events(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Concept]:
+        """What was done."""
+
     def __init__(
         self,
         *,
@@ -1737,10 +2268,17 @@ class DocumentReference(_message.Message):
         replaces: _datatypes_pb2.Identifier | None = ...,
         security_labels: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
         encounter: _datatypes_pb2.Reference | None = ...,
+        related: _abc.Iterable[_datatypes_pb2.Reference] | None = ...,
+        categories: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
+        service_period: _datatypes_pb2.Period | None = ...,
+        custodian: _datatypes_pb2.Reference | None = ...,
+        text: _builtins.str = ...,
+        appends: _datatypes_pb2.Identifier | None = ...,
+        events: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["authenticator", b"authenticator", "encounter", b"encounter", "replaces", b"replaces", "type", b"type"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["appends", b"appends", "authenticator", b"authenticator", "custodian", b"custodian", "encounter", b"encounter", "replaces", b"replaces", "service_period", b"service_period", "type", b"type"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["authenticator", b"authenticator", "authors", b"authors", "contents", b"contents", "date", b"date", "description", b"description", "doc_status", b"doc_status", "encounter", b"encounter", "identifiers", b"identifiers", "replaces", b"replaces", "security_labels", b"security_labels", "status", b"status", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appends", b"appends", "authenticator", b"authenticator", "authors", b"authors", "categories", b"categories", "contents", b"contents", "custodian", b"custodian", "date", b"date", "description", b"description", "doc_status", b"doc_status", "encounter", b"encounter", "events", b"events", "identifiers", b"identifiers", "related", b"related", "replaces", b"replaces", "security_labels", b"security_labels", "service_period", b"service_period", "status", b"status", "text", b"text", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1757,6 +2295,16 @@ class Practitioner(_message.Message):
     TELECOMS_FIELD_NUMBER: _builtins.int
     ADDRESSES_FIELD_NUMBER: _builtins.int
     QUALIFICATIONS_FIELD_NUMBER: _builtins.int
+    GENDER_FIELD_NUMBER: _builtins.int
+    BIRTH_DATE_FIELD_NUMBER: _builtins.int
+    LANGUAGES_FIELD_NUMBER: _builtins.int
+    ACTIVE_FIELD_NUMBER: _builtins.int
+    gender: _builtins.str
+    """FHIR administrative gender: male, female, other or unknown."""
+    birth_date: _builtins.str
+    """FHIR date text."""
+    active: _builtins.bool
+    """Whether they are at work; absent where it is not known."""
     @_builtins.property
     def identifiers(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Identifier]:
         """Identifiers."""
@@ -1777,6 +2325,10 @@ class Practitioner(_message.Message):
     def qualifications(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Concept]:
         """Qualifications."""
 
+    @_builtins.property
+    def languages(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Concept]:
+        """Languages."""
+
     def __init__(
         self,
         *,
@@ -1785,12 +2337,18 @@ class Practitioner(_message.Message):
         telecoms: _abc.Iterable[_datatypes_pb2.Telecom] | None = ...,
         addresses: _abc.Iterable[_datatypes_pb2.Address] | None = ...,
         qualifications: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
+        gender: _builtins.str = ...,
+        birth_date: _builtins.str = ...,
+        languages: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
+        active: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_active", b"_active", "active", b"active"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "identifiers", b"identifiers", "names", b"names", "qualifications", b"qualifications", "telecoms", b"telecoms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_active", b"_active", "active", b"active", "addresses", b"addresses", "birth_date", b"birth_date", "gender", b"gender", "identifiers", b"identifiers", "languages", b"languages", "names", b"names", "qualifications", b"qualifications", "telecoms", b"telecoms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__active: _TypeAlias = _typing.Literal["active"]  # noqa: Y015
+    _WhichOneofArgType__active: _TypeAlias = _typing.Literal["_active", b"_active"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__active) -> _WhichOneofReturnType__active | None: ...
 
 Global___Practitioner: _TypeAlias = Practitioner  # noqa: Y015
 
@@ -1805,6 +2363,7 @@ class Organization(_message.Message):
     TELECOMS_FIELD_NUMBER: _builtins.int
     ADDRESSES_FIELD_NUMBER: _builtins.int
     TYPES_FIELD_NUMBER: _builtins.int
+    PART_OF_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name."""
     @_builtins.property
@@ -1823,6 +2382,10 @@ class Organization(_message.Message):
     def types(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Concept]:
         """Kinds."""
 
+    @_builtins.property
+    def part_of(self) -> _datatypes_pb2.Reference:
+        """Organization that it is part of."""
+
     def __init__(
         self,
         *,
@@ -1831,10 +2394,11 @@ class Organization(_message.Message):
         telecoms: _abc.Iterable[_datatypes_pb2.Telecom] | None = ...,
         addresses: _abc.Iterable[_datatypes_pb2.Address] | None = ...,
         types: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
+        part_of: _datatypes_pb2.Reference | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["part_of", b"part_of"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "identifiers", b"identifiers", "name", b"name", "telecoms", b"telecoms", "types", b"types"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "identifiers", b"identifiers", "name", b"name", "part_of", b"part_of", "telecoms", b"telecoms", "types", b"types"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1852,6 +2416,11 @@ class Location(_message.Message):
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     PART_OF_FIELD_NUMBER: _builtins.int
     MODE_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    TYPES_FIELD_NUMBER: _builtins.int
+    TELECOMS_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    MANAGING_ORGANIZATION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name."""
     physical_type: _builtins.str
@@ -1860,6 +2429,8 @@ class Location(_message.Message):
     """In words."""
     mode: _builtins.str
     """FHIR location mode: instance or kind."""
+    status: _builtins.str
+    """FHIR location status: active, suspended or inactive."""
     @_builtins.property
     def identifiers(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Identifier]:
         """Identifiers."""
@@ -1867,6 +2438,22 @@ class Location(_message.Message):
     @_builtins.property
     def part_of(self) -> _datatypes_pb2.Reference:
         """The place this one is in."""
+
+    @_builtins.property
+    def types(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Concept]:
+        """Kinds of place."""
+
+    @_builtins.property
+    def telecoms(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Telecom]:
+        """Ways to reach it."""
+
+    @_builtins.property
+    def address(self) -> _datatypes_pb2.Address:
+        """Where it is."""
+
+    @_builtins.property
+    def managing_organization(self) -> _datatypes_pb2.Reference:
+        """Who runs it."""
 
     def __init__(
         self,
@@ -1877,10 +2464,15 @@ class Location(_message.Message):
         description: _builtins.str = ...,
         part_of: _datatypes_pb2.Reference | None = ...,
         mode: _builtins.str = ...,
+        status: _builtins.str = ...,
+        types: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
+        telecoms: _abc.Iterable[_datatypes_pb2.Telecom] | None = ...,
+        address: _datatypes_pb2.Address | None = ...,
+        managing_organization: _datatypes_pb2.Reference | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["part_of", b"part_of"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "managing_organization", b"managing_organization", "part_of", b"part_of"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "identifiers", b"identifiers", "mode", b"mode", "name", b"name", "part_of", b"part_of", "physical_type", b"physical_type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "description", b"description", "identifiers", b"identifiers", "managing_organization", b"managing_organization", "mode", b"mode", "name", b"name", "part_of", b"part_of", "physical_type", b"physical_type", "status", b"status", "telecoms", b"telecoms", "types", b"types"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2135,6 +2727,292 @@ class CareTeam(_message.Message):
 Global___CareTeam: _TypeAlias = CareTeam  # noqa: Y015
 
 @_typing.final
+class PractitionerRole(_message.Message):
+    """A part that somebody plays for a body."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IDENTIFIERS_FIELD_NUMBER: _builtins.int
+    PRACTITIONER_FIELD_NUMBER: _builtins.int
+    ORGANIZATION_FIELD_NUMBER: _builtins.int
+    ROLES_FIELD_NUMBER: _builtins.int
+    SPECIALTIES_FIELD_NUMBER: _builtins.int
+    TELECOMS_FIELD_NUMBER: _builtins.int
+    PERIOD_FIELD_NUMBER: _builtins.int
+    ACTIVE_FIELD_NUMBER: _builtins.int
+    LOCATIONS_FIELD_NUMBER: _builtins.int
+    active: _builtins.bool
+    """Whether it holds; absent where it is not known."""
+    @_builtins.property
+    def identifiers(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Identifier]:
+        """Identifiers."""
+
+    @_builtins.property
+    def practitioner(self) -> _datatypes_pb2.Reference:
+        """Who."""
+
+    @_builtins.property
+    def organization(self) -> _datatypes_pb2.Reference:
+        """For whom."""
+
+    @_builtins.property
+    def roles(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Concept]:
+        """Which part."""
+
+    @_builtins.property
+    def specialties(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Concept]:
+        """Fields of work."""
+
+    @_builtins.property
+    def telecoms(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Telecom]:
+        """Ways to reach them there."""
+
+    @_builtins.property
+    def period(self) -> _datatypes_pb2.Period:
+        """When."""
+
+    @_builtins.property
+    def locations(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Reference]:
+        """Where."""
+
+    def __init__(
+        self,
+        *,
+        identifiers: _abc.Iterable[_datatypes_pb2.Identifier] | None = ...,
+        practitioner: _datatypes_pb2.Reference | None = ...,
+        organization: _datatypes_pb2.Reference | None = ...,
+        roles: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
+        specialties: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
+        telecoms: _abc.Iterable[_datatypes_pb2.Telecom] | None = ...,
+        period: _datatypes_pb2.Period | None = ...,
+        active: _builtins.bool | None = ...,
+        locations: _abc.Iterable[_datatypes_pb2.Reference] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_active", b"_active", "active", b"active", "organization", b"organization", "period", b"period", "practitioner", b"practitioner"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_active", b"_active", "active", b"active", "identifiers", b"identifiers", "locations", b"locations", "organization", b"organization", "period", b"period", "practitioner", b"practitioner", "roles", b"roles", "specialties", b"specialties", "telecoms", b"telecoms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__active: _TypeAlias = _typing.Literal["active"]  # noqa: Y015
+    _WhichOneofArgType__active: _TypeAlias = _typing.Literal["_active", b"_active"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__active) -> _WhichOneofReturnType__active | None: ...
+
+Global___PractitionerRole: _TypeAlias = PractitionerRole  # noqa: Y015
+
+@_typing.final
+class Goal(_message.Message):
+    """What is to be reached for a person."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IDENTIFIERS_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    ACHIEVEMENT_FIELD_NUMBER: _builtins.int
+    CATEGORIES_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    STATUS_DATE_FIELD_NUMBER: _builtins.int
+    EXPRESSED_BY_FIELD_NUMBER: _builtins.int
+    ADDRESSES_FIELD_NUMBER: _builtins.int
+    NOTES_FIELD_NUMBER: _builtins.int
+    DUE_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    status: _builtins.str
+    """FHIR lifecycle status: proposed, planned, accepted, active, on-hold, completed, cancelled,
+    entered-in-error or rejected.
+    """
+    start: _builtins.str
+    """When work on it began: FHIR date text."""
+    status_date: _builtins.str
+    """When the status was set: FHIR date text."""
+    due: _builtins.str
+    """Until when: FHIR date text."""
+    @_builtins.property
+    def identifiers(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Identifier]:
+        """Identifiers."""
+
+    @_builtins.property
+    def achievement(self) -> _datatypes_pb2.Concept:
+        """How far it is reached."""
+
+    @_builtins.property
+    def categories(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Concept]:
+        """Kinds."""
+
+    @_builtins.property
+    def description(self) -> _datatypes_pb2.Concept:
+        """What is to be reached."""
+
+    @_builtins.property
+    def expressed_by(self) -> _datatypes_pb2.Reference:
+        """Whose goal it is."""
+
+    @_builtins.property
+    def addresses(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Reference]:
+        """Problems that it is about."""
+
+    @_builtins.property
+    def notes(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Annotation]:
+        """Notes."""
+
+    @_builtins.property
+    def priority(self) -> _datatypes_pb2.Concept:
+        """FHIR goal priority as a concept."""
+
+    def __init__(
+        self,
+        *,
+        identifiers: _abc.Iterable[_datatypes_pb2.Identifier] | None = ...,
+        status: _builtins.str = ...,
+        achievement: _datatypes_pb2.Concept | None = ...,
+        categories: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
+        description: _datatypes_pb2.Concept | None = ...,
+        start: _builtins.str = ...,
+        status_date: _builtins.str = ...,
+        expressed_by: _datatypes_pb2.Reference | None = ...,
+        addresses: _abc.Iterable[_datatypes_pb2.Reference] | None = ...,
+        notes: _abc.Iterable[_datatypes_pb2.Annotation] | None = ...,
+        due: _builtins.str = ...,
+        priority: _datatypes_pb2.Concept | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["achievement", b"achievement", "description", b"description", "expressed_by", b"expressed_by", "priority", b"priority"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["achievement", b"achievement", "addresses", b"addresses", "categories", b"categories", "description", b"description", "due", b"due", "expressed_by", b"expressed_by", "identifiers", b"identifiers", "notes", b"notes", "priority", b"priority", "start", b"start", "status", b"status", "status_date", b"status_date"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Goal: _TypeAlias = Goal  # noqa: Y015
+
+@_typing.final
+class CarePlan(_message.Message):
+    """A way of care that a person is on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IDENTIFIERS_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    CATEGORIES_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    PERIOD_FIELD_NUMBER: _builtins.int
+    CREATED_FIELD_NUMBER: _builtins.int
+    ADDRESSES_FIELD_NUMBER: _builtins.int
+    GOALS_FIELD_NUMBER: _builtins.int
+    ENCOUNTER_FIELD_NUMBER: _builtins.int
+    NOTES_FIELD_NUMBER: _builtins.int
+    status: _builtins.str
+    """FHIR status: draft, active, on-hold, revoked, completed, entered-in-error or unknown."""
+    title: _builtins.str
+    """For people."""
+    created: _builtins.str
+    """When it was made: FHIR dateTime text."""
+    @_builtins.property
+    def identifiers(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Identifier]:
+        """Identifiers."""
+
+    @_builtins.property
+    def categories(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Concept]:
+        """Kinds, and which way."""
+
+    @_builtins.property
+    def period(self) -> _datatypes_pb2.Period:
+        """When."""
+
+    @_builtins.property
+    def addresses(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Reference]:
+        """Problems that it is about."""
+
+    @_builtins.property
+    def goals(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Reference]:
+        """Goals."""
+
+    @_builtins.property
+    def encounter(self) -> _datatypes_pb2.Reference:
+        """The stay."""
+
+    @_builtins.property
+    def notes(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Annotation]:
+        """Notes."""
+
+    def __init__(
+        self,
+        *,
+        identifiers: _abc.Iterable[_datatypes_pb2.Identifier] | None = ...,
+        status: _builtins.str = ...,
+        categories: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
+        title: _builtins.str = ...,
+        period: _datatypes_pb2.Period | None = ...,
+        created: _builtins.str = ...,
+        addresses: _abc.Iterable[_datatypes_pb2.Reference] | None = ...,
+        goals: _abc.Iterable[_datatypes_pb2.Reference] | None = ...,
+        encounter: _datatypes_pb2.Reference | None = ...,
+        notes: _abc.Iterable[_datatypes_pb2.Annotation] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["encounter", b"encounter", "period", b"period"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "categories", b"categories", "created", b"created", "encounter", b"encounter", "goals", b"goals", "identifiers", b"identifiers", "notes", b"notes", "period", b"period", "status", b"status", "title", b"title"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CarePlan: _TypeAlias = CarePlan  # noqa: Y015
+
+@_typing.final
+class ObservationDefinition(_message.Message):
+    """A test that a laboratory offers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IDENTIFIERS_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    CATEGORIES_FIELD_NUMBER: _builtins.int
+    DATA_TYPES_FIELD_NUMBER: _builtins.int
+    METHOD_FIELD_NUMBER: _builtins.int
+    REPORT_NAME_FIELD_NUMBER: _builtins.int
+    UNIT_FIELD_NUMBER: _builtins.int
+    report_name: _builtins.str
+    """Name for reports."""
+    @_builtins.property
+    def identifiers(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Identifier]:
+        """Identifiers."""
+
+    @_builtins.property
+    def code(self) -> _datatypes_pb2.Concept:
+        """What is observed."""
+
+    @_builtins.property
+    def categories(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Concept]:
+        """Kinds."""
+
+    @_builtins.property
+    def data_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """FHIR data types that a result may have, for example Quantity."""
+
+    @_builtins.property
+    def method(self) -> _datatypes_pb2.Concept:
+        """How it is measured."""
+
+    @_builtins.property
+    def unit(self) -> _datatypes_pb2.Concept:
+        """Unit of its numbers."""
+
+    def __init__(
+        self,
+        *,
+        identifiers: _abc.Iterable[_datatypes_pb2.Identifier] | None = ...,
+        code: _datatypes_pb2.Concept | None = ...,
+        categories: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
+        data_types: _abc.Iterable[_builtins.str] | None = ...,
+        method: _datatypes_pb2.Concept | None = ...,
+        report_name: _builtins.str = ...,
+        unit: _datatypes_pb2.Concept | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "method", b"method", "unit", b"unit"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["categories", b"categories", "code", b"code", "data_types", b"data_types", "identifiers", b"identifiers", "method", b"method", "report_name", b"report_name", "unit", b"unit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ObservationDefinition: _TypeAlias = ObservationDefinition  # noqa: Y015
+
+@_typing.final
 class Opaque(_message.Message):
     """A resource that the canonical model has no message for, carried unharmed."""
 
@@ -2197,6 +3075,11 @@ class Resource(_message.Message):
     ACCOUNT_FIELD_NUMBER: _builtins.int
     CHARGE_ITEM_FIELD_NUMBER: _builtins.int
     CARE_TEAM_FIELD_NUMBER: _builtins.int
+    MEDICATION_DISPENSE_FIELD_NUMBER: _builtins.int
+    PRACTITIONER_ROLE_FIELD_NUMBER: _builtins.int
+    GOAL_FIELD_NUMBER: _builtins.int
+    CARE_PLAN_FIELD_NUMBER: _builtins.int
+    OBSERVATION_DEFINITION_FIELD_NUMBER: _builtins.int
     key: _builtins.str
     """Names the resource within its tenant, the same for each message about it.
     Holds identifiers, so it is patient data.
@@ -2303,6 +3186,26 @@ class Resource(_message.Message):
     def care_team(self) -> Global___CareTeam:
         """Those who care."""
 
+    @_builtins.property
+    def medication_dispense(self) -> Global___MedicationDispense:
+        """A medicine handed out."""
+
+    @_builtins.property
+    def practitioner_role(self) -> Global___PractitionerRole:
+        """A part that somebody plays."""
+
+    @_builtins.property
+    def goal(self) -> Global___Goal:
+        """What is to be reached."""
+
+    @_builtins.property
+    def care_plan(self) -> Global___CarePlan:
+        """A way of care."""
+
+    @_builtins.property
+    def observation_definition(self) -> Global___ObservationDefinition:
+        """A test on offer."""
+
     def __init__(
         self,
         *,
@@ -2333,12 +3236,17 @@ class Resource(_message.Message):
         account: Global___Account | None = ...,
         charge_item: Global___ChargeItem | None = ...,
         care_team: Global___CareTeam | None = ...,
+        medication_dispense: Global___MedicationDispense | None = ...,
+        practitioner_role: Global___PractitionerRole | None = ...,
+        goal: Global___Goal | None = ...,
+        care_plan: Global___CarePlan | None = ...,
+        observation_definition: Global___ObservationDefinition | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "allergy", b"allergy", "appointment", b"appointment", "care_team", b"care_team", "charge_item", b"charge_item", "condition", b"condition", "content", b"content", "coverage", b"coverage", "diagnostic_report", b"diagnostic_report", "document_reference", b"document_reference", "encounter", b"encounter", "immunization", b"immunization", "location", b"location", "medication_administration", b"medication_administration", "medication_request", b"medication_request", "observation", b"observation", "opaque", b"opaque", "organization", b"organization", "origin", b"origin", "person", b"person", "practitioner", b"practitioner", "procedure", b"procedure", "related_person", b"related_person", "service_request", b"service_request", "specimen", b"specimen"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "allergy", b"allergy", "appointment", b"appointment", "care_plan", b"care_plan", "care_team", b"care_team", "charge_item", b"charge_item", "condition", b"condition", "content", b"content", "coverage", b"coverage", "diagnostic_report", b"diagnostic_report", "document_reference", b"document_reference", "encounter", b"encounter", "goal", b"goal", "immunization", b"immunization", "location", b"location", "medication_administration", b"medication_administration", "medication_dispense", b"medication_dispense", "medication_request", b"medication_request", "observation", b"observation", "observation_definition", b"observation_definition", "opaque", b"opaque", "organization", b"organization", "origin", b"origin", "person", b"person", "practitioner", b"practitioner", "practitioner_role", b"practitioner_role", "procedure", b"procedure", "related_person", b"related_person", "service_request", b"service_request", "specimen", b"specimen"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "allergy", b"allergy", "appointment", b"appointment", "care_team", b"care_team", "charge_item", b"charge_item", "condition", b"condition", "content", b"content", "coverage", b"coverage", "deleted", b"deleted", "diagnostic_report", b"diagnostic_report", "document_reference", b"document_reference", "encounter", b"encounter", "immunization", b"immunization", "key", b"key", "location", b"location", "medication_administration", b"medication_administration", "medication_request", b"medication_request", "observation", b"observation", "opaque", b"opaque", "organization", b"organization", "origin", b"origin", "person", b"person", "practitioner", b"practitioner", "procedure", b"procedure", "related_person", b"related_person", "residue", b"residue", "service_request", b"service_request", "specimen", b"specimen"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "allergy", b"allergy", "appointment", b"appointment", "care_plan", b"care_plan", "care_team", b"care_team", "charge_item", b"charge_item", "condition", b"condition", "content", b"content", "coverage", b"coverage", "deleted", b"deleted", "diagnostic_report", b"diagnostic_report", "document_reference", b"document_reference", "encounter", b"encounter", "goal", b"goal", "immunization", b"immunization", "key", b"key", "location", b"location", "medication_administration", b"medication_administration", "medication_dispense", b"medication_dispense", "medication_request", b"medication_request", "observation", b"observation", "observation_definition", b"observation_definition", "opaque", b"opaque", "organization", b"organization", "origin", b"origin", "person", b"person", "practitioner", b"practitioner", "practitioner_role", b"practitioner_role", "procedure", b"procedure", "related_person", b"related_person", "residue", b"residue", "service_request", b"service_request", "specimen", b"specimen"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_content: _TypeAlias = _typing.Literal["person", "related_person", "encounter", "observation", "diagnostic_report", "service_request", "specimen", "appointment", "coverage", "allergy", "condition", "medication_request", "medication_administration", "immunization", "procedure", "document_reference", "practitioner", "organization", "location", "opaque", "account", "charge_item", "care_team"]  # noqa: Y015
+    _WhichOneofReturnType_content: _TypeAlias = _typing.Literal["person", "related_person", "encounter", "observation", "diagnostic_report", "service_request", "specimen", "appointment", "coverage", "allergy", "condition", "medication_request", "medication_administration", "immunization", "procedure", "document_reference", "practitioner", "organization", "location", "opaque", "account", "charge_item", "care_team", "medication_dispense", "practitioner_role", "goal", "care_plan", "observation_definition"]  # noqa: Y015
     _WhichOneofArgType_content: _TypeAlias = _typing.Literal["content", b"content"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_content) -> _WhichOneofReturnType_content | None: ...
 

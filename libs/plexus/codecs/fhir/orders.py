@@ -1,0 +1,124 @@
+"""ServiceRequest and Specimen: what was asked for, and what it is to be done on."""
+
+from plexus.api.canonical.v1 import resources_pb2
+from plexus.codecs.fhir import codes, times
+from plexus.codecs.fhir.codes import coded
+from plexus.codecs.fhir.datatypes import (
+    annotations,
+    concept,
+    concepts,
+    identifier,
+    identifiers,
+    labels,
+    span,
+    telecoms,
+)
+from plexus.codecs.fhir.elements import ABSENT_CONCEPT, Json, every, extension, filled, text
+from plexus.codecs.fhir.quantities import quantity
+from plexus.codecs.fhir.references import (
+    ANYBODY,
+    ANYTHING,
+    ENCOUNTER,
+    ORGANIZATION,
+    PRACTITIONER,
+    REASON,
+    SPECIMEN,
+    Links,
+)
+from plexus.codecs.fhir.results import period_or_time
+
+__all__ = ["service_request", "specimen"]
+
+_STATUS_REASON_URL = "http://hl7.org/fhir/StructureDefinition/request-statusReason"
+_CALLBACK_URL = "http://hl7.org/fhir/StructureDefinition/servicerequest-order-callback-phone-number"
+_RELEVANT_URL = (
+    "http://hl7.org/fhir/5.0/StructureDefinition/extension-ServiceRequest.supportingInfo"
+)
+_ORDERER = PRACTITIONER | ORGANIZATION | {"Patient", "RelatedPerson", "Device"}
+_FILLER = ANYBODY | {"HealthcareService"}
+
+
+def service_request(source: resources_pb2.ServiceRequest, links: Links) -> Json:
+    """R4 ServiceRequest; an order unless its intent says otherwise."""
+    timing = text(source.timing)
+    occurrence = period_or_time("occurrence", source.occurrence)
+    if timing:
+        bounds = span(source.occurrence.start, source.occurrence.end)
+        repeat = {"boundsPeriod": bounds} if bounds else None
+        occurrence = {"occurrenceTiming": filled({"repeat": repeat, "code": {"text": timing}})}
+    code, details = concept(source.code), concepts(source.details)
+    return {
+        "meta": labels(source.restrictions),
+        "extension": _request_extensions(source),
+        "requisition": identifier(source.requisition),
+        "status": coded(source.status, codes.REQUEST_STATUS, "unknown"),
+        "intent": coded(source.intent, codes.REQUEST_INTENT, "order"),
+        "category": concepts(source.categories),
+        "priority": coded(source.priority, codes.REQUEST_PRIORITY),
+        "code": code or (ABSENT_CONCEPT if details else None),
+        # Invariant prr-1: details only where there is a code.
+        "orderDetail": details,
+        "quantityQuantity": quantity(source.quantity),
+        "subject": links.subject(),
+        "encounter": links.one(source.encounter, ENCOUNTER),
+        **occurrence,
+        "authoredOn": times.date_time(source.authored_on),
+        "requester": links.one(source.requester, _ORDERER),
+        "performer": links.many(source.performers, _FILLER),
+        "locationCode": concepts([source.location_kind]),
+        "reasonCode": concepts(source.reasons),
+        "reasonReference": links.many(source.reason_references, REASON),
+        "supportingInfo": links.many(source.supporting, ANYTHING),
+        "specimen": links.many(source.specimens, SPECIMEN),
+        "note": annotations(source.notes),
+    }
+
+
+def _request_extensions(source: resources_pb2.ServiceRequest) -> list[Json]:
+    found = [extension(_STATUS_REASON_URL, valueCodeableConcept=concept(source.status_reason))]
+    found += (
+        extension(_CALLBACK_URL, valueContactPoint=each) for each in telecoms(source.callbacks)
+    )
+    # From R5 on, what supports a request may be said in words; its backport has this name.
+    found += (
+        {"url": _RELEVANT_URL, "extension": [{"url": "concept", "valueCodeableConcept": each}]}
+        for each in concepts(source.relevant)
+    )
+    return [each for each in found if each]
+
+
+def specimen(source: resources_pb2.Specimen, links: Links) -> Json:
+    """R4 Specimen."""
+    return {
+        "status": coded(source.status, codes.SPECIMEN_STATUS),
+        "type": concept(source.type),
+        "subject": links.subject(),
+        "accessionIdentifier": identifier(source.accession),
+        "receivedTime": times.date_time(source.received_time),
+        "parent": [
+            {"type": "Specimen", "identifier": made} for made in identifiers(source.parents)
+        ],
+        "collection": filled(
+            {
+                "collector": links.one(source.collector, PRACTITIONER),
+                **period_or_time("collected", source.collected),
+                "quantity": quantity(source.quantity),
+                "method": concept(source.method),
+                "bodySite": concept(source.body_site),
+            }
+        ),
+        "container": every(_container, source.containers),
+        "condition": concepts(source.conditions),
+        "note": annotations(source.notes),
+    }
+
+
+def _container(source: resources_pb2.Container) -> Json:
+    return filled(
+        {
+            "identifier": identifiers(source.identifiers),
+            "description": text(source.description),
+            "type": concept(source.type),
+            "additiveCodeableConcept": concept(source.additive),
+        }
+    )

@@ -1,0 +1,181 @@
+"""Orders of services, laboratories and medicines: what belongs to which order, and what state it is in."""
+
+import pytest
+
+from services.transform.domain import Maps
+from tests.unit.transform.messages import PID, contents, converted, residue, segment
+
+OBX = "OBX|1|NM|8302-2^Height^LN||131|cm|||||F"
+
+
+def orc(control: str = "NW", number: str = "P1", status: str = "") -> str:
+    return segment("ORC", f1=control, f2=f"{number}^HOSP", f5=status, f9="20240101100000+0100")
+
+
+def obr(number: str = "P1", code: str = "X^Xray^L") -> str:
+    return segment("OBR", f1="1", f2=f"{number}^HOSP", f4=code)
+
+
+@pytest.mark.parametrize("kind", ["ORM^O01", "OMG^O19", "OML^O21", "OMI^O23"])
+def test_each_order_keeps_its_own_results_and_diagnoses(maps: Maps, kind: str) -> None:
+    event = converted(
+        maps, kind, PID, orc(), obr(), "DG1|1||A^One^L", OBX,
+        orc(number="P2"), obr("P2", "Y^Scan^L"), OBX.replace("131", "132"),
+    )  # fmt: skip
+    first, second = contents(event, "service_request")
+    assert [(i.type_code, i.value) for i in first.identifiers] == [("PLAC", "P1")]
+    assert (first.status, first.intent, second.status) == ("active", "order", "active")
+    assert [r.type for r in first.supporting] == ["Observation"]
+    assert {r.key for r in first.supporting}.isdisjoint({r.key for r in second.supporting})
+    assert ([r.type for r in first.reason_references], len(second.reason_references)) == (
+        ["Condition"],
+        0,
+    )
+    assert first.authored_on == "2024-01-01T10:00:00+01:00"
+    assert not residue(event).keys() & {"ORC[1]-2[1].1.1", "OBR[1]-2[1].1.1"}
+
+
+@pytest.mark.parametrize(
+    ("control", "status", "service", "medicine"),
+    [
+        ("NW", "", "active", "active"), ("CA", "", "active", "cancelled"),
+        ("OC", "", "revoked", "cancelled"), ("DC", "", "revoked", "stopped"),
+        ("HD", "", "active", "on-hold"), ("NW", "CM", "completed", "completed"),
+        ("NW", "CA", "revoked", "cancelled"), ("NW", "DC", "revoked", "stopped"),
+        ("NW", "HD", "on-hold", "on-hold"), ("NW", "ER", "entered-in-error", "entered-in-error"),
+        ("RE", "", "unknown", "unknown"), ("??", "", "unknown", "unknown"),
+    ],
+)  # fmt: skip
+def test_control_and_status_say_the_state_in_the_words_of_the_resource(
+    maps: Maps, control: str, status: str, service: str, medicine: str
+) -> None:
+    order = orc(control, status=status)
+    (made,) = contents(converted(maps, "ORM^O01", PID, order, obr()), "service_request")
+    assert made.status == service
+    (made,) = contents(
+        converted(maps, "RDE^O11", PID, order, "RXE||A^Aspirin^L|1||mg"), "medication_request"
+    )
+    assert made.status == medicine
+
+
+def test_an_old_order_of_a_medicine_is_no_order_of_a_service(maps: Maps) -> None:
+    event = converted(
+        maps, "ORM^O01", PID, orc(), "RXO|A^Aspirin^L|100|200|mg", "RXR|PO^Oral^HL70162", orc("NW", "P2"), obr("P2")
+    )  # fmt: skip
+    (medicine,) = contents(event, "medication_request")
+    (service,) = contents(event, "service_request")
+    (dosage,) = medicine.dosages
+    assert (dosage.dose.value, dosage.dose_high.value, dosage.dose.unit) == ("100", "200", "mg")
+    assert dosage.route.codings[0].code == "PO"
+    assert medicine.identifiers[0].value == "P1"
+    assert service.identifiers[0].value == "P2"
+
+
+def test_timing_route_and_instructions_are_of_one_dosage(maps: Maps) -> None:
+    event = converted(
+        maps, "RDE^O11", PID, orc(),
+        "TQ1|1||Q8H||||20240102|20240105|S|if needed|with water",
+        segment("RXE", f2="A^Aspirin^L", f3="100", f5="mg", f6="TAB^Tablet^L", f7="^After meals", f10="20", f12="2", f15="RX7"),
+        "RXR|PO^Oral^HL70162|MOUTH^Mouth^L", "RXC|B|S^Acid^L|100|mg", "RXC|A|W^Water^L|5|mL",
+    )  # fmt: skip
+    (made,) = contents(event, "medication_request")
+    (dosage,) = made.dosages
+    assert (dosage.timing, dosage.period.start, dosage.period.end) == (
+        "Q8H",
+        "2024-01-02",
+        "2024-01-05",
+    )
+    assert (dosage.dose.value, dosage.site.codings[0].code) == ("100", "MOUTH")
+    assert {i.text or i.codings[0].display for i in dosage.instructions} == {
+        "if needed",
+        "After meals",
+    }
+    assert (made.refills, made.quantity.value, made.priority) == (2, "20", "stat")
+    assert [i.item.codings[0].code for i in made.ingredients] == ["S", "W"]
+    assert {i.type_code: i.value for i in made.identifiers} == {"PLAC": "P1", "": "RX7"}
+
+
+def test_what_the_pharmacy_says_stands_before_what_was_ordered(maps: Maps) -> None:
+    rxo, rxe = "RXO|A^Aspirin^L|100||mg", "RXE||B^Aspirin 50^L|50||mg"
+    (both,) = contents(converted(maps, "RDE^O11", PID, orc(), rxo, rxe), "medication_request")
+    (only,) = contents(converted(maps, "RDE^O11", PID, orc(), rxo), "medication_request")
+    assert (both.medication.codings[0].code, both.intent) == ("B", "order")
+    assert (only.medication.codings[0].code, only.intent) == ("A", "original-order")
+
+
+def test_samples_belong_to_their_orders_and_orders_to_their_sample(maps: Maps) -> None:
+    spm = "SPM|1|S{0}&HOSP||BLD^Blood^L|||||||||||||20240101"
+    by_order = converted(
+        maps, "OML^O21", PID, orc(), obr(), spm.format(1), "SAC|||C1^HOSP", orc(number="P2"), obr("P2"), spm.format(2)
+    )  # fmt: skip
+    by_sample = converted(
+        maps, "OML^O33", PID, spm.format(1), orc(), obr(), orc(number="P2"), obr("P2"),
+        spm.format(2), orc(number="P3"), obr("P3"),
+    )  # fmt: skip
+    assert len({r.specimens[0].key for r in contents(by_order, "service_request")}) == 2
+    one, same, other = (r.specimens[0].key for r in contents(by_sample, "service_request"))
+    assert one == same != other
+    assert contents(by_order, "specimen")[0].containers[0].identifiers[0].value == "C1"
+
+
+def test_the_same_question_asked_with_two_orders_has_two_answers(maps: Maps) -> None:
+    keys = [
+        next(r.key for r in event.resources if r.HasField("observation"))
+        for event in (
+            converted(maps, "OML^O21", PID, orc(), obr(), OBX),
+            converted(maps, "OML^O21", PID, orc(number="P2"), obr("P2"), OBX),
+        )
+    ]
+    assert keys[0] != keys[1]
+
+
+def test_what_was_handed_out_names_the_order_under_which_it_was(maps: Maps) -> None:
+    rxd = segment("RXD", f1="1", f2="B^Aspirin 50^L", f3="20240102", f4="20", f18="LOT1")
+    event = converted(maps, "RDS^O13", PID, orc("RE"), "RXE||B^Aspirin 50^L|50||mg", rxd)
+    (dispense,) = contents(event, "medication_dispense")
+    assert (dispense.status, dispense.handed_over, dispense.lot_number) == (
+        "completed",
+        "2024-01-02",
+        "LOT1",
+    )
+    assert dispense.request.type == "MedicationRequest"
+    alone = converted(maps, "RDS^O13", PID, orc("RE"), rxd)
+    assert contents(alone, "medication_request") == []
+    assert not contents(alone, "medication_dispense")[0].HasField("request")
+
+
+@pytest.mark.parametrize(
+    ("completion", "action", "status"),
+    [
+        ("CP", "A", "completed"), ("RE", "A", "not-done"), ("NA", "A", "not-done"),
+        ("PA", "A", "completed"), ("", "A", "completed"), ("CP", "D", "entered-in-error"),
+    ],
+)  # fmt: skip
+def test_completion_and_action_say_whether_it_was_given(
+    maps: Maps, completion: str, action: str, status: str
+) -> None:
+    rxa = segment("RXA", f3="20240102", f5="B^Drug^L", f6="1", f20=completion, f21=action)
+    for kind, field in (("RAS^O17", "medication_administration"), ("VXU^V04", "immunization")):
+        (made,) = contents(converted(maps, kind, PID, orc("RE"), rxa), field)
+        assert made.status == status
+
+
+def test_doses_given_at_different_times_are_different_things(maps: Maps) -> None:
+    given = [segment("RXA", f3=f"2024010{day}", f5="B^Drug^L", f20="CP") for day in (2, 3)]
+    event = converted(maps, "RAS^O17", PID, orc("RE"), *given)
+    keys = {r.key for r in event.resources if r.HasField("medication_administration")}
+    assert len(keys) == 2
+    again = converted(maps, "RAS^O17", PID, orc("RE"), given[1])
+    assert keys > {r.key for r in again.resources if r.HasField("medication_administration")}
+
+
+def test_results_by_sample_are_reports_on_that_sample(maps: Maps) -> None:
+    event = converted(
+        maps, "OUL^R22", PID, "SPM|1|S1&HOSP||BLD^Blood^L", obr(), orc("RE", status="CM"), OBX,
+        "SPM|2|S2&HOSP||UR^Urine^L", obr("P2"), orc("RE", "P2"), OBX,
+    )  # fmt: skip
+    first, second = contents(event, "diagnostic_report")
+    assert (len(first.results), len(first.specimens)) == (1, 1)
+    assert first.specimens[0].key != second.specimens[0].key
+    assert contents(event, "observation")[0].specimen.key == first.specimens[0].key
+    assert contents(event, "service_request")[0].status == "completed"
