@@ -9,10 +9,18 @@ import grpc.aio
 
 from plexus.api.transform.v1 import transform_pb2, transform_pb2_grpc
 from plexus.codecs.fhir import bundle_bytes
+from plexus.codecs.fhir.reading import is_fhir
 from plexus.codecs.terminology import ICD10CM, LOINC, RXNORM, SNOMED
 from plexus.codecs.terminology.index import Index, Likely
 from plexus.errors import InvalidRequest
-from services.transform.domain import Coders, SourceContext, SourceMaps, as_recorded, convert
+from services.transform.domain import (
+    Coders,
+    SourceContext,
+    SourceMaps,
+    as_recorded,
+    convert,
+    convert_fhir,
+)
 from services.transform.flow import Worklist
 from services.transform.store import UnmappedCode
 
@@ -49,18 +57,18 @@ class TransformServicer(transform_pb2_grpc.TransformServiceServicer):
         self, request: transform_pb2.ConvertRequest, context: _Context
     ) -> transform_pb2.ConvertResponse:
         coder = self._coders.preview(request.source)
-        event = convert(
-            self._maps.preview(request.source),
-            request.content,
-            SourceContext(
-                tenant="preview",
-                source=request.source or "preview",
-                message_id="preview",
-                time_zone=request.time_zone,
-                coder=coder,
-            ),
-            needs_person=False,
+        source_context = SourceContext(
+            tenant="preview",
+            source=request.source or "preview",
+            message_id="preview",
+            time_zone=request.time_zone,
+            coder=coder,
         )
+        if is_fhir(request.content):
+            event = convert_fhir(request.content, source_context)
+        else:
+            maps = self._maps.preview(request.source)
+            event = convert(maps, request.content, source_context, needs_person=False)
         return transform_pb2.ConvertResponse(
             event=event,
             maps_version=coder.version,

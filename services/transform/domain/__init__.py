@@ -15,6 +15,7 @@ from services.transform.domain.coder import Coder, Coders, Tally
 from services.transform.domain.context import SourceContext
 from services.transform.domain.convert import Conversion, convert, run
 from services.transform.domain.coverage import Coverage, coverage_of
+from services.transform.domain.fhir_input import convert_fhir
 from services.transform.domain.lineage import Explanation, LeafLineage, Target, explain
 from services.transform.domain.load import Maps, SourceMaps, load_maps, parse_maps
 from services.transform.domain.overlay import Overlay, parse_overlay, read_overlay
@@ -39,6 +40,7 @@ __all__ = [
     "Target",
     "as_recorded",
     "convert",
+    "convert_fhir",
     "coverage_of",
     "explain",
     "load_maps",

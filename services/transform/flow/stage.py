@@ -1,13 +1,21 @@
-"""raw → canonical: each message is converted by the maps, or parked with its reason."""
+"""raw → canonical: each message is converted by the means of its dialect, or parked with its reason."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
 
 from plexus.actors import Turn, run_turns
 from plexus.api.envelope.v1.envelope_pb2 import PayloadKind
+from plexus.codecs.fhir.reading import FHIR_JSON
 from plexus.errors import InvalidMessage, Reason
 from plexus.store import Transaction
-from services.transform.domain import Coders, Profile, SourceContext, SourceMaps, convert
+from services.transform.domain import (
+    Coders,
+    Profile,
+    SourceContext,
+    SourceMaps,
+    convert,
+    convert_fhir,
+)
 from services.transform.settings import Source
 
 __all__ = ["TransformStage"]
@@ -63,8 +71,11 @@ class TransformStage:
             coder=coder,
             profile=self._profiles.get((envelope.tenant, envelope.source)),
         )
-        maps = self._maps.of(envelope.tenant, envelope.source)
-        event = convert(maps, envelope.payload, context)
+        if envelope.content_type == FHIR_JSON:
+            event = convert_fhir(envelope.payload, context)
+        else:
+            maps = self._maps.of(envelope.tenant, envelope.source)
+            event = convert(maps, envelope.payload, context)
         turn.ran("maps", coder.version)
         turn.emit(
             "canonical",

@@ -20,10 +20,10 @@ from plexus.codecs.fhir.quantities import number, quantity
 from plexus.codecs.fhir.references import ENCOUNTER, ORGANIZATION, PERFORMER, PRACTITIONER, Links
 from plexus.codecs.fhir.results import period_or_time
 
-__all__ = ["account", "charge_item", "coverage"]
+__all__ = ["COVERAGE_CLASS", "UNIT_PRICE_URL", "account", "charge_item", "coverage"]
 
-_COVERAGE_CLASS = "http://terminology.hl7.org/CodeSystem/coverage-class"
-_UNIT_PRICE_URL = "urn:plexus:extension:unit-price"
+COVERAGE_CLASS = "http://terminology.hl7.org/CodeSystem/coverage-class"
+UNIT_PRICE_URL = "urn:plexus:extension:unit-price"
 _PAYOR = ORGANIZATION | {"Patient", "RelatedPerson"}
 _CHARGER = PERFORMER | {"Patient", "RelatedPerson", "Device"}
 _CURRENCY = re.compile("[A-Z]{3}")
@@ -53,7 +53,7 @@ def account(source: resources_pb2.Account, links: Links) -> Json:
 
 def charge_item(source: resources_pb2.ChargeItem, links: Links) -> Json:
     """R4 ChargeItem; its total stands for the price that the list has (priceOverride)."""
-    price = extension(_UNIT_PRICE_URL, valueMoney=_money(source.unit_price))
+    price = extension(UNIT_PRICE_URL, valueMoney=_money(source.unit_price))
     return {
         "extension": [price] if price else None,
         "status": coded(source.status, codes.CHARGE_STATUS, "unknown"),
@@ -102,7 +102,7 @@ def coverage(source: resources_pb2.Coverage, links: Links) -> Json:
         "period": span(source.period.start, source.period.end),
         "payor": links.many(source.payors, _PAYOR) or [ABSENT],
         "class": [
-            {"type": {"coding": [{"system": _COVERAGE_CLASS, "code": kind}]}, "value": value}
+            {"type": {"coding": [{"system": COVERAGE_CLASS, "code": kind}]}, "value": value}
             for kind, value in (("group", text(source.group)), ("plan", text(source.plan)))
             if value
         ],

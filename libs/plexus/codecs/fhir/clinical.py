@@ -36,15 +36,23 @@ from plexus.codecs.fhir.references import (
 )
 from plexus.codecs.fhir.results import period_or_time
 
-__all__ = ["allergy", "care_team", "condition", "document_reference", "procedure"]
+__all__ = [
+    "DUE_TO_URL",
+    "RANK_URL",
+    "allergy",
+    "care_team",
+    "condition",
+    "document_reference",
+    "procedure",
+]
 
 _THO = "http://terminology.hl7.org/CodeSystem"
-_RANK_URL = "urn:plexus:extension:diagnosis-rank"
+RANK_URL = "urn:plexus:extension:diagnosis-rank"
 _ASSERTER = PRACTITIONER | {"Patient", "RelatedPerson"}
 _PROCEDURE_ACTOR = PRACTITIONER | ORGANIZATION | {"Patient", "RelatedPerson", "Device"}
 _TEAM_MEMBER = PRACTITIONER | ORGANIZATION | {"Patient", "RelatedPerson", "CareTeam"}
 _OVER = frozenset({"inactive", "remission", "resolved"})
-_DUE_TO_URL = "http://hl7.org/fhir/StructureDefinition/condition-dueTo"
+DUE_TO_URL = "http://hl7.org/fhir/StructureDefinition/condition-dueTo"
 _DOCUMENT_AUTHOR = AUTHOR | {"Device"}
 
 
@@ -114,9 +122,9 @@ def condition(source: resources_pb2.Condition, links: Links) -> Json:
     rank = source.rank if 0 < source.rank < 2**31 else 0
     due_to = identifier(source.due_to)
     extensions = (
-        extension(_RANK_URL, valuePositiveInt=rank),
+        extension(RANK_URL, valuePositiveInt=rank),
         extension(
-            _DUE_TO_URL,
+            DUE_TO_URL,
             valueReference={"type": "Condition", "identifier": due_to} if due_to else None,
         ),
     )

@@ -36,6 +36,7 @@ from plexus.codecs.fhir.references import (
 from plexus.codecs.fhir.results import period_or_time
 
 __all__ = [
+    "STRENGTH_URL",
     "immunization",
     "medication_administration",
     "medication_dispense",
@@ -49,7 +50,7 @@ _REQUEST = frozenset({"MedicationRequest"})
 _STAY = ENCOUNTER | {"EpisodeOfCare"}
 _REASON = frozenset({"Condition", "Observation"})
 _MEDICINE = "medicine"
-_STRENGTH_URL = "urn:plexus:extension:ingredient-strength"
+STRENGTH_URL = "urn:plexus:extension:ingredient-strength"
 
 
 class _Medicine(Protocol):
@@ -92,7 +93,7 @@ def _ingredient(source: resources_pb2.Ingredient) -> Json:
     item, amount = concept(source.item), quantity(source.amount)
     if not (item or amount):
         return {}
-    strength = extension(_STRENGTH_URL, valueQuantity=quantity(source.strength))
+    strength = extension(STRENGTH_URL, valueQuantity=quantity(source.strength))
     return filled(
         {
             "extension": [strength] if strength else None,

@@ -17,10 +17,10 @@ from plexus.codecs.fhir.quantities import number
 from plexus.codecs.fhir.references import Links
 from plexus.codecs.fhir.validation import findings
 
-__all__ = ["basic", "original", "readdressed"]
+__all__ = ["CONTENT_URL", "REFERENCE_SYSTEM", "SUBJECTS", "basic", "original", "readdressed"]
 
-_CONTENT_URL = "urn:plexus:extension:content"
-_REFERENCE_SYSTEM = "urn:plexus:source-reference"
+CONTENT_URL = "urn:plexus:extension:content"
+REFERENCE_SYSTEM = "urn:plexus:source-reference"
 _DEPTH_LIMIT = 64
 _SERVER_META = frozenset({"versionId", "lastUpdated", "source"})
 
@@ -42,7 +42,7 @@ _TYPES = frozenset(_TYPES_NAMES.split())
 _TARGET = re.compile(r"(?:^|/)([A-Z][A-Za-z]+)/[^/]+(?:/_history/[^/]+)?$")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LARGEST_INTEGER = 2**63 - 1
-_SUBJECTS = frozenset({"subject", "patient", "beneficiary", "for", "individual"})
+SUBJECTS = frozenset({"subject", "patient", "beneficiary", "for", "individual"})
 
 
 def original(source: Opaque) -> Json | None:
@@ -117,13 +117,13 @@ def _rewritten(value: object, links: Links, member: str) -> object:
 def _reference(value: Json, reference: str, links: Links, member: str) -> Json:
     match = _TARGET.search(reference)
     target = match[1] if match else ""
-    if target == "Patient" and member in _SUBJECTS:
+    if target == "Patient" and member in SUBJECTS:
         return links.subject()
     named = _rewritten(value.get("identifier"), links, "identifier")
     return filled(
         {
             "type": target,
-            "identifier": named or {"system": _REFERENCE_SYSTEM, "value": reference},
+            "identifier": named or {"system": REFERENCE_SYSTEM, "value": reference},
             "display": value.get("display"),
         }
     )
@@ -134,7 +134,7 @@ def basic(source: Opaque, links: Links) -> Json:
     kind = text(source.type)
     content = attachment(Attachment(content_type=source.content_type, data=source.content))
     return {
-        "extension": [{"url": _CONTENT_URL, "valueAttachment": content}] if content else None,
+        "extension": [{"url": CONTENT_URL, "valueAttachment": content}] if content else None,
         "code": {"text": kind} if kind else ABSENT_CONCEPT,
         "subject": links.subject(),
     }

@@ -27,13 +27,11 @@ from plexus.codecs.fhir.references import (
 )
 from plexus.codecs.fhir.results import period_or_time
 
-__all__ = ["service_request", "specimen"]
+__all__ = ["CALLBACK_URL", "RELEVANT_URL", "STATUS_REASON_URL", "service_request", "specimen"]
 
-_STATUS_REASON_URL = "http://hl7.org/fhir/StructureDefinition/request-statusReason"
-_CALLBACK_URL = "http://hl7.org/fhir/StructureDefinition/servicerequest-order-callback-phone-number"
-_RELEVANT_URL = (
-    "http://hl7.org/fhir/5.0/StructureDefinition/extension-ServiceRequest.supportingInfo"
-)
+STATUS_REASON_URL = "http://hl7.org/fhir/StructureDefinition/request-statusReason"
+CALLBACK_URL = "http://hl7.org/fhir/StructureDefinition/servicerequest-order-callback-phone-number"
+RELEVANT_URL = "http://hl7.org/fhir/5.0/StructureDefinition/extension-ServiceRequest.supportingInfo"
 _ORDERER = PRACTITIONER | ORGANIZATION | {"Patient", "RelatedPerson", "Device"}
 _FILLER = ANYBODY | {"HealthcareService"}
 
@@ -75,13 +73,13 @@ def service_request(source: resources_pb2.ServiceRequest, links: Links) -> Json:
 
 
 def _request_extensions(source: resources_pb2.ServiceRequest) -> list[Json]:
-    found = [extension(_STATUS_REASON_URL, valueCodeableConcept=concept(source.status_reason))]
+    found = [extension(STATUS_REASON_URL, valueCodeableConcept=concept(source.status_reason))]
     found += (
-        extension(_CALLBACK_URL, valueContactPoint=each) for each in telecoms(source.callbacks)
+        extension(CALLBACK_URL, valueContactPoint=each) for each in telecoms(source.callbacks)
     )
     # From R5 on, what supports a request may be said in words; its backport has this name.
     found += (
-        {"url": _RELEVANT_URL, "extension": [{"url": "concept", "valueCodeableConcept": each}]}
+        {"url": RELEVANT_URL, "extension": [{"url": "concept", "valueCodeableConcept": each}]}
         for each in concepts(source.relevant)
     )
     return [each for each in found if each]

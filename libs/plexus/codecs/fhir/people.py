@@ -26,6 +26,17 @@ from plexus.codecs.fhir.references import LOCATION, ORGANIZATION, PRACTITIONER, 
 from plexus.codecs.fhir.systems import system_uri
 
 __all__ = [
+    "BIRTH_PLACE_URL",
+    "BIRTH_TIME_URL",
+    "CITIZENSHIP_URL",
+    "CONGREGATION_URL",
+    "DISABILITY_URL",
+    "ETHNICITY_URL",
+    "MAIDEN_NAME_URL",
+    "MOTHER",
+    "MOTHER_IDENTIFIER_URL",
+    "RACE_URL",
+    "RELIGION_URL",
     "location",
     "organization",
     "patient",
@@ -36,13 +47,23 @@ __all__ = [
 
 _HL7 = "http://hl7.org/fhir/StructureDefinition"
 _US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition"
+BIRTH_PLACE_URL = f"{_HL7}/patient-birthPlace"
+BIRTH_TIME_URL = f"{_HL7}/patient-birthTime"
+CITIZENSHIP_URL = f"{_HL7}/patient-citizenship"
+CONGREGATION_URL = f"{_HL7}/patient-congregation"
+DISABILITY_URL = f"{_HL7}/patient-disability"
+ETHNICITY_URL = f"{_US_CORE}/us-core-ethnicity"
+MAIDEN_NAME_URL = f"{_HL7}/patient-mothersMaidenName"
+MOTHER_IDENTIFIER_URL = "urn:plexus:extension:mother-identifier"
+RACE_URL = f"{_US_CORE}/us-core-race"
+RELIGION_URL = f"{_HL7}/patient-religion"
 _CDC_RACE = "urn:oid:2.16.840.1.113883.6.238"
 _V2_RACES = {_CDC_RACE, "http://terminology.hl7.org/CodeSystem/v2-0005"}
 _OMB_RACES = {"1002-5", "2028-9", "2054-5", "2076-8", "2106-3"}
 _V2_ETHNICITIES = {_CDC_RACE, "http://terminology.hl7.org/CodeSystem/v2-0189"}
 # HL7 table 0189 has letters for the two codes of OMB.
 _OMB_ETHNICITIES = {"2135-2": "2135-2", "2186-5": "2186-5", "H": "2135-2", "N": "2186-5"}
-_MOTHER = {
+MOTHER: Json = {
     "coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-RoleCode", "code": "MTH"}]
 }
 
@@ -61,7 +82,7 @@ def patient(person: resources_pb2.Person, links: Links) -> Json:
         "telecom": telecoms(person.telecoms),
         "gender": coded(person.gender, codes.GENDER),
         "birthDate": born,
-        "_birthDate": {"extension": [extension(f"{_HL7}/patient-birthTime", valueDateTime=born_at)]}
+        "_birthDate": {"extension": [extension(BIRTH_TIME_URL, valueDateTime=born_at)]}
         if born_at
         else None,
         "deceasedDateTime": died_at,
@@ -73,7 +94,7 @@ def patient(person: resources_pb2.Person, links: Links) -> Json:
         if person.HasField("multiple_birth") and not has_order
         else None,
         "contact": [
-            {"relationship": [_MOTHER], "name": name} for name in human_names(person.mother_names)
+            {"relationship": [MOTHER], "name": name} for name in human_names(person.mother_names)
         ],
         "communication": [{"language": language, "preferred": True}] if language else None,
         "generalPractitioner": links.many(
@@ -87,25 +108,25 @@ def _patient_extensions(person: resources_pb2.Person) -> list[Json]:
     found = [
         _race(person.races),
         _ethnicity(person.ethnicities),
-        extension(f"{_HL7}/patient-religion", valueCodeableConcept=concept(person.religion)),
-        extension(f"{_HL7}/patient-mothersMaidenName", valueString=maiden),
+        extension(RELIGION_URL, valueCodeableConcept=concept(person.religion)),
+        extension(MAIDEN_NAME_URL, valueString=maiden),
     ]
     if place := text(person.birth_place):
-        found.append(extension(f"{_HL7}/patient-birthPlace", valueAddress={"text": place}))
+        found.append(extension(BIRTH_PLACE_URL, valueAddress={"text": place}))
     found += (
         {
-            "url": f"{_HL7}/patient-citizenship",
+            "url": CITIZENSHIP_URL,
             "extension": [{"url": "code", "valueCodeableConcept": made}],
         }
         for made in concepts(person.citizenships)
     )
     found += (
-        extension(f"{_HL7}/patient-disability", valueCodeableConcept=made)
+        extension(DISABILITY_URL, valueCodeableConcept=made)
         for made in concepts(person.disabilities)
     )
-    found.append(extension(f"{_HL7}/patient-congregation", valueString=text(person.congregation)))
+    found.append(extension(CONGREGATION_URL, valueString=text(person.congregation)))
     found += (
-        extension("urn:plexus:extension:mother-identifier", valueIdentifier=identifier(each))
+        extension(MOTHER_IDENTIFIER_URL, valueIdentifier=identifier(each))
         for each in person.mother_identifiers
     )
     return [each for each in found if each]
@@ -127,7 +148,7 @@ def _race(races: Sequence[datatypes_pb2.Concept]) -> Json:
                 (omb if code in _OMB_RACES else detailed)[code] = _cdc("valueCoding", code, each)
     # 2131-1 "other race" is in neither value set of US Core.
     detailed.pop("2131-1", None)
-    return _us_core("us-core-race", omb, detailed, labels)
+    return _us_core(RACE_URL, omb, detailed, labels)
 
 
 def _ethnicity(ethnicities: Sequence[datatypes_pb2.Concept]) -> Json:
@@ -149,7 +170,7 @@ def _ethnicity(ethnicities: Sequence[datatypes_pb2.Concept]) -> Json:
                     omb[category] = _cdc("valueCoding", category, each)
             elif system == _CDC_RACE:
                 detailed[code] = _cdc("valueCoding", code, each)
-    return _us_core("us-core-ethnicity", omb, detailed, labels)
+    return _us_core(ETHNICITY_URL, omb, detailed, labels)
 
 
 def _cdc(name: str, code: str, source: datatypes_pb2.Coding) -> Json:
@@ -160,14 +181,14 @@ def _cdc(name: str, code: str, source: datatypes_pb2.Coding) -> Json:
 
 
 def _us_core(
-    name: str, omb: dict[str, Json], detailed: dict[str, Json], labels: dict[str, None]
+    url: str, omb: dict[str, Json], detailed: dict[str, Json], labels: dict[str, None]
 ) -> Json:
     if not labels:
         return {}
     parts: list[Json] = [{"url": "ombCategory", **value} for value in omb.values()]
     parts += ({"url": "detailed", **value} for value in detailed.values())
     parts.append({"url": "text", "valueString": ", ".join(labels)})
-    return {"url": f"{_US_CORE}/{name}", "extension": parts}
+    return {"url": url, "extension": parts}
 
 
 def related_person(source: resources_pb2.RelatedPerson, links: Links) -> Json:

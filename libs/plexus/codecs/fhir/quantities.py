@@ -19,9 +19,17 @@ from plexus.codecs.fhir.codes import coded
 from plexus.codecs.fhir.elements import Json, extension, text, token
 from plexus.codecs.fhir.systems import system_uri
 
-__all__ = ["is_expressible", "is_upside_down", "number", "quantity", "range_words", "words"]
+__all__ = [
+    "ORIGINAL_URL",
+    "is_expressible",
+    "is_upside_down",
+    "number",
+    "quantity",
+    "range_words",
+    "words",
+]
 
-_ORIGINAL_URL = "urn:plexus:extension:original-text"
+ORIGINAL_URL = "urn:plexus:extension:original-text"
 _LONGEST_NUMBER = 48
 # Exponents have two digits at most, so that no receiver's number type overflows.
 _NUMBER = re.compile(r"([+-]?)(?:0*([0-9]+)(?:\.([0-9]*))?|\.([0-9]+))(?:[eE]([+-]?[0-9]{1,2}))?")
@@ -73,7 +81,7 @@ def quantity(source: canonical.Quantity, *, simple: bool = True) -> Json:
     comparator = source.comparator
     normal = _normal(value) if value else ""
     if (value and not normal) or (comparator and not is_expressible(source, simple=simple)):
-        held = extension(_ORIGINAL_URL, valueString=words(source))
+        held = extension(ORIGINAL_URL, valueString=words(source))
         return {"extension": [held]} if held else {}
     made: Json = {}
     if value:

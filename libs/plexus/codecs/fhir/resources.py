@@ -7,7 +7,7 @@ that brought the resource, so a retry makes the same bytes.
 Neighbours: `bundle` renders all resources of an event; the renderers stand in a module per subject.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from plexus.api.canonical.v1 import resources_pb2
@@ -29,7 +29,7 @@ from plexus.codecs.fhir.shallow import ShallowObservation, ShallowResource, open
 from plexus.codecs.fhir.systems import PERSON_SYSTEM, RESOURCE_SYSTEM
 from plexus.errors import InvalidMessage, Reason
 
-__all__ = ["Content", "content_of", "render_resource", "rendered"]
+__all__ = ["CONTENT_FIELDS", "Content", "content_of", "render_resource", "rendered"]
 
 # The message's class follows from the oneof's member, which a type checker cannot see.
 _Renderer = Callable[[Any, Links], Json]
@@ -91,6 +91,11 @@ _RENDERERS: dict[str, tuple[str, type[Any], _Renderer]] = {
         plans.observation_definition,
     ),
 }
+
+CONTENT_FIELDS: Mapping[str, str] = {
+    fhir_type: field for field, (fhir_type, _, _) in _RENDERERS.items()
+}
+"""Field of canonical Resource by FHIR type."""
 
 
 class Content(NamedTuple):

@@ -34,14 +34,21 @@ from plexus.codecs.fhir.references import (
 from plexus.codecs.fhir.shallow import opened
 from plexus.codecs.fhir.values import observation_value, reference_range
 
-__all__ = ["diagnostic_report", "observation", "period_or_time"]
+__all__ = [
+    "DEVICE_URL",
+    "NOTE_URL",
+    "SUB_ID_URL",
+    "diagnostic_report",
+    "observation",
+    "period_or_time",
+]
 
 # A longer value is a text or a document, and news each time.
 _MOST_BYTES = 256
-_SUB_ID_URL = "http://hl7.org/fhir/StructureDefinition/observation-v2-subid"
+SUB_ID_URL = "http://hl7.org/fhir/StructureDefinition/observation-v2-subid"
 # An element that only R5 has, under the URL that HL7 gives it for use in R4.
-_NOTE_URL = "http://hl7.org/fhir/5.0/StructureDefinition/extension-DiagnosticReport.note"
-_DEVICE_URL = "urn:plexus:extension:further-device"
+NOTE_URL = "http://hl7.org/fhir/5.0/StructureDefinition/extension-DiagnosticReport.note"
+DEVICE_URL = "urn:plexus:extension:further-device"
 _REQUEST = frozenset({"ServiceRequest", "CarePlan", "MedicationRequest", "NutritionOrder"})
 _BASED_ON = _REQUEST | {"DeviceRequest", "ImmunizationRecommendation"}
 _PART_OF = frozenset(
@@ -127,10 +134,10 @@ def observation(source: Any, links: Links) -> Json:
     devices = identifiers(source.devices)
     for each in devices[1:]:
         device: Json = {"type": "Device", "identifier": each}
-        more.append(extension(_DEVICE_URL, valueReference=device))
+        more.append(extension(DEVICE_URL, valueReference=device))
     if sub_id := text(source.sub_id):
         part = {"url": "original-sub-identifier", "valueString": sub_id}
-        more.append({"url": _SUB_ID_URL, "extension": [part]})
+        more.append({"url": SUB_ID_URL, "extension": [part]})
     return {
         "extension": more,
         "basedOn": links.again_many(source.based_on, _BASED_ON),
@@ -182,7 +189,7 @@ def diagnostic_report(source: resources_pb2.DiagnosticReport, links: Links) -> J
     """R4 DiagnosticReport."""
     return {
         "extension": [
-            {"url": _NOTE_URL, "valueAnnotation": each} for each in annotations(source.notes)
+            {"url": NOTE_URL, "valueAnnotation": each} for each in annotations(source.notes)
         ],
         "basedOn": links.many(source.based_on, _REPORT_BASED_ON),
         "status": coded(source.status, codes.REPORT_STATUS, "unknown"),

@@ -13,6 +13,8 @@ from urllib.parse import quote
 from plexus.codecs.terminology import OIDS, system_of_name, table
 
 __all__ = [
+    "AUTHORITY_PREFIX",
+    "CODE_SYSTEM_PREFIX",
     "IDENTIFIER_TYPES",
     "IDENTIFIER_TYPE_SYSTEM",
     "PERSON_SYSTEM",
@@ -24,6 +26,8 @@ __all__ = [
 
 PERSON_SYSTEM = "urn:plexus:person"
 RESOURCE_SYSTEM = "urn:plexus:resource"
+CODE_SYSTEM_PREFIX = "urn:plexus:codesystem:"
+AUTHORITY_PREFIX = "urn:plexus:authority:"
 IDENTIFIER_TYPE_SYSTEM = "http://terminology.hl7.org/CodeSystem/v2-0203"
 
 _types = table(203)
@@ -52,7 +56,7 @@ def system_uri(system: str, name: str = "") -> str:
 
 def claimed(system: str) -> str:
     """URI of a code system that only its sender knows, by the sender's name for it."""
-    return f"urn:plexus:codesystem:{quote(system, safe='')}"
+    return f"{CODE_SYSTEM_PREFIX}{quote(system, safe='')}"
 
 
 @lru_cache(maxsize=4096)
@@ -76,4 +80,4 @@ def authority_uri(namespace: str, universal_id: str, universal_id_type: str) -> 
     if kind == "DNS" and universal_id:
         return f"urn:plexus:dns:{quote(lower, safe='')}"
     name = namespace or universal_id
-    return f"urn:plexus:authority:{quote(name, safe='')}" if name else ""
+    return f"{AUTHORITY_PREFIX}{quote(name, safe='')}" if name else ""

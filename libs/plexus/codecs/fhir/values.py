@@ -20,10 +20,10 @@ from plexus.codecs.fhir.quantities import (
     words,
 )
 
-__all__ = ["observation_value", "reference_range"]
+__all__ = ["VALUE_URL", "observation_value", "reference_range"]
 
 # R4 has no choice for an attachment; R5 has, and HL7 gives it this URL for use in R4.
-_VALUE_URL = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Observation.value"
+VALUE_URL = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Observation.value"
 
 
 def observation_value(source: resources_pb2.ObservationValue) -> tuple[Json, list[Json]]:
@@ -35,7 +35,7 @@ def observation_value(source: resources_pb2.ObservationValue) -> tuple[Json, lis
     if kind is None:
         return {}, []
     if kind == "attachment":
-        held = extension(_VALUE_URL, valueAttachment=attachment(source.attachment))
+        held = extension(VALUE_URL, valueAttachment=attachment(source.attachment))
         return {}, [held] if held else []
     return filled(_VALUES[kind](source)), []
 

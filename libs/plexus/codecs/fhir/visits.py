@@ -30,7 +30,7 @@ from plexus.codecs.fhir.references import (
     Links,
 )
 
-__all__ = ["appointment", "encounter"]
+__all__ = ["ARRIVAL_URL", "PLANNED_URL", "appointment", "encounter"]
 
 _ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 _V2_CLASS = "http://terminology.hl7.org/CodeSystem/v2-0004"
@@ -41,8 +41,8 @@ _UNKNOWN_CLASS = {
     "code": "UNK",
     "display": "unknown",
 }
-_ARRIVAL_URL = "http://hl7.org/fhir/StructureDefinition/encounter-modeOfArrival"
-_PLANNED_URL = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Encounter.planned"
+ARRIVAL_URL = "http://hl7.org/fhir/StructureDefinition/encounter-modeOfArrival"
+PLANNED_URL = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Encounter.planned"
 _ENCOUNTER_ACTOR = PRACTITIONER | {"RelatedPerson"}
 _APPOINTMENT_ACTOR = (
     PRACTITIONER | LOCATION | {"RelatedPerson", "Patient", "Device", "HealthcareService"}
@@ -156,9 +156,9 @@ def _stay_extensions(source: resources_pb2.Encounter) -> list[Json]:
     came = next((made for each in source.arrival_mode.codings if (made := coding(each))), {})
     planned = source.planned
     found = (
-        extension(f"{_PLANNED_URL}StartDate", valueDateTime=times.date_time(planned.start)),
-        extension(f"{_PLANNED_URL}EndDate", valueDateTime=times.date_time(planned.end)),
-        extension(_ARRIVAL_URL, valueCoding=came),
+        extension(f"{PLANNED_URL}StartDate", valueDateTime=times.date_time(planned.start)),
+        extension(f"{PLANNED_URL}EndDate", valueDateTime=times.date_time(planned.end)),
+        extension(ARRIVAL_URL, valueCoding=came),
     )
     return [each for each in found if each]
 

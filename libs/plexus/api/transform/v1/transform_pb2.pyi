@@ -30,7 +30,7 @@ class ConvertRequest(_message.Message):
     SOURCE_FIELD_NUMBER: _builtins.int
     TIME_ZONE_FIELD_NUMBER: _builtins.int
     content: _builtins.bytes
-    """The message, byte for byte."""
+    """The message, byte for byte: HL7 v2, or FHIR R4 in JSON (a resource or a Bundle)."""
     source: _builtins.str
     """Source to convert as; decides which code maps hold."""
     time_zone: _builtins.str

@@ -1,0 +1,106 @@
+"""Tables of what is owed, for what, and who pays: the inverse of `plexus.codecs.fhir.billing`."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from plexus.codecs.fhir.billing import COVERAGE_CLASS, UNIT_PRICE_URL
+from plexus.codecs.fhir.reading.datatypes import subject
+from plexus.codecs.fhir.reading.filling import Each, Extensions, Reading, Table, fill
+from plexus.codecs.fhir.reading.tree import Tree
+
+__all__ = ["TABLES"]
+
+
+def _coverage_classes(source: Tree, name: str, target: Any, _reading: Reading) -> None:
+    """The first group and the first plan."""
+    values = source[name]
+    for each in values if isinstance(values, list) else ():
+        if not isinstance(each, dict) or type(value := each.get("value")) is not str:
+            continue
+        for kind in ("group", "plan"):
+            said = {"coding": [{"system": COVERAGE_CLASS, "code": kind}]}
+            if each.get("type") == said and not getattr(target, kind):
+                setattr(target, kind, value)
+                del each["type"], each["value"]
+                break
+
+
+def _subscriber(source: Tree, name: str, target: Any, reading: Reading) -> None:
+    """A subscriber who is only named, or one who is pointed at."""
+    one = source[name]
+    if isinstance(one, dict) and set(one) == {"display"} and type(one["display"]) is str:
+        target.subscriber_name.family = one.pop("display")
+    else:
+        fill({name: "subscriber"}, "Coverage", source, target, reading)
+
+
+def _coverages(source: Tree, name: str, target: Any, reading: Reading) -> None:
+    """Their order is their priority; one that is not is residue."""
+    values = source[name]
+    for each in values if isinstance(values, list) else ():
+        if not isinstance(each, dict):
+            continue
+        fill({"coverage": "coverages"}, "Account.coverage", each, target, reading)
+        if each.get("priority") == str(len(target.coverages)):
+            del each["priority"]
+
+
+def _guarantors(source: Tree, name: str, target: Any, reading: Reading) -> None:
+    """The person, or others."""
+    values = source[name]
+    for each in values if isinstance(values, list) else ():
+        party = each.get("party") if isinstance(each, dict) else None
+        if isinstance(party, dict) and reading.type_of(party) == "Patient":
+            reading.subjects.append(party)
+            target.person_guarantees = True
+        elif isinstance(each, dict):
+            fill({"party": "guarantors"}, "Account.guarantor", each, target, reading)
+
+
+TABLES: Final[Mapping[str, Table]] = {
+    "Account": {
+        "identifier": "identifiers",
+        "status": "status",
+        "type": "type",
+        "name": "name",
+        "subject": subject,
+        "servicePeriod": "service_period",
+        "coverage": _coverages,
+        "owner": "owner",
+        "guarantor": _guarantors,
+    },
+    "ChargeItem": {
+        "identifier": "identifiers",
+        "extension": Extensions({UNIT_PRICE_URL: "unit_price"}),
+        "status": "status",
+        "code": "code",
+        "subject": subject,
+        "context": "encounter",
+        "occurrenceDateTime": "occurrence.start",
+        "occurrencePeriod": "occurrence",
+        "performer": Each("performers", {"function": "role", "actor": "actor"}),
+        "performingOrganization": "performing_organization",
+        "quantity": "quantity",
+        "priceOverride": "total",
+        "enterer": "enterer",
+        "enteredDate": "entered",
+        "reason": "reasons",
+        "productCodeableConcept": "product",
+        "account": "accounts",
+        "note": "notes",
+    },
+    "Coverage": {
+        "identifier": "identifiers",
+        "status": "status",
+        "type": "type",
+        "policyHolder": "policy_holder",
+        "subscriber": _subscriber,
+        "subscriberId": "subscriber_id",
+        "beneficiary": subject,
+        "relationship": "relationship",
+        "period": "period",
+        "payor": "payors",
+        "class": _coverage_classes,
+        "order": "rank",
+    },
+}

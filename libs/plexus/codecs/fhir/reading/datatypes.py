@@ -1,0 +1,187 @@
+"""Tables of FHIR's general-purpose datatypes, and what a plain table cannot say of them.
+
+The inverse of `plexus.codecs.fhir.datatypes` and `quantities`.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, TypeGuard
+from urllib.parse import unquote
+
+from plexus.codecs.fhir.quantities import ORIGINAL_URL
+from plexus.codecs.fhir.reading.filling import Extensions, Reading, Table, Take, take_code
+from plexus.codecs.fhir.reading.tree import Tree, is_read
+from plexus.codecs.fhir.systems import (
+    AUTHORITY_PREFIX,
+    CODE_SYSTEM_PREFIX,
+    IDENTIFIER_TYPE_SYSTEM,
+    authority_uri,
+    system_uri,
+)
+
+__all__ = ["DATATYPES", "code_in", "fixed", "subject"]
+
+
+def fixed(value: str, beside: str = "") -> Take:
+    """A value that the renderer always writes there: what else stands there is residue.
+
+    So is it where the member `beside` it has not been read, which comes first in the table.
+    """
+
+    def take(source: Tree, name: str, _target: Any, _reading: Reading) -> None:
+        if source[name] == value and (not beside or _is_taken(source, beside)):
+            del source[name]
+
+    return take
+
+
+def _is_taken(source: Tree, name: str) -> bool:
+    return name in source and is_read(source[name])
+
+
+def subject(source: Tree, name: str, _target: Any, reading: Reading) -> None:
+    """The reference to the person, which canonical resources do without."""
+    value = source[name]
+    for each in value if isinstance(value, list) else (value,):
+        if isinstance(each, dict):
+            reading.subjects.append(each)
+
+
+def code_in(field: str, system: str, *, or_text: bool = False) -> Take:
+    """The code of a CodeableConcept in the one system (of HL7's terminology) that the element has."""
+    uri = f"http://terminology.hl7.org/CodeSystem/{system}"
+
+    def take(source: Tree, name: str, target: Any, _reading: Reading) -> None:
+        concept = source[name]
+        if not isinstance(concept, dict):
+            return
+        codings = concept.get("coding")
+        for each in codings if isinstance(codings, list) else ():
+            if isinstance(each, dict) and each.get("system") == uri and not getattr(target, field):
+                setattr(target, field, take_code(each))
+        if or_text and not getattr(target, field) and _is_text(concept.get("text")):
+            setattr(target, field, concept.pop("text"))
+
+    return take
+
+
+def _is_text(value: Any) -> TypeGuard[str]:
+    return type(value) is str and bool(value)
+
+
+def _coding_system(source: Tree, name: str, target: Any, _reading: Reading) -> None:
+    """A URI that we have made of a sender's name for a code system is that name again."""
+    if not _is_text(source[name]):
+        return
+    uri = source.pop(name)
+    called = unquote(uri.removeprefix(CODE_SYSTEM_PREFIX))
+    if uri.startswith(CODE_SYSTEM_PREFIX) and system_uri("", called) == uri:
+        target.system_name = called
+    else:
+        target.system = uri
+
+
+def _authority(source: Tree, name: str, target: Any, _reading: Reading) -> None:
+    """Who assigns: HL7 HD of a URI, and the namespace that the assigner's name is."""
+    if not _is_text(source[name]):
+        return
+    uri = source.pop(name)
+    authority = target.authority
+    for prefix, kind in (("urn:oid:", "ISO"), ("urn:uuid:", "UUID")):
+        if uri.startswith(prefix):
+            authority.universal_id, authority.universal_id_type = uri.removeprefix(prefix), kind
+    called = unquote(uri.removeprefix(AUTHORITY_PREFIX))
+    if uri.startswith(AUTHORITY_PREFIX) and authority_uri(called, "", "") == uri:
+        authority.namespace = called
+    elif not authority.universal_id:
+        authority.universal_id, authority.universal_id_type = uri, "URI"
+
+
+def _assigner(source: Tree, name: str, target: Any, _reading: Reading) -> None:
+    assigner = source[name]
+    if not isinstance(assigner, dict) or not _is_text(shown := assigner.get("display")):
+        return
+    authority = target.authority
+    if not authority.namespace:
+        authority.namespace = assigner.pop("display")
+    elif authority.namespace == shown.strip() and not authority.universal_id:
+        # The namespace stands for an id that is not of its type.
+        authority.namespace = assigner.pop("display")
+        authority.universal_id, authority.universal_id_type = shown, "L"
+
+
+def _identifier_type(source: Tree, name: str, target: Any, _reading: Reading) -> None:
+    kind = source[name]
+    if not isinstance(kind, dict):
+        return
+    codings = kind.get("coding")
+    for each in codings if isinstance(codings, list) else ():
+        if (
+            isinstance(each, dict)
+            and each.get("system") == IDENTIFIER_TYPE_SYSTEM
+            and not target.type_code
+        ):
+            target.type_code = take_code(each)
+    if not target.type_code and not codings and _is_text(kind.get("text")):
+        target.type_code = kind.pop("text")
+
+
+_PERIOD: Final[Table] = {"start": "start", "end": "end"}
+
+DATATYPES: Final[Mapping[str, Table]] = {
+    "Address": {
+        "line": "line",
+        "city": "city",
+        "district": "district",
+        "state": "state",
+        "postalCode": "postal_code",
+        "country": "country",
+        "use": "use",
+        "type": "type",
+        "period": "period",
+    },
+    "Annotation": {"authorString": "author", "time": "time", "text": "text"},
+    "Attachment": {
+        "contentType": "content_type",
+        "data": "data",
+        "url": "url",
+        "title": "title",
+        "creation": "creation",
+    },
+    "CodeableConcept": {"coding": "codings", "text": "text"},
+    "Coding": {
+        "system": _coding_system,
+        "version": "version",
+        "code": "code",
+        "display": "display",
+    },
+    "ContactPoint": {"system": "system", "value": "value", "use": "use"},
+    "HumanName": {
+        "family": "family",
+        "given": "given",
+        "prefix": "prefix",
+        "suffix": "suffix",
+        "use": "use",
+        "period": "period",
+    },
+    "Identifier": {
+        "use": "use",
+        "type": _identifier_type,
+        "system": _authority,
+        "value": "value",
+        "period": _PERIOD,
+        "assigner": _assigner,
+    },
+    "Money": {"value": "value", "currency": "currency"},
+    "Period": _PERIOD,
+    "Quantity": {
+        "value": "value",
+        "comparator": "comparator",
+        "unit": "unit",
+        "system": "system",
+        "code": "code",
+        "extension": Extensions({ORIGINAL_URL: "value"}),
+    },
+    "Range": {"low": "low", "high": "high"},
+    "Ratio": {"numerator": "numerator", "denominator": "denominator"},
+}
+"""By FHIR type: where each member goes."""
