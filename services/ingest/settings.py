@@ -1,5 +1,7 @@
 """Settings of ingest, and the feeds of the mesh document."""
 
+from typing import Literal, Self
+
 import pydantic
 
 from plexus.settings import Section, ServiceSettings
@@ -48,6 +50,10 @@ class Feed(Section):
     listen: str = ""
     """Host and port of its MLLP listener, for example 0.0.0.0:2575. Empty: gRPC only."""
 
+    dialect: Literal["hl7v2", "fhir"] = "hl7v2"
+    """What its messages are: HL7 v2, or FHIR R4 in JSON, a resource or a Bundle about one patient. FHIR
+    comes by gRPC only."""
+
     keep_unsupported: bool = False
     """True accepts message types that are not supported, and parks them in transform, instead of
     answering AR."""
@@ -67,6 +73,12 @@ class Feed(Section):
 
     max_connections: int = pydantic.Field(default=256, ge=1, le=10000)
     """Most connections at once; more are closed as they come."""
+
+    @pydantic.model_validator(mode="after")
+    def _fits_its_wire(self) -> Self:
+        if self.dialect == "fhir" and self.listen:
+            raise ValueError("MLLP carries HL7 v2 only; leave out listen, or dialect")
+        return self
 
     @property
     def source_name(self) -> str:

@@ -1,4 +1,7 @@
-"""One feed: judges what comes, has it stored, and answers in the sender's own dialect."""
+"""One feed: judges what comes, has it stored, and answers in the sender's own dialect.
+
+A sender of FHIR reads the receipt: there is no acknowledgement to write.
+"""
 
 import asyncio
 import dataclasses
@@ -22,7 +25,7 @@ from plexus.telemetry.metrics import (
 )
 from plexus.telemetry.tracing import SpanKind, Started, Tracing
 from services.ingest.actors.committer import Committer
-from services.ingest.domain import Assessment, Refusal, assess, refuse
+from services.ingest.domain import Assessment, Refusal, assess, assess_fhir, refuse
 from services.ingest.settings import Feed
 from services.ingest.store import Draft, Stored
 
@@ -40,6 +43,7 @@ _OUTCOME_LABELS = {
 }
 _MOST_IN_BATCH = 10_000
 _AT_ONCE = 32  # messages of one batch that may share a commit
+_LARGE = 32_768  # bytes of a FHIR message that is not read within the event loop
 _HEAD = 4096  # bytes that are kept of a batch that is refused as a whole
 _CODES = (None, "AA", "AE", "AR", "CA", "CE", "CR")
 
@@ -116,6 +120,8 @@ class FeedActor:
 
         Never raises for what the content holds.
         """
+        if self.feed.dialect == "fhir":
+            return await self._take_with_room(await self._assess_fhir(content), content)
         if is_batch(content):
             return await self._receive_batch(content)
         return await self._take_with_room(self._assess(content), content)
@@ -198,6 +204,18 @@ class FeedActor:
             keep_unsupported=feed.keep_unsupported,
             noted=noted,
         )
+
+    async def _assess_fhir(self, content: bytes) -> Assessment:
+        """In a thread where it is large: a Bundle of some megabytes takes a second."""
+        feed = self.feed
+        judge = functools.partial(
+            assess_fhir,
+            content,
+            tenant=feed.tenant,
+            source=feed.source_name,
+            digest=self._digest,
+        )
+        return await asyncio.to_thread(judge) if len(content) > _LARGE else judge()
 
     async def _take_with_room(self, assessment: Assessment, content: bytes) -> Reply:
         """Wait for room, and for the answer."""

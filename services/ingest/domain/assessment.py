@@ -56,7 +56,7 @@ class Assessment:
     """What is known of a message at the door; nobody changes it.
 
     Attributes:
-        message: as read; None where the bytes are no message.
+        message: as read; None where the bytes are no message of HL7 v2.
         accepted: it may come in.
         answer: acknowledgement code (HL7 table 0008), or None where the sender wants no answer.
         issues: why it may not, and what is to be told besides; no errors for an accepted one.

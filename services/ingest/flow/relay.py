@@ -23,6 +23,7 @@ from plexus.api.envelope.v1.envelope_pb2 import Envelope, PayloadKind
 from plexus.api.ingest.v1.ingest_pb2 import ReceiptOutcome
 from plexus.bus import Bus, Outgoing, pack
 from plexus.clock import Clock
+from plexus.codecs.fhir.reading import FHIR_JSON, is_fhir
 from plexus.errors import Fenced, Transient, Unavailable
 from plexus.ids import IdSource
 from plexus.retry import Backoff
@@ -299,7 +300,8 @@ class Relay:
         envelope.attempt = stored.attempt
         envelope.kind = _RAW
         envelope.payload = stored.content
-        envelope.content_type = "application/hl7-v2"
+        # Only feeds of FHIR take in what begins like JSON, and no other dialect does.
+        envelope.content_type = FHIR_JSON if is_fhir(stored.content) else "application/hl7-v2"
         envelope.charset = stored.charset
         envelope.message_type = stored.message_type
         _stamp(envelope.received_at, stored.received_at)

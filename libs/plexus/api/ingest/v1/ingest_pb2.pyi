@@ -76,7 +76,7 @@ class Receipt(_message.Message):
     outcome: Global___ReceiptOutcome.ValueType
     """What was done."""
     ack_code: _builtins.str
-    """Acknowledgement code of HL7 table 0008 that the sender got."""
+    """Acknowledgement code of HL7 table 0008 that the sender got; empty for FHIR."""
     tenant: _builtins.str
     """Tenant."""
     feed: _builtins.str
@@ -84,9 +84,9 @@ class Receipt(_message.Message):
     source: _builtins.str
     """Source."""
     control_id: _builtins.str
-    """Control id that the source gave."""
+    """Control id that the source gave; of FHIR the identifier or id of a Bundle, or id and version of a resource."""
     message_type: _builtins.str
-    """Type, for example "ADT^A01"."""
+    """Type, for example "ADT^A01" or "Bundle/transaction"."""
     control_id_conflict: _builtins.bool
     """True where the same control id came with other content before."""
     trace_id: _builtins.str
@@ -138,7 +138,7 @@ class SubmitRequest(_message.Message):
     feed: _builtins.str
     """The feed, as configured."""
     content: _builtins.bytes
-    """The message, byte for byte."""
+    """The message, byte for byte, in the dialect of the feed."""
     def __init__(
         self,
         *,
@@ -194,7 +194,7 @@ class SubmitStreamRequest(_message.Message):
     feed: _builtins.str
     """The feed, as configured."""
     content: _builtins.bytes
-    """The message, byte for byte."""
+    """The message, byte for byte, in the dialect of the feed."""
     def __init__(
         self,
         *,

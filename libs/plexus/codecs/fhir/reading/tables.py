@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from plexus.codecs.fhir.reading (
+from plexus.codecs.fhir.reading import (
     billing,
     clinical,
     medications,
