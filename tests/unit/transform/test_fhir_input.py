@@ -270,7 +270,7 @@ def _is_kept(name: str, value: str, said: str) -> bool:
     if name in {"system", "url"} and value in _STRUCTURAL:
         return True
     # Both follow from what is kept: the renderer writes them again.
-    if (name, value) in {("code", "replaces"), ("status", "accepted")}:
+    if (name, value) in {("code", "replaces"), ("code", "appends"), ("status", "accepted")}:
         return True
     written = (
         value.removeprefix("urn:oid:"),

@@ -215,11 +215,11 @@ def test_contacts_are_related_persons_and_the_mother_is_part_of_the_patient() ->
 
 
 def test_a_type_that_is_not_modelled_travels_unharmed() -> None:
-    plan = b'{"resourceType":"CarePlan","status":"active","x":[1.500,null,{"a":true}]}'
+    plan = b'{"resourceType":"VisionPrescription","status":"active","x":[1.500,null,{"a":true}]}'
     (entry,) = read_document(
         b'{"resourceType":"Bundle","type":"batch","entry":[{"resource":%s}]}' % plan
     ).entries
-    assert entry.resource.opaque.type == "CarePlan"
+    assert entry.resource.opaque.type == "VisionPrescription"
     assert entry.resource.opaque.content_type == "application/fhir+json"
     assert entry.resource.opaque.content == plan
 

@@ -1,16 +1,35 @@
 """Tables of what was found: the inverse of `plexus.codecs.fhir.results`."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from plexus.codecs.fhir.reading.datatypes import fixed, subject
-from plexus.codecs.fhir.reading.filling import Each, Extensions, Table
+from plexus.codecs.fhir.reading.filling import Each, Extensions, Reading, Table, fill
+from plexus.codecs.fhir.reading.tree import Tree
 from plexus.codecs.fhir.results import DEVICE_URL, NOTE_URL, SUB_ID_URL
 from plexus.codecs.fhir.values import VALUE_URL
 
 __all__ = ["TABLES"]
 
 _DEVICE: Final[Table] = {"identifier": "devices", "type": fixed("Device", "identifier")}
+
+
+def _based_on(source: Tree, name: str, target: Any, reading: Reading) -> None:
+    """Orders, and acts that it is part of: what one of the two cannot point at it names all the same.
+
+    So what stands in both is one, and so is an act and its bare name among the orders.
+    """
+    orders, acts = source[name], source.get("partOf")
+    if isinstance(orders, list) and isinstance(acts, list):
+        for each in orders:
+            if each in acts:
+                acts[acts.index(each)] = None
+        for act in acts:
+            bare = {"display": act.get("display")} if isinstance(act, dict) else None
+            if bare in orders:
+                orders[orders.index(bare)] = None
+    fill({name: "based_on"}, "Observation", source, target, reading)
+
 
 TABLES: Final[Mapping[str, Table]] = {
     "DiagnosticReport": {
@@ -34,7 +53,7 @@ TABLES: Final[Mapping[str, Table]] = {
     },
     "Observation": {
         "identifier": "identifiers",
-        "basedOn": "based_on",
+        "basedOn": _based_on,
         "partOf": "based_on",
         "status": "status",
         "category": "categories",
