@@ -144,6 +144,13 @@ def test_what_was_handed_out_names_the_order_under_which_it_was(maps: Maps) -> N
     assert not contents(alone, "medication_dispense")[0].HasField("request")
 
 
+def test_what_was_ordered_was_handed_out_where_nothing_else_is_said(maps: Maps) -> None:
+    rxd = segment("RXD", f1="1", f3="20240102", f4="20")
+    event = converted(maps, "RDS^O13", PID, orc("RE"), "RXE||B^Aspirin 50^L|50||mg", rxd)
+    (dispense,) = contents(event, "medication_dispense")
+    assert dispense.medication.codings[0].code == "B"
+
+
 @pytest.mark.parametrize(
     ("completion", "action", "status"),
     [
