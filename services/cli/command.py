@@ -19,6 +19,8 @@ _COMMANDS: Final = {
     "run": "run one service",
     "list": "show services, feeds and destinations, and how they do",
     "config": "print or verify settings and the mesh document",
+    "convert": "turn HL7 v2 in files into FHIR or canonical events, without a server",
+    "explain": "show where each field of a message goes, by which rule, and what is left",
     "lint": "hold HL7 v2 messages against the standard and a partner's profile",
     "send": "send HL7 v2 messages to a feed",
     "simulate": "be a hospital that sends: believable patients, with the truth on the side",

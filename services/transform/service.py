@@ -72,7 +72,9 @@ class TransformServicer(transform_pb2_grpc.TransformServiceServicer):
         return transform_pb2.ConvertResponse(
             event=event,
             maps_version=coder.version,
-            fhir_bundle=bundle_bytes(as_recorded(event), tenant="preview", message_id="preview"),
+            fhir_bundle=bundle_bytes(
+                as_recorded(event, tenant="preview"), tenant="preview", message_id="preview"
+            ),
         )
 
     async def ListMaps(  # noqa: N802 - the name in the contract

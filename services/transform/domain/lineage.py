@@ -30,7 +30,7 @@ from services.transform.domain.load import Maps
 from services.transform.domain.notation import Rule
 from services.transform.domain.paths import Path, Places, scalars, spelled, within
 from services.transform.domain.places import levels_of
-from services.transform.domain.preview import PREVIEW
+from services.transform.domain.preview import person_of
 from services.transform.domain.tracing import Trace, TracingDraft
 
 __all__ = ["Explanation", "LeafLineage", "Outcome", "Target", "explain"]
@@ -271,7 +271,8 @@ class _Finder:
         if found is None:
             resource = self.draft.event.resources[number]
             tenant = self.draft.context.tenant
-            found = Renditions(resource, tenant=tenant, person_id=PREVIEW)
+            person_id = person_of(self.draft.event.subject, tenant=tenant)
+            found = Renditions(resource, tenant=tenant, person_id=person_id)
             self._renditions[number] = found
         return found
 

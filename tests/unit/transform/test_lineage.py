@@ -99,7 +99,9 @@ def assert_true(explained: Explanation, tenant: str) -> None:
     """Every canonical path is in the event, and every FHIR path in its bundle."""
     there = set(canonical_paths(explained.event))
     bundle = orjson.loads(
-        bundle_bytes(as_recorded(explained.event), tenant=tenant, message_id="preview")
+        bundle_bytes(
+            as_recorded(explained.event, tenant=tenant), tenant=tenant, message_id="preview"
+        )
     )
     shown = {
         (entry["fullUrl"], path)
