@@ -5,7 +5,7 @@ from plexus.api.audit.v1.audit_pb2 import Stage as StageName
 from plexus.api.transform.v1 import transform_pb2_grpc
 from plexus.service import Runtime, open_stage
 from services.transform.domain import Coders
-from services.transform.flow import Agreed, Reloader, TransformStage, Worklist, read_agreed
+from services.transform.flow import Agreed, Preview, Reloader, TransformStage, Worklist, read_agreed
 from services.transform.service import TransformServicer
 from services.transform.settings import TransformSettings
 from services.transform.store import UnmappedStore
@@ -54,7 +54,13 @@ async def wire(runtime: Runtime) -> None:
         journal=LeaseJournal(bus.leases, runtime.name, runtime.clock),
     )
     transform_pb2_grpc.add_TransformServiceServicer_to_server(
-        TransformServicer(maps, coders, worklist, settings.terminology_folder),
+        TransformServicer(
+            maps,
+            coders,
+            Preview(maps, coders, stage),
+            worklist,
+            settings.terminology_folder,
+        ),
         runtime.rpc.grpc_server,
     )
     runtime.rpc.serves("plexus.api.transform.v1.TransformService")

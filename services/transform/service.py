@@ -1,4 +1,4 @@
-"""gRPC of transform: convert a message for a person to look at, list the maps and unmapped codes."""
+"""gRPC of transform: looks at messages, which `flow.preview` takes; the maps; unmapped codes."""
 
 import asyncio
 import contextlib
@@ -8,20 +8,11 @@ from collections.abc import Sequence
 import grpc.aio
 
 from plexus.api.transform.v1 import transform_pb2, transform_pb2_grpc
-from plexus.codecs.fhir import bundle_bytes
-from plexus.codecs.fhir.reading import is_fhir
 from plexus.codecs.terminology import ICD10CM, LOINC, RXNORM, SNOMED
 from plexus.codecs.terminology.index import Index, Likely
 from plexus.errors import InvalidRequest
-from services.transform.domain import (
-    Coders,
-    SourceContext,
-    SourceMaps,
-    as_recorded,
-    convert,
-    convert_fhir,
-)
-from services.transform.flow import Worklist
+from services.transform.domain import Coders, SourceMaps
+from services.transform.flow import Preview, Worklist
 from services.transform.store import UnmappedCode
 
 __all__ = ["TransformServicer"]
@@ -46,9 +37,15 @@ class TransformServicer(transform_pb2_grpc.TransformServiceServicer):
     """Answers from the loaded maps and the worklist."""
 
     def __init__(
-        self, maps: SourceMaps, coders: Coders, worklist: Worklist, terminology_folder: pathlib.Path
+        self,
+        maps: SourceMaps,
+        coders: Coders,
+        preview: Preview,
+        worklist: Worklist,
+        terminology_folder: pathlib.Path,
     ) -> None:
         self._maps = maps
+        self._preview = preview
         self._coders = coders
         self._worklist = worklist
         self._folder = terminology_folder
@@ -56,26 +53,17 @@ class TransformServicer(transform_pb2_grpc.TransformServiceServicer):
     async def Convert(  # noqa: N802 - the name in the contract
         self, request: transform_pb2.ConvertRequest, context: _Context
     ) -> transform_pb2.ConvertResponse:
-        coder = self._coders.preview(request.source)
-        source_context = SourceContext(
-            tenant="preview",
-            source=request.source or "preview",
-            message_id="preview",
-            time_zone=request.time_zone,
-            coder=coder,
-        )
-        if is_fhir(request.content):
-            event = convert_fhir(request.content, source_context)
-        else:
-            maps = self._maps.preview(request.source)
-            event = convert(maps, request.content, source_context, needs_person=False)
-        return transform_pb2.ConvertResponse(
-            event=event,
-            maps_version=coder.version,
-            fhir_bundle=bundle_bytes(
-                as_recorded(event, tenant="preview"), tenant="preview", message_id="preview"
-            ),
-        )
+        return await asyncio.to_thread(self._preview.convert, request)
+
+    async def Validate(  # noqa: N802 - the name in the contract
+        self, request: transform_pb2.ValidateRequest, context: _Context
+    ) -> transform_pb2.ValidateResponse:
+        return await asyncio.to_thread(self._preview.validate, request)
+
+    async def Explain(  # noqa: N802 - the name in the contract
+        self, request: transform_pb2.ExplainRequest, context: _Context
+    ) -> transform_pb2.ExplainResponse:
+        return await asyncio.to_thread(self._preview.explain, request)
 
     async def ListMaps(  # noqa: N802 - the name in the contract
         self, request: transform_pb2.ListMapsRequest, context: _Context

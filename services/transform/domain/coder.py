@@ -8,7 +8,7 @@ part of the event: the same bytes and maps give the same event, whoever counts.
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from plexus.api.canonical.v1.datatypes_pb2 import Coding, Concept
@@ -219,11 +219,10 @@ class Coders:
             self._coders[owner] = coder
         return coder
 
-    def preview(self, source: str) -> Coder:
-        """A coder that is drained by nobody, for a look; of the one source of that name, if it is one."""
-        owners = [owner for owner in self._code_maps if owner[1] == source]
-        maps: Iterable[CodeMap] = self._code_maps[owners[0]] if len(owners) == 1 else ()
-        return Coder(self._maps.preview(source).version, ("preview", source), tuple(maps))
+    def preview(self, tenant: str, source: str) -> Coder:
+        """A coder of a source that is drained by nobody, for a look."""
+        owner = (tenant, source)
+        return Coder(self._maps.of(*owner).version, owner, self._code_maps.get(owner, ()))
 
     def drain(self) -> list[Tally]:
         """The tallies of all sources."""

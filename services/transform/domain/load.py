@@ -110,11 +110,6 @@ class SourceMaps:
         found = self.by_source.get((tenant, source))
         return found if found is not None else self.by_tenant.get(tenant, self.base)
 
-    def preview(self, source: str) -> Maps:
-        """The maps of the one source of that name; those of the package if it is not just one."""
-        found = [maps for owner, maps in self.by_source.items() if owner[1] == source]
-        return found[0] if len(found) == 1 else self.base
-
     def take(self, other: "SourceMaps") -> None:
         """Be like another one, from the next question on."""
         self.base = other.base

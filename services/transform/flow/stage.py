@@ -9,6 +9,8 @@ from plexus.codecs.fhir.reading import FHIR_JSON
 from plexus.errors import InvalidMessage, Reason
 from plexus.store import Transaction
 from services.transform.domain import (
+    PREVIEW,
+    Coder,
     Coders,
     Profile,
     SourceContext,
@@ -48,6 +50,43 @@ class TransformStage:
         self._sources = sources
         self._profiles = profiles
 
+    def owner_of(self, tenant: str, source: str) -> tuple[str, str]:
+        """Tenant and source that are meant: without a tenant, of the one source of that name."""
+        if not tenant:
+            found = [owner for owner in self._sources if owner[1] == source]
+            if len(found) == 1:
+                return found[0]
+        return tenant or PREVIEW, source or PREVIEW
+
+    def context_of(
+        self,
+        tenant: str,
+        source: str,
+        *,
+        message_id: str,
+        charset: str = "",
+        time_zone: str = "",
+        default_authority: str = "",
+        coder: Coder | None = None,
+    ) -> SourceContext:
+        """What is known of a message of the source; what is given goes before what was agreed.
+
+        Raises:
+            ConfigurationError: there is no such zone or authority.
+        """
+        owner = (tenant, source)
+        known = self._sources.get(owner)
+        return SourceContext(
+            tenant=tenant,
+            source=source,
+            message_id=message_id,
+            time_zone=time_zone or (known.time_zone if known else ""),
+            default_authority=default_authority or (known.default_authority if known else ""),
+            charset=charset,
+            coder=coder,
+            profile=self._profiles.get(owner),
+        )
+
     async def turn_batch(self, turns: Sequence[Turn], transaction: Transaction) -> None:
         for start in range(0, len(turns), _YIELD_EVERY):
             run_turns((turn, self._convert) for turn in turns[start : start + _YIELD_EVERY])
@@ -59,17 +98,13 @@ class TransformStage:
             raise InvalidMessage(
                 "the raw stream carries raw messages only", reason=Reason.REASON_INTERNAL
             )
-        source = self._sources.get((envelope.tenant, envelope.source))
         coder = self._coders.of(envelope.tenant, envelope.source)
-        context = SourceContext(
-            tenant=envelope.tenant,
-            source=envelope.source,
+        context = self.context_of(
+            envelope.tenant,
+            envelope.source,
             message_id=envelope.message_id,
-            time_zone=source.time_zone if source else "",
-            default_authority=source.default_authority if source else "",
             charset=envelope.charset,
             coder=coder,
-            profile=self._profiles.get((envelope.tenant, envelope.source)),
         )
         if envelope.content_type == FHIR_JSON:
             event = convert_fhir(envelope.payload, context)

@@ -31,8 +31,9 @@ from services.transform.domain import (
     load_maps,
     parse_code_map,
 )
-from services.transform.flow import Worklist
+from services.transform.flow import Preview, TransformStage, Worklist
 from services.transform.service import TransformServicer
+from services.transform.settings import Source
 from services.transform.store import UnmappedStore
 from tests.unit.transform.messages import PID, message
 
@@ -195,10 +196,17 @@ async def address(
         "code,display,equivalence,target code,target display\nNA,,equal,2951-2,Sodium\n",
     )
     coders = Coders(SourceMaps(maps), {OWNER: [code_map]})
+    stage = TransformStage(
+        SourceMaps(maps), {OWNER: Source(tenant=OWNER[0], name=OWNER[1])}, coders
+    )
     server = RpcServer("127.0.0.1:0", Tracing("test", None))
     transform_pb2_grpc.add_TransformServiceServicer_to_server(
         TransformServicer(
-            SourceMaps(maps), coders, opened(coders, store), tmp_path / "terminology"
+            SourceMaps(maps),
+            coders,
+            Preview(SourceMaps(maps), coders, stage),
+            opened(coders, store),
+            tmp_path / "terminology",
         ),
         server.grpc_server,
     )

@@ -207,6 +207,6 @@ def test_each_source_has_its_own_code_maps(maps: Maps) -> None:
 
 def test_a_preview_has_the_code_maps_of_the_source_and_counts_for_nobody(maps: Maps) -> None:
     coders = Coders(SourceMaps(maps), {OWNER: [code_map("GLU,,equal,2345-7,Glucose")]})
-    event = run(maps, coders.preview("lab"), order(), obx("GLU^x^99LAB"), obx("NA", f1="2"))
+    event = run(maps, coders.preview(*OWNER), order(), obx("GLU^x^99LAB"), obx("NA", f1="2"))
     assert [code for _, code, _ in codings(event)] == ["GLU", "2345-7"]
     assert coders.drain() == []

@@ -20,7 +20,7 @@ from plexus.clock import ManualClock
 from plexus.codecs.fhir.judge import judge
 from plexus.errors import InvalidMessage, Reason
 from services.transform.domain import Coders, Maps, SourceMaps
-from services.transform.flow import Worklist
+from services.transform.flow import Preview, TransformStage, Worklist
 from services.transform.service import TransformServicer
 
 _ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -34,7 +34,10 @@ def _judged(
     """The names of the messages that were rendered, and the findings on each that has some."""
     coders = Coders(SourceMaps(maps), {})
     worklist = Worklist(coders, ManualClock(), keep_days=90)
-    servicer = TransformServicer(SourceMaps(maps), coders, worklist, pathlib.Path("no terminology"))
+    preview = Preview(SourceMaps(maps), coders, TransformStage(SourceMaps(maps), {}, coders))
+    servicer = TransformServicer(
+        SourceMaps(maps), coders, preview, worklist, pathlib.Path("no terminology")
+    )
     context: grpc.aio.ServicerContext[object, object] = None  # type: ignore[assignment]
     rendered: list[str] = []
     found: dict[str, list[str]] = collections.defaultdict(list)

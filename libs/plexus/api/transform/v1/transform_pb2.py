@@ -26,31 +26,53 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from plexus.api.canonical.v1 import event_pb2 as plexus_dot_api_dot_canonical_dot_v1_dot_event__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'plexus/api/transform/v1/transform.proto\x12\x17plexus.api.transform.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a#plexus/api/canonical/v1/event.proto\"D\n\x0e\x43onvertRequest\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x11\n\ttime_zone\x18\x03 \x01(\t\"t\n\x0f\x43onvertResponse\x12\x36\n\x05\x65vent\x18\x01 \x01(\x0b\x32\'.plexus.api.canonical.v1.CanonicalEvent\x12\x14\n\x0cmaps_version\x18\x02 \x01(\t\x12\x13\n\x0b\x66hir_bundle\x18\x03 \x01(\x0c\"\x11\n\x0fListMapsRequest\"\"\n\x03Map\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05rules\x18\x02 \x01(\r\"T\n\x10ListMapsResponse\x12\x14\n\x0cmaps_version\x18\x01 \x01(\t\x12*\n\x04maps\x18\x02 \x03(\x0b\x32\x1c.plexus.api.transform.v1.Map\"f\n\x18ListUnmappedCodesRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\r\n\x05limit\x18\x03 \x01(\r\x12\x1b\n\x13without_suggestions\x18\x04 \x01(\x08\"M\n\nSuggestion\x12\x0e\n\x06system\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0f\n\x07\x64isplay\x18\x03 \x01(\t\x12\x10\n\x08likeness\x18\x04 \x01(\x02\"\xa4\x02\n\x0cUnmappedCode\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\r\n\x05place\x18\x03 \x01(\t\x12\x0e\n\x06system\x18\x04 \x01(\t\x12\x0c\n\x04\x63ode\x18\x05 \x01(\t\x12\x0f\n\x07\x64isplay\x18\x06 \x01(\t\x12\r\n\x05\x63ount\x18\x07 \x01(\x04\x12,\n\x08\x66irst_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07last_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nmessage_id\x18\n \x01(\t\x12\x38\n\x0bsuggestions\x18\x0b \x03(\x0b\x32#.plexus.api.transform.v1.Suggestion\"Q\n\x19ListUnmappedCodesResponse\x12\x34\n\x05\x63odes\x18\x01 \x03(\x0b\x32%.plexus.api.transform.v1.UnmappedCode2\xcd\x02\n\x10TransformService\x12\\\n\x07\x43onvert\x12\'.plexus.api.transform.v1.ConvertRequest\x1a(.plexus.api.transform.v1.ConvertResponse\x12_\n\x08ListMaps\x12(.plexus.api.transform.v1.ListMapsRequest\x1a).plexus.api.transform.v1.ListMapsResponse\x12z\n\x11ListUnmappedCodes\x12\x31.plexus.api.transform.v1.ListUnmappedCodesRequest\x1a\x32.plexus.api.transform.v1.ListUnmappedCodesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'plexus/api/transform/v1/transform.proto\x12\x17plexus.api.transform.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a#plexus/api/canonical/v1/event.proto\"\xdd\x01\n\x0e\x43onvertRequest\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x11\n\ttime_zone\x18\x03 \x01(\t\x12\x14\n\x0c\x63ontent_type\x18\x04 \x01(\t\x12\x0e\n\x06tenant\x18\x05 \x01(\t\x12\x19\n\x11\x64\x65\x66\x61ult_authority\x18\x06 \x01(\t\x12\x0f\n\x07\x63harset\x18\x07 \x01(\t\x12/\n\x06output\x18\x08 \x01(\x0e\x32\x1f.plexus.api.transform.v1.Output\x12\x14\n\x0cwith_lineage\x18\t \x01(\x08\"\x90\x02\n\x0f\x43onvertResponse\x12\x36\n\x05\x65vent\x18\x01 \x01(\x0b\x32\'.plexus.api.canonical.v1.CanonicalEvent\x12\x14\n\x0cmaps_version\x18\x02 \x01(\t\x12\x13\n\x0b\x66hir_bundle\x18\x03 \x01(\x0c\x12.\n\x06issues\x18\x04 \x03(\x0b\x32\x1e.plexus.api.canonical.v1.Issue\x12\x33\n\x08\x63overage\x18\x05 \x01(\x0b\x32!.plexus.api.transform.v1.Coverage\x12\x35\n\x07lineage\x18\x06 \x03(\x0b\x32$.plexus.api.transform.v1.LeafLineage\"<\n\x08\x43overage\x12\x0e\n\x06mapped\x18\x01 \x01(\r\x12\x0f\n\x07\x64ropped\x18\x02 \x01(\r\x12\x0f\n\x07residue\x18\x03 \x01(\r\"&\n\x07MapRule\x12\r\n\x05where\x18\x01 \x01(\t\x12\x0c\n\x04\x63ite\x18\x02 \x01(\t\"+\n\tFhirPlace\x12\x10\n\x08resource\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\"}\n\nLeafTarget\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x30\n\x04\x66hir\x18\x02 \x03(\x0b\x32\".plexus.api.transform.v1.FhirPlace\x12/\n\x05rules\x18\x03 \x03(\x0b\x32 .plexus.api.transform.v1.MapRule\"\xdc\x01\n\x0bLeafLineage\x12\x10\n\x08location\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x35\n\x07outcome\x18\x03 \x01(\x0e\x32$.plexus.api.transform.v1.LeafOutcome\x12\x34\n\x07targets\x18\x04 \x03(\x0b\x32#.plexus.api.transform.v1.LeafTarget\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12/\n\x05rules\x18\x06 \x03(\x0b\x32 .plexus.api.transform.v1.MapRule\"i\n\x0fValidateRequest\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\x12\x14\n\x0c\x63ontent_type\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x0e\n\x06tenant\x18\x04 \x01(\t\x12\x0f\n\x07\x63harset\x18\x05 \x01(\t\"Q\n\x10ValidateResponse\x12\r\n\x05valid\x18\x01 \x01(\x08\x12.\n\x06issues\x18\x02 \x03(\x0b\x32\x1e.plexus.api.canonical.v1.Issue\"\x98\x01\n\x0e\x45xplainRequest\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x0e\n\x06tenant\x18\x03 \x01(\t\x12\x11\n\ttime_zone\x18\x04 \x01(\t\x12\x19\n\x11\x64\x65\x66\x61ult_authority\x18\x05 \x01(\t\x12\x0f\n\x07\x63harset\x18\x06 \x01(\t\x12\x16\n\x0ewithout_values\x18\x07 \x01(\x08\"\xd0\x01\n\x0f\x45xplainResponse\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x14\n\x0cmaps_version\x18\x02 \x01(\t\x12\x33\n\x08\x63overage\x18\x03 \x01(\x0b\x32!.plexus.api.transform.v1.Coverage\x12.\n\x06issues\x18\x04 \x03(\x0b\x32\x1e.plexus.api.canonical.v1.Issue\x12\x34\n\x06leaves\x18\x05 \x03(\x0b\x32$.plexus.api.transform.v1.LeafLineage\"\x11\n\x0fListMapsRequest\"\"\n\x03Map\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05rules\x18\x02 \x01(\r\"T\n\x10ListMapsResponse\x12\x14\n\x0cmaps_version\x18\x01 \x01(\t\x12*\n\x04maps\x18\x02 \x03(\x0b\x32\x1c.plexus.api.transform.v1.Map\"f\n\x18ListUnmappedCodesRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\r\n\x05limit\x18\x03 \x01(\r\x12\x1b\n\x13without_suggestions\x18\x04 \x01(\x08\"M\n\nSuggestion\x12\x0e\n\x06system\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0f\n\x07\x64isplay\x18\x03 \x01(\t\x12\x10\n\x08likeness\x18\x04 \x01(\x02\"\xa4\x02\n\x0cUnmappedCode\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\r\n\x05place\x18\x03 \x01(\t\x12\x0e\n\x06system\x18\x04 \x01(\t\x12\x0c\n\x04\x63ode\x18\x05 \x01(\t\x12\x0f\n\x07\x64isplay\x18\x06 \x01(\t\x12\r\n\x05\x63ount\x18\x07 \x01(\x04\x12,\n\x08\x66irst_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07last_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nmessage_id\x18\n \x01(\t\x12\x38\n\x0bsuggestions\x18\x0b \x03(\x0b\x32#.plexus.api.transform.v1.Suggestion\"Q\n\x19ListUnmappedCodesResponse\x12\x34\n\x05\x63odes\x18\x01 \x03(\x0b\x32%.plexus.api.transform.v1.UnmappedCode*G\n\x06Output\x12\x16\n\x12OUTPUT_UNSPECIFIED\x10\x00\x12\x14\n\x10OUTPUT_CANONICAL\x10\x01\x12\x0f\n\x0bOUTPUT_FHIR\x10\x02*x\n\x0bLeafOutcome\x12\x1c\n\x18LEAF_OUTCOME_UNSPECIFIED\x10\x00\x12\x17\n\x13LEAF_OUTCOME_MAPPED\x10\x01\x12\x18\n\x14LEAF_OUTCOME_DROPPED\x10\x02\x12\x18\n\x14LEAF_OUTCOME_RESIDUE\x10\x03\x32\x8c\x04\n\x10TransformService\x12\\\n\x07\x43onvert\x12\'.plexus.api.transform.v1.ConvertRequest\x1a(.plexus.api.transform.v1.ConvertResponse\x12_\n\x08Validate\x12(.plexus.api.transform.v1.ValidateRequest\x1a).plexus.api.transform.v1.ValidateResponse\x12\\\n\x07\x45xplain\x12\'.plexus.api.transform.v1.ExplainRequest\x1a(.plexus.api.transform.v1.ExplainResponse\x12_\n\x08ListMaps\x12(.plexus.api.transform.v1.ListMapsRequest\x1a).plexus.api.transform.v1.ListMapsResponse\x12z\n\x11ListUnmappedCodes\x12\x31.plexus.api.transform.v1.ListUnmappedCodesRequest\x1a\x32.plexus.api.transform.v1.ListUnmappedCodesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'plexus.api.transform.v1.transform_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CONVERTREQUEST']._serialized_start=138
-  _globals['_CONVERTREQUEST']._serialized_end=206
-  _globals['_CONVERTRESPONSE']._serialized_start=208
-  _globals['_CONVERTRESPONSE']._serialized_end=324
-  _globals['_LISTMAPSREQUEST']._serialized_start=326
-  _globals['_LISTMAPSREQUEST']._serialized_end=343
-  _globals['_MAP']._serialized_start=345
-  _globals['_MAP']._serialized_end=379
-  _globals['_LISTMAPSRESPONSE']._serialized_start=381
-  _globals['_LISTMAPSRESPONSE']._serialized_end=465
-  _globals['_LISTUNMAPPEDCODESREQUEST']._serialized_start=467
-  _globals['_LISTUNMAPPEDCODESREQUEST']._serialized_end=569
-  _globals['_SUGGESTION']._serialized_start=571
-  _globals['_SUGGESTION']._serialized_end=648
-  _globals['_UNMAPPEDCODE']._serialized_start=651
-  _globals['_UNMAPPEDCODE']._serialized_end=943
-  _globals['_LISTUNMAPPEDCODESRESPONSE']._serialized_start=945
-  _globals['_LISTUNMAPPEDCODESRESPONSE']._serialized_end=1026
-  _globals['_TRANSFORMSERVICE']._serialized_start=1029
-  _globals['_TRANSFORMSERVICE']._serialized_end=1362
+  _globals['_OUTPUT']._serialized_start=2392
+  _globals['_OUTPUT']._serialized_end=2463
+  _globals['_LEAFOUTCOME']._serialized_start=2465
+  _globals['_LEAFOUTCOME']._serialized_end=2585
+  _globals['_CONVERTREQUEST']._serialized_start=139
+  _globals['_CONVERTREQUEST']._serialized_end=360
+  _globals['_CONVERTRESPONSE']._serialized_start=363
+  _globals['_CONVERTRESPONSE']._serialized_end=635
+  _globals['_COVERAGE']._serialized_start=637
+  _globals['_COVERAGE']._serialized_end=697
+  _globals['_MAPRULE']._serialized_start=699
+  _globals['_MAPRULE']._serialized_end=737
+  _globals['_FHIRPLACE']._serialized_start=739
+  _globals['_FHIRPLACE']._serialized_end=782
+  _globals['_LEAFTARGET']._serialized_start=784
+  _globals['_LEAFTARGET']._serialized_end=909
+  _globals['_LEAFLINEAGE']._serialized_start=912
+  _globals['_LEAFLINEAGE']._serialized_end=1132
+  _globals['_VALIDATEREQUEST']._serialized_start=1134
+  _globals['_VALIDATEREQUEST']._serialized_end=1239
+  _globals['_VALIDATERESPONSE']._serialized_start=1241
+  _globals['_VALIDATERESPONSE']._serialized_end=1322
+  _globals['_EXPLAINREQUEST']._serialized_start=1325
+  _globals['_EXPLAINREQUEST']._serialized_end=1477
+  _globals['_EXPLAINRESPONSE']._serialized_start=1480
+  _globals['_EXPLAINRESPONSE']._serialized_end=1688
+  _globals['_LISTMAPSREQUEST']._serialized_start=1690
+  _globals['_LISTMAPSREQUEST']._serialized_end=1707
+  _globals['_MAP']._serialized_start=1709
+  _globals['_MAP']._serialized_end=1743
+  _globals['_LISTMAPSRESPONSE']._serialized_start=1745
+  _globals['_LISTMAPSRESPONSE']._serialized_end=1829
+  _globals['_LISTUNMAPPEDCODESREQUEST']._serialized_start=1831
+  _globals['_LISTUNMAPPEDCODESREQUEST']._serialized_end=1933
+  _globals['_SUGGESTION']._serialized_start=1935
+  _globals['_SUGGESTION']._serialized_end=2012
+  _globals['_UNMAPPEDCODE']._serialized_start=2015
+  _globals['_UNMAPPEDCODE']._serialized_end=2307
+  _globals['_LISTUNMAPPEDCODESRESPONSE']._serialized_start=2309
+  _globals['_LISTUNMAPPEDCODESRESPONSE']._serialized_end=2390
+  _globals['_TRANSFORMSERVICE']._serialized_start=2588
+  _globals['_TRANSFORMSERVICE']._serialized_end=3112
 # @@protoc_insertion_point(module_scope)

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from plexus.api.canonical.v1 import event_pb2 as _event_pb2
 import builtins as _builtins
 import sys
@@ -20,6 +21,58 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _Output:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _OutputEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Output.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    OUTPUT_UNSPECIFIED: _Output.ValueType  # 0
+    """Both."""
+    OUTPUT_CANONICAL: _Output.ValueType  # 1
+    """The canonical event only."""
+    OUTPUT_FHIR: _Output.ValueType  # 2
+    """The FHIR R4 bundle only."""
+
+class Output(_Output, metaclass=_OutputEnumTypeWrapper):
+    """What an answer holds of a converted message."""
+
+OUTPUT_UNSPECIFIED: Output.ValueType  # 0
+"""Both."""
+OUTPUT_CANONICAL: Output.ValueType  # 1
+"""The canonical event only."""
+OUTPUT_FHIR: Output.ValueType  # 2
+"""The FHIR R4 bundle only."""
+Global___Output: _TypeAlias = Output  # noqa: Y015
+
+class _LeafOutcome:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _LeafOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LeafOutcome.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    LEAF_OUTCOME_UNSPECIFIED: _LeafOutcome.ValueType  # 0
+    """Not set."""
+    LEAF_OUTCOME_MAPPED: _LeafOutcome.ValueType  # 1
+    """A rule has put it into the event."""
+    LEAF_OUTCOME_DROPPED: _LeafOutcome.ValueType  # 2
+    """A rule leaves it out on purpose."""
+    LEAF_OUTCOME_RESIDUE: _LeafOutcome.ValueType  # 3
+    """Nobody took it."""
+
+class LeafOutcome(_LeafOutcome, metaclass=_LeafOutcomeEnumTypeWrapper):
+    """What became of a leaf."""
+
+LEAF_OUTCOME_UNSPECIFIED: LeafOutcome.ValueType  # 0
+"""Not set."""
+LEAF_OUTCOME_MAPPED: LeafOutcome.ValueType  # 1
+"""A rule has put it into the event."""
+LEAF_OUTCOME_DROPPED: LeafOutcome.ValueType  # 2
+"""A rule leaves it out on purpose."""
+LEAF_OUTCOME_RESIDUE: LeafOutcome.ValueType  # 3
+"""Nobody took it."""
+Global___LeafOutcome: _TypeAlias = LeafOutcome  # noqa: Y015
+
 @_typing.final
 class ConvertRequest(_message.Message):
     """A message to convert."""
@@ -29,22 +82,50 @@ class ConvertRequest(_message.Message):
     CONTENT_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
     TIME_ZONE_FIELD_NUMBER: _builtins.int
+    CONTENT_TYPE_FIELD_NUMBER: _builtins.int
+    TENANT_FIELD_NUMBER: _builtins.int
+    DEFAULT_AUTHORITY_FIELD_NUMBER: _builtins.int
+    CHARSET_FIELD_NUMBER: _builtins.int
+    OUTPUT_FIELD_NUMBER: _builtins.int
+    WITH_LINEAGE_FIELD_NUMBER: _builtins.int
     content: _builtins.bytes
     """The message, byte for byte: HL7 v2, or FHIR R4 in JSON (a resource or a Bundle)."""
     source: _builtins.str
-    """Source to convert as; decides which code maps hold."""
+    """Source to convert as; decides which overlays, code maps and profile hold, and what is filled in
+    below. Empty for none.
+    """
     time_zone: _builtins.str
-    """IANA name of the zone of times without one; empty to invent none."""
+    """IANA name of the zone of times without one; empty for that of the source."""
+    content_type: _builtins.str
+    """Media type of the content: "application/hl7-v2" or "application/fhir+json"; empty to find out. What is
+    not known is refused.
+    """
+    tenant: _builtins.str
+    """Whose source it is; needed where two tenants have a source of that name."""
+    default_authority: _builtins.str
+    """Authority of identifiers that name none; empty for that of the source."""
+    charset: _builtins.str
+    """Character set, as MSH-18 writes it, of a message that declares none."""
+    output: Global___Output.ValueType
+    """What to answer."""
+    with_lineage: _builtins.bool
+    """Tells in `lineage` what became of each leaf. It takes some hundred times as long."""
     def __init__(
         self,
         *,
         content: _builtins.bytes = ...,
         source: _builtins.str = ...,
         time_zone: _builtins.str = ...,
+        content_type: _builtins.str = ...,
+        tenant: _builtins.str = ...,
+        default_authority: _builtins.str = ...,
+        charset: _builtins.str = ...,
+        output: Global___Output.ValueType = ...,
+        with_lineage: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "source", b"source", "time_zone", b"time_zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["charset", b"charset", "content", b"content", "content_type", b"content_type", "default_authority", b"default_authority", "output", b"output", "source", b"source", "tenant", b"tenant", "time_zone", b"time_zone", "with_lineage", b"with_lineage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -59,13 +140,28 @@ class ConvertResponse(_message.Message):
     EVENT_FIELD_NUMBER: _builtins.int
     MAPS_VERSION_FIELD_NUMBER: _builtins.int
     FHIR_BUNDLE_FIELD_NUMBER: _builtins.int
+    ISSUES_FIELD_NUMBER: _builtins.int
+    COVERAGE_FIELD_NUMBER: _builtins.int
+    LINEAGE_FIELD_NUMBER: _builtins.int
     maps_version: _builtins.str
     """Content hash of the maps that ran."""
     fhir_bundle: _builtins.bytes
-    """The event as a FHIR R4 transaction bundle in JSON."""
+    """The event as a FHIR R4 transaction bundle in JSON, which the strict schema has passed."""
     @_builtins.property
     def event(self) -> _event_pb2.CanonicalEvent:
-        """The event; absent where the message cannot be converted."""
+        """The event; absent where only FHIR was asked for."""
+
+    @_builtins.property
+    def issues(self) -> _containers.RepeatedCompositeFieldContainer[_event_pb2.Issue]:
+        """What was wrong with the message and did not stop it."""
+
+    @_builtins.property
+    def coverage(self) -> Global___Coverage:
+        """How many of its leaves went which way; of HL7 v2 only."""
+
+    @_builtins.property
+    def lineage(self) -> _containers.RepeatedCompositeFieldContainer[Global___LeafLineage]:
+        """What became of each leaf, in the order of the message; only if asked for, and of HL7 v2 only. Repeats no value."""
 
     def __init__(
         self,
@@ -73,14 +169,339 @@ class ConvertResponse(_message.Message):
         event: _event_pb2.CanonicalEvent | None = ...,
         maps_version: _builtins.str = ...,
         fhir_bundle: _builtins.bytes = ...,
+        issues: _abc.Iterable[_event_pb2.Issue] | None = ...,
+        coverage: Global___Coverage | None = ...,
+        lineage: _abc.Iterable[Global___LeafLineage] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["coverage", b"coverage", "event", b"event"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "fhir_bundle", b"fhir_bundle", "maps_version", b"maps_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["coverage", b"coverage", "event", b"event", "fhir_bundle", b"fhir_bundle", "issues", b"issues", "lineage", b"lineage", "maps_version", b"maps_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ConvertResponse: _TypeAlias = ConvertResponse  # noqa: Y015
+
+@_typing.final
+class Coverage(_message.Message):
+    """How many populated leaves of a message went which way. They add up to all."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MAPPED_FIELD_NUMBER: _builtins.int
+    DROPPED_FIELD_NUMBER: _builtins.int
+    RESIDUE_FIELD_NUMBER: _builtins.int
+    mapped: _builtins.int
+    """Put into the event by rules."""
+    dropped: _builtins.int
+    """Left out by rules on purpose."""
+    residue: _builtins.int
+    """Taken by nobody; they travel in the event as written."""
+    def __init__(
+        self,
+        *,
+        mapped: _builtins.int = ...,
+        dropped: _builtins.int = ...,
+        residue: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dropped", b"dropped", "mapped", b"mapped", "residue", b"residue"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Coverage: _TypeAlias = Coverage  # noqa: Y015
+
+@_typing.final
+class MapRule(_message.Message):
+    """A rule of the maps."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WHERE_FIELD_NUMBER: _builtins.int
+    CITE_FIELD_NUMBER: _builtins.int
+    where: _builtins.str
+    """File and line, as "segments/PID.map:9"."""
+    cite: _builtins.str
+    """The row of the v2-to-FHIR guide that it follows, or why it is ours."""
+    def __init__(
+        self,
+        *,
+        where: _builtins.str = ...,
+        cite: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cite", b"cite", "where", b"where"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MapRule: _TypeAlias = MapRule  # noqa: Y015
+
+@_typing.final
+class FhirPlace(_message.Message):
+    """A place in a FHIR resource."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESOURCE_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    resource: _builtins.str
+    """The urn of the resource in the bundle."""
+    path: _builtins.str
+    """From the type on, as "Patient.name[0].family"."""
+    def __init__(
+        self,
+        *,
+        resource: _builtins.str = ...,
+        path: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["path", b"path", "resource", b"resource"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FhirPlace: _TypeAlias = FhirPlace  # noqa: Y015
+
+@_typing.final
+class LeafTarget(_message.Message):
+    """Where a leaf went."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATH_FIELD_NUMBER: _builtins.int
+    FHIR_FIELD_NUMBER: _builtins.int
+    RULES_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
+    """In the canonical event, as "resources[0].person.names[0].family"."""
+    @_builtins.property
+    def fhir(self) -> _containers.RepeatedCompositeFieldContainer[Global___FhirPlace]:
+        """Where FHIR shows it; empty where it does not, or where that cannot be found out."""
+
+    @_builtins.property
+    def rules(self) -> _containers.RepeatedCompositeFieldContainer[Global___MapRule]:
+        """Which rules put it there: of the segment, then of data types within it."""
+
+    def __init__(
+        self,
+        *,
+        path: _builtins.str = ...,
+        fhir: _abc.Iterable[Global___FhirPlace] | None = ...,
+        rules: _abc.Iterable[Global___MapRule] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fhir", b"fhir", "path", b"path", "rules", b"rules"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LeafTarget: _TypeAlias = LeafTarget  # noqa: Y015
+
+@_typing.final
+class LeafLineage(_message.Message):
+    """A populated leaf of a message, and what became of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOCATION_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    TARGETS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    RULES_FIELD_NUMBER: _builtins.int
+    location: _builtins.str
+    """Its place, as "PID[1]-3[2].4.1"."""
+    value: _builtins.str
+    """What it says; empty where values are left out."""
+    outcome: Global___LeafOutcome.ValueType
+    """What became of it."""
+    reason: _builtins.str
+    """Why it is dropped or left."""
+    @_builtins.property
+    def targets(self) -> _containers.RepeatedCompositeFieldContainer[Global___LeafTarget]:
+        """Where it went, if it is mapped."""
+
+    @_builtins.property
+    def rules(self) -> _containers.RepeatedCompositeFieldContainer[Global___MapRule]:
+        """The rule that drops it, or those that read its field and did not take it."""
+
+    def __init__(
+        self,
+        *,
+        location: _builtins.str = ...,
+        value: _builtins.str = ...,
+        outcome: Global___LeafOutcome.ValueType = ...,
+        targets: _abc.Iterable[Global___LeafTarget] | None = ...,
+        reason: _builtins.str = ...,
+        rules: _abc.Iterable[Global___MapRule] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["location", b"location", "outcome", b"outcome", "reason", b"reason", "rules", b"rules", "targets", b"targets", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LeafLineage: _TypeAlias = LeafLineage  # noqa: Y015
+
+@_typing.final
+class ValidateRequest(_message.Message):
+    """A message or resource to hold against its rules."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTENT_FIELD_NUMBER: _builtins.int
+    CONTENT_TYPE_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    TENANT_FIELD_NUMBER: _builtins.int
+    CHARSET_FIELD_NUMBER: _builtins.int
+    content: _builtins.bytes
+    """The message or resource, byte for byte."""
+    content_type: _builtins.str
+    """Media type: "application/hl7-v2" or empty for HL7 v2; "application/fhir+json" for FHIR R4. What is
+    not known is refused.
+    """
+    source: _builtins.str
+    """Source whose profile a message is held against; empty for none."""
+    tenant: _builtins.str
+    """Whose source it is; needed where two tenants have a source of that name."""
+    charset: _builtins.str
+    """Character set, as MSH-18 writes it, of a message that declares none."""
+    def __init__(
+        self,
+        *,
+        content: _builtins.bytes = ...,
+        content_type: _builtins.str = ...,
+        source: _builtins.str = ...,
+        tenant: _builtins.str = ...,
+        charset: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["charset", b"charset", "content", b"content", "content_type", b"content_type", "source", b"source", "tenant", b"tenant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ValidateRequest: _TypeAlias = ValidateRequest  # noqa: Y015
+
+@_typing.final
+class ValidateResponse(_message.Message):
+    """What is wrong."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VALID_FIELD_NUMBER: _builtins.int
+    ISSUES_FIELD_NUMBER: _builtins.int
+    valid: _builtins.bool
+    """Whether there is no error among the issues."""
+    @_builtins.property
+    def issues(self) -> _containers.RepeatedCompositeFieldContainer[_event_pb2.Issue]:
+        """Of a message: what reading found, why intake would refuse it, and where it breaks the profile. Of
+        a resource: where it breaks the structure of R4. No value is repeated.
+        """
+
+    def __init__(
+        self,
+        *,
+        valid: _builtins.bool = ...,
+        issues: _abc.Iterable[_event_pb2.Issue] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["issues", b"issues", "valid", b"valid"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ValidateResponse: _TypeAlias = ValidateResponse  # noqa: Y015
+
+@_typing.final
+class ExplainRequest(_message.Message):
+    """A message to explain. The fields are those of ConvertRequest."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTENT_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    TENANT_FIELD_NUMBER: _builtins.int
+    TIME_ZONE_FIELD_NUMBER: _builtins.int
+    DEFAULT_AUTHORITY_FIELD_NUMBER: _builtins.int
+    CHARSET_FIELD_NUMBER: _builtins.int
+    WITHOUT_VALUES_FIELD_NUMBER: _builtins.int
+    content: _builtins.bytes
+    """The message, byte for byte."""
+    source: _builtins.str
+    """Source to convert as; empty for none."""
+    tenant: _builtins.str
+    """Whose source it is; needed where two tenants have a source of that name."""
+    time_zone: _builtins.str
+    """IANA name of the zone of times without one; empty for that of the source."""
+    default_authority: _builtins.str
+    """Authority of identifiers that name none; empty for that of the source."""
+    charset: _builtins.str
+    """Character set, as MSH-18 writes it, of a message that declares none."""
+    without_values: _builtins.bool
+    """Leaves out what the leaves say."""
+    def __init__(
+        self,
+        *,
+        content: _builtins.bytes = ...,
+        source: _builtins.str = ...,
+        tenant: _builtins.str = ...,
+        time_zone: _builtins.str = ...,
+        default_authority: _builtins.str = ...,
+        charset: _builtins.str = ...,
+        without_values: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["charset", b"charset", "content", b"content", "default_authority", b"default_authority", "source", b"source", "tenant", b"tenant", "time_zone", b"time_zone", "without_values", b"without_values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainRequest: _TypeAlias = ExplainRequest  # noqa: Y015
+
+@_typing.final
+class ExplainResponse(_message.Message):
+    """A message, explained."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    MAPS_VERSION_FIELD_NUMBER: _builtins.int
+    COVERAGE_FIELD_NUMBER: _builtins.int
+    ISSUES_FIELD_NUMBER: _builtins.int
+    LEAVES_FIELD_NUMBER: _builtins.int
+    type: _builtins.str
+    """For example "ADT^A01"."""
+    maps_version: _builtins.str
+    """Content hash of the maps and code maps that ran."""
+    @_builtins.property
+    def coverage(self) -> Global___Coverage:
+        """How many leaves went which way."""
+
+    @_builtins.property
+    def issues(self) -> _containers.RepeatedCompositeFieldContainer[_event_pb2.Issue]:
+        """What was wrong with the message and did not stop it."""
+
+    @_builtins.property
+    def leaves(self) -> _containers.RepeatedCompositeFieldContainer[Global___LeafLineage]:
+        """What became of each leaf, in the order of the message."""
+
+    def __init__(
+        self,
+        *,
+        type: _builtins.str = ...,
+        maps_version: _builtins.str = ...,
+        coverage: Global___Coverage | None = ...,
+        issues: _abc.Iterable[_event_pb2.Issue] | None = ...,
+        leaves: _abc.Iterable[Global___LeafLineage] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["coverage", b"coverage"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["coverage", b"coverage", "issues", b"issues", "leaves", b"leaves", "maps_version", b"maps_version", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainResponse: _TypeAlias = ExplainResponse  # noqa: Y015
 
 @_typing.final
 class ListMapsRequest(_message.Message):

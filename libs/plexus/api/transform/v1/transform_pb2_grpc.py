@@ -40,6 +40,16 @@ class TransformServiceStub:
                 request_serializer=plexus_dot_api_dot_transform_dot_v1_dot_transform__pb2.ConvertRequest.SerializeToString,
                 response_deserializer=plexus_dot_api_dot_transform_dot_v1_dot_transform__pb2.ConvertResponse.FromString,
                 _registered_method=True)
+        self.Validate = channel.unary_unary(
+                '/plexus.api.transform.v1.TransformService/Validate',
+                request_serializer=plexus_dot_api_dot_transform_dot_v1_dot_transform__pb2.ValidateRequest.SerializeToString,
+                response_deserializer=plexus_dot_api_dot_transform_dot_v1_dot_transform__pb2.ValidateResponse.FromString,
+                _registered_method=True)
+        self.Explain = channel.unary_unary(
+                '/plexus.api.transform.v1.TransformService/Explain',
+                request_serializer=plexus_dot_api_dot_transform_dot_v1_dot_transform__pb2.ExplainRequest.SerializeToString,
+                response_deserializer=plexus_dot_api_dot_transform_dot_v1_dot_transform__pb2.ExplainResponse.FromString,
+                _registered_method=True)
         self.ListMaps = channel.unary_unary(
                 '/plexus.api.transform.v1.TransformService/ListMaps',
                 request_serializer=plexus_dot_api_dot_transform_dot_v1_dot_transform__pb2.ListMapsRequest.SerializeToString,
@@ -58,6 +68,20 @@ class TransformServiceServicer:
 
     def Convert(self, request, context):
         """Converts one message.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Validate(self, request, context):
+        """Says what is wrong with one message or FHIR resource, and converts nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Explain(self, request, context):
+        """Tells of each leaf of a message where it went, by which rule, or why it did not.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -84,6 +108,16 @@ def add_TransformServiceServicer_to_server(servicer, server):
                     servicer.Convert,
                     request_deserializer=plexus_dot_api_dot_transform_dot_v1_dot_transform__pb2.ConvertRequest.FromString,
                     response_serializer=plexus_dot_api_dot_transform_dot_v1_dot_transform__pb2.ConvertResponse.SerializeToString,
+            ),
+            'Validate': grpc.unary_unary_rpc_method_handler(
+                    servicer.Validate,
+                    request_deserializer=plexus_dot_api_dot_transform_dot_v1_dot_transform__pb2.ValidateRequest.FromString,
+                    response_serializer=plexus_dot_api_dot_transform_dot_v1_dot_transform__pb2.ValidateResponse.SerializeToString,
+            ),
+            'Explain': grpc.unary_unary_rpc_method_handler(
+                    servicer.Explain,
+                    request_deserializer=plexus_dot_api_dot_transform_dot_v1_dot_transform__pb2.ExplainRequest.FromString,
+                    response_serializer=plexus_dot_api_dot_transform_dot_v1_dot_transform__pb2.ExplainResponse.SerializeToString,
             ),
             'ListMaps': grpc.unary_unary_rpc_method_handler(
                     servicer.ListMaps,
@@ -124,6 +158,60 @@ class TransformService:
             '/plexus.api.transform.v1.TransformService/Convert',
             plexus_dot_api_dot_transform_dot_v1_dot_transform__pb2.ConvertRequest.SerializeToString,
             plexus_dot_api_dot_transform_dot_v1_dot_transform__pb2.ConvertResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Validate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/plexus.api.transform.v1.TransformService/Validate',
+            plexus_dot_api_dot_transform_dot_v1_dot_transform__pb2.ValidateRequest.SerializeToString,
+            plexus_dot_api_dot_transform_dot_v1_dot_transform__pb2.ValidateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Explain(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/plexus.api.transform.v1.TransformService/Explain',
+            plexus_dot_api_dot_transform_dot_v1_dot_transform__pb2.ExplainRequest.SerializeToString,
+            plexus_dot_api_dot_transform_dot_v1_dot_transform__pb2.ExplainResponse.FromString,
             options,
             channel_credentials,
             insecure,

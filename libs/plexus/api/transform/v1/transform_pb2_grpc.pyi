@@ -35,6 +35,10 @@ class TransformServiceStub:
     def __new__(cls, channel: _aio.Channel) -> TransformServiceAsyncStub: ...
     Convert: _grpc.UnaryUnaryMultiCallable[_transform_pb2.ConvertRequest, _transform_pb2.ConvertResponse]
     """Converts one message."""
+    Validate: _grpc.UnaryUnaryMultiCallable[_transform_pb2.ValidateRequest, _transform_pb2.ValidateResponse]
+    """Says what is wrong with one message or FHIR resource, and converts nothing."""
+    Explain: _grpc.UnaryUnaryMultiCallable[_transform_pb2.ExplainRequest, _transform_pb2.ExplainResponse]
+    """Tells of each leaf of a message where it went, by which rule, or why it did not."""
     ListMaps: _grpc.UnaryUnaryMultiCallable[_transform_pb2.ListMapsRequest, _transform_pb2.ListMapsResponse]
     """Says which maps run here."""
     ListUnmappedCodes: _grpc.UnaryUnaryMultiCallable[_transform_pb2.ListUnmappedCodesRequest, _transform_pb2.ListUnmappedCodesResponse]
@@ -47,6 +51,10 @@ class TransformServiceAsyncStub(TransformServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Convert: _aio.UnaryUnaryMultiCallable[_transform_pb2.ConvertRequest, _transform_pb2.ConvertResponse]  # type: ignore[assignment]
     """Converts one message."""
+    Validate: _aio.UnaryUnaryMultiCallable[_transform_pb2.ValidateRequest, _transform_pb2.ValidateResponse]  # type: ignore[assignment]
+    """Says what is wrong with one message or FHIR resource, and converts nothing."""
+    Explain: _aio.UnaryUnaryMultiCallable[_transform_pb2.ExplainRequest, _transform_pb2.ExplainResponse]  # type: ignore[assignment]
+    """Tells of each leaf of a message where it went, by which rule, or why it did not."""
     ListMaps: _aio.UnaryUnaryMultiCallable[_transform_pb2.ListMapsRequest, _transform_pb2.ListMapsResponse]  # type: ignore[assignment]
     """Says which maps run here."""
     ListUnmappedCodes: _aio.UnaryUnaryMultiCallable[_transform_pb2.ListUnmappedCodesRequest, _transform_pb2.ListUnmappedCodesResponse]  # type: ignore[assignment]
@@ -62,6 +70,22 @@ class TransformServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_transform_pb2.ConvertResponse, _abc.Awaitable[_transform_pb2.ConvertResponse]]:
         """Converts one message."""
+
+    @_abc_1.abstractmethod
+    def Validate(
+        self,
+        request: _transform_pb2.ValidateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_transform_pb2.ValidateResponse, _abc.Awaitable[_transform_pb2.ValidateResponse]]:
+        """Says what is wrong with one message or FHIR resource, and converts nothing."""
+
+    @_abc_1.abstractmethod
+    def Explain(
+        self,
+        request: _transform_pb2.ExplainRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_transform_pb2.ExplainResponse, _abc.Awaitable[_transform_pb2.ExplainResponse]]:
+        """Tells of each leaf of a message where it went, by which rule, or why it did not."""
 
     @_abc_1.abstractmethod
     def ListMaps(
