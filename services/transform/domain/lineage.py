@@ -120,6 +120,7 @@ class _Finder:
     _dissected: dict[tuple[str, str, str, str], Dissection] = field(init=False)
     _renditions: dict[int, Renditions] = field(init=False)
     _by_key: dict[str, int] = field(init=False)
+    _values: dict[tuple[int, int], list[Value]] = field(init=False)
 
     def __post_init__(self) -> None:
         event = self.draft.event
@@ -132,6 +133,7 @@ class _Finder:
             at = (segment.name, segment.index, trace.field, trace.repetition)
             self._by_field.setdefault(at, []).append(trace)
         self._dissected = {}
+        self._values = {}
         self._renditions = {}
         self._by_key = {resource.key: at for at, resource in enumerate(event.resources)}
 
@@ -199,7 +201,7 @@ class _Finder:
 
     def _of_message(self, trace: Trace, holder: Path, at: "_Location") -> Iterator[Target]:
         rule = trace.rule
-        value = trace.segment.repetitions(trace.field)[trace.repetition]
+        value = self._repetitions(trace)[trace.repetition]
         leaf = (at.component, at.sub)
         if isinstance(rule.source, Place) and len(rule.source.numbers) > 1:
             value, leaf = value.component(at.component), (at.sub, 1)
@@ -224,6 +226,13 @@ class _Finder:
             yield self._target(path, (rule, *part.rules))
         if not parts:
             yield self._target(holder, (rule,))
+
+    def _repetitions(self, trace: Trace) -> list[Value]:
+        at = (trace.segment.position, trace.field)
+        found = self._values.get(at)
+        if found is None:
+            found = self._values[at] = trace.segment.repetitions(trace.field)
+        return found
 
     def _of_what_is_given(
         self, rule: Rule, trace: Trace, holder: Path, text: str

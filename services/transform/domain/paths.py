@@ -44,13 +44,14 @@ class Places:
     def __init__(self, event: Message) -> None:
         """Look at all of it once; it must not change afterwards."""
         self._by_id: dict[int, Path] = {}
-        self._by_kind: dict[str, list[tuple[Path, Message]]] = {}
+        self._parts: list[tuple[Path, Message]] = []
+        self._by_content: dict[tuple[str, bytes], list[Path]] = {}
         waiting: list[tuple[Path, Message]] = [((), event)]
         while waiting:
             above, one = waiting.pop()
             self._by_id[id(one)] = above
             # Held here, so that its id stays its own.
-            self._by_kind.setdefault(one.DESCRIPTOR.full_name, []).append((above, one))
+            self._parts.append((above, one))
             for field, value in reversed(one.ListFields()):
                 if field.message_type is None or field.name == "residue":
                     continue
@@ -63,10 +64,15 @@ class Places:
         if path is not None:
             return path
         above = self._by_id.get(id(root), ())
-        alike = self._by_kind.get(part.DESCRIPTOR.full_name, ())
-        return next(
-            (path for path, one in alike if path[: len(above)] == above and one == part), None
-        )
+        if not self._by_content:
+            for path, one in self._parts:
+                self._by_content.setdefault(_content(one), []).append(path)
+        alike = self._by_content.get(_content(part), ())
+        return next((path for path in alike if path[: len(above)] == above), None)
+
+
+def _content(part: Message) -> tuple[str, bytes]:
+    return part.DESCRIPTOR.full_name, part.SerializeToString(deterministic=True)
 
 
 def within(whole: Any, made: Any, path: Path) -> Path:

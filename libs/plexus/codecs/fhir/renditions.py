@@ -3,7 +3,8 @@
 A renderer is pure, so it is run again without the value; what is then missing or different is where
 the value was rendered. Of several places those are told that show the value's own text; where none
 does, because the value became a code or decided what else is said, the place that holds all of them.
-Nothing is told of a value that no renderer shows. For explanations: it renders once for each value.
+Nothing is told of a value that no renderer shows, nor of all values of a resource with thousands of
+them. For explanations: it renders once for each value.
 """
 
 from typing import Any, NamedTuple
@@ -19,6 +20,8 @@ from plexus.ids import resource_id
 __all__ = ["Rendition", "Renditions"]
 
 _FEW = 3
+# A resource is rendered once for each of its values: one with thousands of them would take minutes.
+_MOST_LOOKED_AT = 1_000_000
 _Json = dict[tuple[str | int, ...], Any]
 
 
@@ -42,6 +45,7 @@ class Renditions:
         self._resource = resource
         self._tenant = tenant
         self._person_id = person_id
+        self._looked_at = 0
         self._known: dict[tuple[tuple[str, int], ...], tuple[Rendition, ...]] = {}
         kind = resource.WhichOneof("content")
         self._said = self._render(resource) if kind else {}
@@ -57,6 +61,9 @@ class Renditions:
         """
         found = self._known.get(path)
         if found is None:
+            self._looked_at += len(self._said)
+            if self._looked_at > _MOST_LOOKED_AT:
+                return ()
             found = self._known[path] = self._find(path)
         return found
 
