@@ -4,7 +4,7 @@ from plexus.actors import LeaseJournal
 from plexus.api.audit.v1.audit_pb2 import Stage as StageName
 from plexus.api.transform.v1 import transform_pb2_grpc
 from plexus.service import Runtime, open_stage
-from services.transform.domain import Coders
+from services.transform.domain import Accounts, Coders
 from services.transform.flow import Agreed, Preview, Reloader, TransformStage, Worklist, read_agreed
 from services.transform.service import TransformServicer
 from services.transform.settings import TransformSettings
@@ -23,8 +23,9 @@ async def wire(runtime: Runtime) -> None:
     agreed = read_agreed(settings.config)
     maps = agreed.maps
     coders = Coders(maps, agreed.code_maps)
-    worklist = Worklist(coders, runtime.clock, keep_days=settings.unmapped_days)
-    stage = TransformStage(maps, agreed.sources, coders, agreed.profiles)
+    accounts = Accounts()
+    worklist = Worklist(coders, runtime.clock, keep_days=settings.unmapped_days, accounts=accounts)
+    stage = TransformStage(maps, agreed.sources, coders, agreed.profiles, accounts)
 
     def use(anew: Agreed) -> None:
         maps.take(anew.maps)

@@ -1,11 +1,11 @@
-"""What transform persists: the worklist of unmapped codes. Messages never wait for it."""
+"""What transform persists: unmapped codes, and unmapped fields. Messages never wait for it."""
 
 import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from plexus.store import Database
-from services.transform.domain import Tally
+from services.transform.domain import Tally, UnmappedField
 
 __all__ = ["UnmappedCode", "UnmappedStore"]
 
@@ -39,7 +39,7 @@ class UnmappedCode:
 
 
 class UnmappedStore:
-    """The table of unmapped codes."""
+    """The tables of unmapped codes and fields."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -97,6 +97,28 @@ class UnmappedStore:
                 limit,
             )
         return [UnmappedCode(*row) for row in rows]
+
+    async def note(
+        self, fields: Sequence[UnmappedField], now: datetime.datetime
+    ) -> list[UnmappedField]:
+        """Note unmapped fields; gives those that nobody had noted before.
+
+        Raises:
+            Unavailable: PostgreSQL is away; nothing was written.
+        """
+        by_key = {field[:4]: field for field in fields}
+        rows = [by_key[key] for key in sorted(by_key)]
+        async with self._database.transaction() as connection:
+            noted = await connection.fetch(
+                "INSERT INTO unmapped_field (tenant, source, trigger, place, first_at, message_id)"
+                " SELECT tenant, source, trigger, place, $6, message_id"
+                " FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])"
+                " t (tenant, source, trigger, place, message_id) ORDER BY 1, 2, 3, 4"
+                " ON CONFLICT DO NOTHING RETURNING tenant, source, trigger, place, message_id",
+                *(list(column) for column in zip(*rows, strict=True)),
+                now,
+            )
+        return [UnmappedField(*row) for row in noted]
 
     async def purge(self, before: datetime.datetime) -> None:
         """Forget the codes that were last seen before that time."""

@@ -20,6 +20,7 @@ __all__ = [
     "IDENTITY_MATCHES",
     "JUDGED",
     "JUDGE_FINDINGS",
+    "LEAVES",
     "LOOP_LAG",
     "OUTCOMES",
     "PARKING_PAUSED",
@@ -31,6 +32,7 @@ __all__ = [
     "RPC_SECONDS",
     "SHARDS_OWNED",
     "UNMAPPED_CODES",
+    "UNMAPPED_FIELDS",
     "UNRELAYED",
 ]
 
@@ -76,6 +78,16 @@ RELOADS = Counter(
 )
 UNMAPPED_CODES = Counter(
     "plexus_unmapped_codes", "Codes without a standard coding.", ["tenant", "source"]
+)
+UNMAPPED_FIELDS = Counter(
+    "plexus_unmapped_fields",
+    "Fields of a type of message that came for the first time and that no rule takes.",
+    ["tenant", "source"],
+)
+LEAVES = Counter(
+    "plexus_leaves",
+    "Populated leaves by what became of them (mapped, dropped, residue), of one message in eight.",
+    ["tenant", "source", "outcome"],
 )
 CONSENT_DECISIONS = Counter(
     "plexus_consent_decisions", "Decisions by effect and reason.", ["effect", "reason"]

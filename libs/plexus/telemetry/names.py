@@ -83,11 +83,13 @@ LOG_KEYS: Final = frozenset({
     "sequence",
     "service",
     "shard",
+    "source",
     "stage",
     "state",
     "stream",
     "tenant",
     "trace_id",
+    "trigger",
     "version",
 })  # fmt: skip
 """Every key that a log line may have beside time, level and event."""

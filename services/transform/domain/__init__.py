@@ -5,11 +5,12 @@
 runs them with a `draft` in hand. `datatypes`, `values`, `places`, `citations` and `times` are what
 maps cannot say; `kept` remembers codes; `overlay` changes maps for one source;
 `scopes` say what belongs together, and `profile` what was agreed with a partner. `code_maps` and `coder` say what the codes of a source mean beyond the source.
-`tracing`, `dissecting`, `paths` and `lineage` tell where each leaf of a message went, `coverage` counts, and
+`tracing`, `dissecting`, `paths` and `lineage` tell where each leaf of a message went, `coverage` and `account` count, and
 `preview` shows an event as a record's.
 Pure: no I/O beyond reading maps.
 """
 
+from services.transform.domain.account import Account, Accounts, UnmappedField
 from services.transform.domain.code_maps import CodeMap, parse_code_map, read_code_map
 from services.transform.domain.coder import Coder, Coders, Tally
 from services.transform.domain.context import SourceContext
@@ -24,6 +25,8 @@ from services.transform.domain.profile import Profile, violations
 
 __all__ = [
     "PREVIEW",
+    "Account",
+    "Accounts",
     "CodeMap",
     "Coder",
     "Coders",
@@ -38,6 +41,7 @@ __all__ = [
     "SourceMaps",
     "Tally",
     "Target",
+    "UnmappedField",
     "as_recorded",
     "convert",
     "convert_fhir",

@@ -10,13 +10,14 @@ from plexus.errors import InvalidMessage, Reason
 from plexus.store import Transaction
 from services.transform.domain import (
     PREVIEW,
+    Accounts,
     Coder,
     Coders,
     Profile,
     SourceContext,
     SourceMaps,
-    convert,
     convert_fhir,
+    run,
 )
 from services.transform.settings import Source
 
@@ -35,10 +36,12 @@ class TransformStage:
         sources: Mapping[tuple[str, str], Source],
         coders: Coders,
         profiles: Mapping[tuple[str, str], Profile] | None = None,
+        accounts: Accounts | None = None,
     ) -> None:
         """Convert with the maps, by what is known of each source (tenant, name)."""
         self._maps = maps
         self._coders = coders
+        self._accounts = accounts or Accounts()
         self.use(sources, profiles or {})
 
     def use(
@@ -110,7 +113,9 @@ class TransformStage:
             event = convert_fhir(envelope.payload, context)
         else:
             maps = self._maps.of(envelope.tenant, envelope.source)
-            event = convert(maps, envelope.payload, context)
+            conversion = run(maps, envelope.payload, context)
+            self._accounts.add(envelope.tenant, envelope.source, envelope.message_id, conversion)
+            event = conversion.event
         turn.ran("maps", coder.version)
         turn.emit(
             "canonical",

@@ -1,4 +1,7 @@
-"""What was counted of unmapped codes is written every few seconds, off the way of messages.
+"""What was counted of messages is told every few seconds, off the way of messages.
+
+Unmapped codes are written down with their counts. Leaves become a metric by what became of them. A
+field that nobody maps is told once, in a log line without values, when it has been written down.
 
 While PostgreSQL is away messages go on, and what was counted is kept, within bounds.
 """
@@ -9,8 +12,9 @@ import datetime
 
 from plexus.clock import Clock
 from plexus.errors import Transient, Unavailable
-from plexus.telemetry.metrics import UNMAPPED_CODES
-from services.transform.domain import Coders, Tally
+from plexus.telemetry.logs import get_log
+from plexus.telemetry.metrics import LEAVES, UNMAPPED_CODES, UNMAPPED_FIELDS
+from services.transform.domain import Accounts, Coders, Tally, UnmappedField
 from services.transform.store import UnmappedCode, UnmappedStore
 
 __all__ = ["Worklist"]
@@ -18,14 +22,22 @@ __all__ = ["Worklist"]
 _FLUSH_SECONDS = 5.0
 _FLUSHES_UNTIL_PURGE = 720
 _MOST_WAITING = 20_000
+_MOST_TOLD = 100
+"""More lines than this are not logged at once: a new feed has hundreds of such fields."""
+
+_log = get_log(__name__)
 
 
 class Worklist:
     """Writes the tallies of unmapped codes. Never runs concurrently with itself."""
 
-    def __init__(self, coders: Coders, clock: Clock, *, keep_days: int) -> None:
-        """Take from `coders`; forget codes that are not seen for `keep_days`."""
+    def __init__(
+        self, coders: Coders, clock: Clock, *, keep_days: int, accounts: Accounts | None = None
+    ) -> None:
+        """Take from `coders` and `accounts`; forget codes that are not seen for `keep_days`."""
         self._coders = coders
+        self._accounts = accounts or Accounts()
+        self._news: list[UnmappedField] = []
         self._store: UnmappedStore | None = None
         self._clock = clock
         self._keep = datetime.timedelta(days=keep_days)
@@ -59,11 +71,38 @@ class Worklist:
             for tally in self._coders.drain():
                 UNMAPPED_CODES.labels(tally.tenant, tally.source).inc(tally.count)
                 self._gather(tally)
+            accounts, news = self._accounts.drain()
+            for owner, account in accounts.items():
+                LEAVES.labels(*owner, "mapped").inc(account.mapped)
+                LEAVES.labels(*owner, "dropped").inc(account.dropped)
+                LEAVES.labels(*owner, "residue").inc(account.residue)
+            self._news = [*self._news, *news][:_MOST_WAITING]
+            await self._note()
             if self._store is None or not self._waiting:
                 return
             with contextlib.suppress(Transient):
                 await self._store.add(list(self._waiting.values()), self._clock.now())
                 self._waiting.clear()
+
+    async def _note(self) -> None:
+        if self._store is None or not self._news:
+            return
+        with contextlib.suppress(Transient):
+            noted = await self._store.note(self._news, self._clock.now())
+            self._news = []
+            for field in noted:
+                UNMAPPED_FIELDS.labels(field.tenant, field.source).inc()
+            for field in noted[:_MOST_TOLD]:
+                _log.info(
+                    "a field came that nobody maps",
+                    tenant=field.tenant,
+                    source=field.source,
+                    trigger=field.trigger,
+                    location=field.place,
+                    message_id=field.message_id,
+                )
+            if len(noted) > _MOST_TOLD:
+                _log.info("more such fields came than are told", count=len(noted) - _MOST_TOLD)
 
     def _gather(self, tally: Tally) -> None:
         at = (tally.tenant, tally.source, tally.place, tally.system, tally.code)

@@ -19,9 +19,11 @@ from plexus.codecs.terminology.releases import open_release
 from plexus.errors import InvalidRequest, Unavailable
 from plexus.rpc import Peer, RpcServer
 from plexus.store import Database
+from plexus.telemetry.metrics import LEAVES, UNMAPPED_FIELDS
 from plexus.telemetry.tracing import Tracing
 from services.cli.terms import command
 from services.transform.domain import (
+    Accounts,
     Coders,
     Maps,
     SourceContext,
@@ -30,6 +32,7 @@ from services.transform.domain import (
     convert,
     load_maps,
     parse_code_map,
+    run,
 )
 from services.transform.flow import Preview, TransformStage, Worklist
 from services.transform.service import TransformServicer
@@ -274,3 +277,31 @@ async def test_the_command_lists_them(
     assert [one["code"] for one in listed] == ["GLU"]
     none = await asyncio.to_thread(invoke, "--source", "ward")
     assert "Every code has a standard coding" in none.output
+
+
+async def test_a_field_that_nobody_maps_is_told_once_by_all_replicas_and_leaves_are_counted(
+    transform_db: Database, maps: Maps, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    content = message("ADT^A01", PID, "ZPI|secret words")
+    store = UnmappedStore(transform_db)
+    before = UNMAPPED_FIELDS.labels("acme", "fields")._value.get()
+    leaves = LEAVES.labels("acme", "fields", "residue")._value.get()
+    done = run(maps, content, SourceContext("acme", "fields", "m-1"))
+    for _ in range(2):  # a replica each, or one before and one after a restart
+        accounts = Accounts()
+        accounts.add("acme", "fields", "m-1", done)
+        worklist = Worklist(
+            Coders(SourceMaps(maps), {}), ManualClock(), keep_days=90, accounts=accounts
+        )
+        await worklist.flush()  # PostgreSQL is not there yet
+        worklist.open(store)
+        await worklist.flush()
+    told = [r for r in caplog.records if r.getMessage() == "a field came that nobody maps"]
+    places = [vars(record)["plexus_fields"]["location"] for record in told]
+    assert places.count("ZPI-1") == 1
+    assert len(places) == len(set(places))
+    assert UNMAPPED_FIELDS.labels("acme", "fields")._value.get() - before == len(places)
+    residue = LEAVES.labels("acme", "fields", "residue")._value.get() - leaves
+    assert residue == 2 * len(done.event.residue)
+    assert "secret" not in "".join(str(vars(record)) for record in told)

@@ -130,6 +130,7 @@ def test_garbage_is_accounted_for_too(kind: str, lines: list[str]) -> None:
     both(MAPS, "\r".join([MSH.format(type=kind), *lines, ""]).encode(), CONTEXT)
 
 
+@pytest.mark.timeout(240)
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus is not beside this checkout")
 def test_every_corpus_message_is_accounted_for(maps: Maps) -> None:
     converted = 0

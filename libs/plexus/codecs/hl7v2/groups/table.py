@@ -180,6 +180,13 @@ def structures() -> Iterator[str]:
     return iter(_table()[0])
 
 
+@lru_cache(maxsize=1)
+def segment_names() -> frozenset[str]:
+    """Names of all segments that HL7 has in any structure."""
+    rows = _table()[0].items()
+    return frozenset().union(*(Grammar(name, found[0][1]).root.names for name, found in rows))
+
+
 @lru_cache(maxsize=1024)
 def grammar_of(structure: str, version: str = "") -> Grammar | None:
     """The grammar of a structure; None if it is none of HL7's.
