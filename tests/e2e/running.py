@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import asyncpg
+import yaml
 
 from plexus.testing.servers import server_folder
 from services.cli.conservation import Report, settle
@@ -97,11 +98,19 @@ async def running_mesh(
     sources: pathlib.Path = FEEDS,
     validate: bool = False,
     environment: Mapping[str, str] | None = None,
+    further_feeds: Sequence[Mapping[str, Any]] = (),
 ) -> AsyncIterator[Running]:
-    """A mesh in a folder of its own, ready, with a FHIR server that receives."""
+    """A mesh in a folder of its own, ready, with a FHIR server that receives.
+
+    `further_feeds` stand in its document as they are given.
+    """
     with server_folder() as folder:
         async with FhirReceiver(validate=validate) as receiver:
             sample = SampleMesh.write(feeds, sources, folder / "mesh", receiver.url)
+            if further_feeds:
+                document = yaml.safe_load(sample.config.read_text(encoding="utf-8"))
+                document["feeds"] += further_feeds
+                sample.config.write_text(yaml.safe_dump(document), encoding="utf-8")
             mesh = LocalMesh(folder / "mesh", sample.config, environment=environment, durable=True)
             async with mesh:
                 await mesh.ready()
