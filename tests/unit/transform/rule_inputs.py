@@ -6,6 +6,7 @@ the condition names get what each of its terms asks for, in all combinations of 
 """
 
 import itertools
+import operator
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -82,6 +83,11 @@ class Inputs:
         if place.is_field and len(place.numbers) > 1:
             return bool(self.text(place))
         return any(value and _within(leaf, place) for leaf, value in self.leaves.items())
+
+    def count(self, place: Place) -> int:
+        """How many repetitions the field has."""
+        number = self.repeated.get((place.unit, place.numbers[0]), 1)
+        return number if self.valued(place) else 0
 
     def texts(self, place: Place) -> list[str]:
         """All leaves at the place."""
@@ -271,6 +277,12 @@ def _term(
             yield inputs
             yield from (inputs.having_leaf(place, code) for code in [*codes, *_OTHER])
             yield inputs.without(place)
+    elif term.operator == "COUNT":
+        beside = {(">", True): 1, ("<", True): -1, ("==", False): 1}
+        number = int(term.operands[1]) + beside.get((term.operands[0], truth), 0)
+        valued = inputs if inputs.valued(place) else inputs.having(place, _ANYTHING[0])
+        repeated = {**inputs.repeated, (place.unit, place.numbers[0]): number}
+        yield replace(valued, repeated=repeated) if number else inputs.without(place)
     else:
         raise AssertionError(f"{rule.where}: teach the tests {term.operator}")
 
@@ -292,5 +304,10 @@ def _holds(inputs: Inputs, term: Condition) -> bool:
     if term.operator == "VALUED":
         assert term.place is not None
         return inputs.valued(term.place)
+    if term.operator == "COUNT":
+        assert term.place is not None
+        number = inputs.count(term.place)
+        compared = {">": operator.gt, "<": operator.lt, "==": operator.eq}[term.operands[0]]
+        return bool(compared(number, int(term.operands[1])))
     read = inputs.trigger if term.place is None else inputs.text(term.place)
     return read in term.operands
