@@ -1,5 +1,6 @@
 """Rules of the master person index, pure.
 
+`normalisation` puts what a message says of a person in the form in which people are compared,
 `identifiers` says which identifiers name a person and how they compare, `matching` decides which
 person a source record belongs to, `index` is the part of the index that a batch works on.
 """
