@@ -1,0 +1,106 @@
+"""What no sum of agreements outweighs. A veto caps the score and never raises it.
+
+Weights are right on average; these are the cases where an average merges two people: twins, a father
+and a son of one name, newborns without a name, and evidence that says "somebody else" outright.
+"""
+
+import enum
+from typing import Final, NamedTuple
+
+from services.identity.domain.normalisation import Features
+from services.identity.domain.scoring.levels import (
+    BIRTH_DATE,
+    MIDDLE,
+    NAME,
+    NATIONAL_ID,
+    SEX,
+    family_level,
+    given_level,
+)
+
+__all__ = ["Cap", "Veto", "vetoes"]
+
+
+class Cap(enum.Enum):
+    """How much a veto leaves possible."""
+
+    REVIEW = "review"
+    """Never by itself: somebody has to look."""
+    APART = "apart"
+    """Not the same person."""
+
+
+class Veto(NamedTuple):
+    """One reason against.
+
+    Attributes:
+        name: one of a closed set; safe to log.
+        cap: what it leaves possible.
+    """
+
+    name: str
+    cap: Cap
+
+
+_SUFFIX_REVIEW: Final = Veto("suffix_conflict", Cap.REVIEW)
+_SUFFIX: Final = Veto("suffix_conflict", Cap.APART)
+_BIRTH_ORDER_REVIEW: Final = Veto("birth_order_conflict", Cap.REVIEW)
+_BIRTH_ORDER: Final = Veto("birth_order_conflict", Cap.APART)
+_TWINS_REVIEW: Final = Veto("possible_twins", Cap.REVIEW)
+_TWINS: Final = Veto("twins", Cap.APART)
+_NEWBORN: Final = Veto("newborn", Cap.REVIEW)
+_NEWBORNS: Final = Veto("two_newborns", Cap.APART)
+_SEX_REVIEW: Final = Veto("sex_conflict", Cap.REVIEW)
+_SEX: Final = Veto("sex_and_name_conflict", Cap.APART)
+_BIRTH_DATE_REVIEW: Final = Veto("birth_date_conflict", Cap.REVIEW)
+_BIRTH_DATE: Final = Veto("birth_date_and_name_conflict", Cap.APART)
+_NATIONAL_ID: Final = Veto("national_id_conflict", Cap.REVIEW)
+_NO_NAME: Final = Veto("no_name", Cap.APART)
+_LITTLE: Final = Veto("little_evidence", Cap.REVIEW)
+_SAME_AUTHORITY: Final = Veto("two_numbers_of_one_authority", Cap.REVIEW)
+
+
+def vetoes(
+    one: Features, other: Features, levels: tuple[int, ...], *, is_one_authority: bool = False
+) -> list[Veto]:
+    """All vetoes on a pair, in no order.
+
+    `is_one_authority`: an authority gave the two different numbers, and so holds them for two people.
+    It may be wrong, but then it is the one to say so (HL7 v2 A40).
+    """
+    found: list[Veto] = []
+    birth, sex, number = levels[BIRTH_DATE], levels[SEX], levels[NATIONAL_ID]
+    family, given = family_level(levels[NAME]), given_level(levels[NAME])
+    is_proved = number == 3
+    if _other_generation(one, other):
+        found.append(_SUFFIX_REVIEW if is_proved or birth == 4 else _SUFFIX)
+    if one.birth_order and other.birth_order and one.birth_order != other.birth_order:
+        found.append(_BIRTH_ORDER_REVIEW if is_proved else _BIRTH_ORDER)
+    if given == 1 and birth >= 3 and family != 1:
+        if number == 1 or ((one.is_multiple or other.is_multiple) and not is_proved):
+            found.append(_TWINS)
+        elif number == 2 or (not number and levels[MIDDLE] != 3):
+            found.append(_TWINS_REVIEW)
+    if one.is_newborn or other.is_newborn:
+        both = one.is_newborn and other.is_newborn
+        share_mother = bool(set(one.mothers) & set(other.mothers))
+        found.append(_NEWBORNS if both and not (is_proved or share_mother) else _NEWBORN)
+    if sex == 1:
+        found.append(_SEX if given == 1 and not is_proved else _SEX_REVIEW)
+    if birth == 1:
+        found.append(_BIRTH_DATE if given == 1 and not is_proved else _BIRTH_DATE_REVIEW)
+    if number == 1:
+        found.append(_NATIONAL_ID)
+    if not family and not given and not is_proved:
+        found.append(_NO_NAME)
+    elif not ((family and given and (birth or number)) or is_proved):
+        found.append(_LITTLE)
+    if is_one_authority and not is_proved:
+        found.append(_SAME_AUTHORITY)
+    return found
+
+
+def _other_generation(one: Features, other: Features) -> bool:
+    ones = {name.generation for name in one.names} - {0}
+    others = {name.generation for name in other.names} - {0}
+    return bool(ones and others and not ones & others)
