@@ -30,7 +30,7 @@ _LONGEST_KEPT = 16
 _TRIPLETS = ((1, 2, 3, 7), (4, 5, 6, 8), (10, 11, 12, 13))
 _TEXT = 9
 _CWE_PARTS = 13
-_XTN_PARTS = 12
+_XTN_PARTS = 18
 
 
 def decimal(text: str) -> str:
@@ -167,6 +167,13 @@ class TelecomReader:
             telecom.value = f"{country}{area}{parts[7]}{extension}"
         for n in chosen:
             mask |= first(n)
+        for n, end in ((13, "start"), (14, "end")):
+            if parts[n] and (at := terms.time(parts[n])):
+                setattr(telecom.period, end, at)
+                mask |= first(n)
+        if parts[18].isdigit() and 0 < int(parts[18]) < 2**31:
+            telecom.rank = int(parts[18])
+            mask |= first(18)
         if system == "mobile":
             telecom.system, telecom.use = "phone", "mobile"
         elif system:

@@ -164,7 +164,7 @@ class Draft(Terms):
             found = cite(kind, fill, value, self._assigner, self._zone)
             self.pending = found.pending or self.pending
             read = (found.mask if found.key else 0, found.reference)
-            if found.mask and not self.settle(found.resource, found.key):
+            if found.mask and found.key and not self.settle(found.resource, found.key):
                 read = (0, b"")
             self._cited[at] = read
         return read
@@ -184,6 +184,14 @@ class Draft(Terms):
     def settled(self, key: str) -> Resource:
         """The resource that has the key."""
         return self._settled[key]
+
+    def known(self, key: str) -> Resource | None:
+        """The resource that has the key, if there is one."""
+        return self._settled.get(key)
+
+    def know(self, key: str, resource: Resource) -> None:
+        """That resource of the event has the key."""
+        self._settled[key] = resource
 
     # -- at the end -----------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from plexus.api.canonical.v1.datatypes_pb2 import Identifier
 from services.transform.domain.draft import Draft
 from services.transform.domain.keys import (
     BLANK,
+    cited_key,
     code_part,
     identifier_parts,
     is_repeated,
@@ -14,12 +15,14 @@ from services.transform.domain.keys import (
     name_parts,
     observation_part,
 )
+from services.transform.domain.merging import absorb
 from services.transform.domain.scopes import Made, Scope
 from services.transform.domain.structures import Link, Structure
 
 __all__ = ["name_resources"]
 
 _GIVEN = frozenset({"Immunization", "MedicationAdministration", "MedicationDispense"})
+_CITED = frozenset({"Location", "Organization", "Practitioner"})
 # What an observation is named within, where there is no report: the same question may be asked of two orders.
 _ACTS = _GIVEN | {"ServiceRequest", "MedicationRequest", "DocumentReference"}
 
@@ -42,6 +45,9 @@ def name_resources(draft: Draft, scopes: list[Scope], structure: Structure) -> N
             if made.kind == "Observation":
                 results.append(made)
                 continue
+            if made.kind in _CITED and (key := cited_key(made.kind, made.content)):
+                _same(draft, made, key)
+                continue
             key = made.key = made.resource.key = _unused(namer.key(made), used, counts)
             if made.kind == "DiagnosticReport":
                 namer.report = key
@@ -57,6 +63,19 @@ def name_resources(draft: Draft, scopes: list[Scope], structure: Structure) -> N
             targets = _targets(link, scope, scopes, by_kind) if from_these else []
             if from_these and targets:
                 _link(from_these, link, targets)
+
+
+def _same(draft: Draft, made: Made, key: str) -> None:
+    """A body or person that a segment describes is the one that a field of the message cites."""
+    made.key = made.resource.key = key
+    known = draft.known(key)
+    if known is None:
+        draft.know(key, made.resource)
+    elif known is not made.resource:
+        absorb(known, made.resource)
+        # `remove` would take the first that is equal, which may be another one.
+        at = next(n for n, one in enumerate(draft.resources) if one is made.resource)
+        del draft.resources[at]
 
 
 def _targets(
@@ -141,6 +160,8 @@ class _Namer:
             # Next of kin, guarantor and insured may be one and the same; each says other things of them.
             part = () if made.segment.name == "NK1" else (made.segment.name,)
             return join(kind, *self.subject, relation, *named, *part)
+        if kind == "PractitionerRole":
+            return join(kind, content.practitioner.key, content.organization.key)
         if kind == "CareTeam":
             return join(kind, *self.subject, made.segment.name)
         if kind == "Condition" and made.segment.name == "PRB":

@@ -156,7 +156,7 @@ OTHERS = [
     (segment("PR1", f3="44950", f11="77^Knife^Mac"),
      "procedure", "performers.0.role.codings.0.code", "304292004"),
     ("IN1|1|PPO^Plan|C1|Acme Health||||G5||||20240101|20241231|||Doe^J|SEL",
-     "coverage", "payors.0.key", "Organization||Acme Health"),
+     "coverage", "payors.0.key", "Organization|source:hosp|C1"),
     ("IN1|1|PPO^Plan|C1|||||G5", "coverage", "payors.0.key", "Organization|source:hosp|C1"),
     ("IN1|1|PPO^Plan|C1|Acme||||G5||||20240101|20241231", "coverage", "period.end", "2024-12-31"),
     ("IN1|1|PPO|C1|Acme||||||||||||Doe^J|SEL", "coverage", "relationship.codings.1.code", "ONESELF"),

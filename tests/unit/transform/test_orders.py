@@ -186,3 +186,25 @@ def test_results_by_sample_are_reports_on_that_sample(maps: Maps) -> None:
     assert first.specimens[0].key != second.specimens[0].key
     assert contents(event, "observation")[0].specimen.key == first.specimens[0].key
     assert contents(event, "service_request")[0].status == "completed"
+
+
+def test_where_an_order_comes_from_is_one_body_with_address_and_number(maps: Maps) -> None:
+    order = segment(
+        "ORC", f1="NW", f2="P1^HOSP", f12="7^Gray^Gil", f21="Hill Clinic^^^^^^^^^H1", f22="1 Elm^^Town",
+        f23="^WPN^PH^^^555^0100",
+    )  # fmt: skip
+    event = converted(maps, "ORM^O01", PID, order, obr())
+    (body,) = contents(event, "organization")
+    (role,) = contents(event, "practitioner_role")
+    (made,) = contents(event, "service_request")
+    assert (body.name, body.identifiers[0].value) == ("Hill Clinic", "H1")
+    assert (body.addresses[0].city, body.telecoms[0].use) == ("Town", "work")
+    assert made.requester.type == "PractitionerRole"
+    assert {role.organization.key, role.practitioner.key} < {r.key for r in event.resources}
+
+
+def test_a_performer_of_whom_nothing_is_known_is_no_resource(maps: Maps) -> None:
+    line = segment("OBX", f1="1", f2="NM", f3="1^T^L", f5="1", f11="F", f25="^^^^^^^^^L")
+    event = converted(maps, "ORU^R01", PID, "OBR|1||F1^L|1^T^L", line)
+    assert contents(event, "practitioner") == []
+    assert residue(event)["OBX[1]-25[1].10.1"] == "L"

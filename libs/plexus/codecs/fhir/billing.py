@@ -102,9 +102,18 @@ def coverage(source: resources_pb2.Coverage, links: Links) -> Json:
         "period": span(source.period.start, source.period.end),
         "payor": links.many(source.payors, _PAYOR) or [ABSENT],
         "class": [
-            {"type": {"coding": [{"system": COVERAGE_CLASS, "code": kind}]}, "value": value}
-            for kind, value in (("group", text(source.group)), ("plan", text(source.plan)))
-            if value
+            filled(
+                {
+                    "type": {"coding": [{"system": COVERAGE_CLASS, "code": kind}]},
+                    "value": value or name,
+                    "name": name if value else "",
+                }
+            )
+            for kind, value, name in (
+                ("group", text(source.group), text(source.group_name)),
+                ("plan", text(source.plan), ""),
+            )
+            if value or name
         ],
         "order": source.rank if 0 < source.rank < 2**31 else None,
     }

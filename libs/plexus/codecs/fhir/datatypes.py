@@ -9,6 +9,7 @@ numbers.
 import re
 from binascii import b2a_base64
 from collections.abc import Sequence
+from functools import lru_cache
 
 from plexus.api.canonical.v1 import datatypes_pb2 as canonical
 from plexus.codecs.fhir import codes, times
@@ -22,6 +23,8 @@ from plexus.codecs.fhir.systems import (
     claimed,
     system_uri,
 )
+
+from plexus.codecs.terminology import display
 
 __all__ = [
     "address",
@@ -128,9 +131,7 @@ def identifier(source: canonical.Identifier) -> Json:
         made["use"] = use
     if kind := token(source.type_code):
         made["type"] = (
-            {"coding": [{"system": IDENTIFIER_TYPE_SYSTEM, "code": kind}]}
-            if kind in IDENTIFIER_TYPES
-            else {"text": kind}
+            {"coding": [_identifier_type(kind)]} if kind in IDENTIFIER_TYPES else {"text": kind}
         )
     authority = source.authority
     namespace = authority.namespace
@@ -142,6 +143,13 @@ def identifier(source: canonical.Identifier) -> Json:
     if authority.universal_id and (assigner := text(namespace)):
         made["assigner"] = {"display": assigner}
     return made
+
+
+@lru_cache(maxsize=256)
+def _identifier_type(kind: str) -> Json:
+    """The coding of a code of HL7 table 0203; shared, so nobody may change it."""
+    shown = display(IDENTIFIER_TYPE_SYSTEM, kind)
+    return filled({"system": IDENTIFIER_TYPE_SYSTEM, "code": kind, "display": shown})
 
 
 def identifiers(sources: Sequence[canonical.Identifier]) -> list[Json]:
@@ -211,6 +219,10 @@ def telecom(source: canonical.Telecom) -> Json:
     made: Json = {"system": coded(source.system, codes.TELECOM_SYSTEM, "other"), "value": value}
     if use := coded(source.use, codes.TELECOM_USE):
         made["use"] = use
+    if 0 < source.rank < 2**31:
+        made["rank"] = source.rank
+    if source.HasField("period") and (valid := span(source.period.start, source.period.end)):
+        made["period"] = valid
     return made
 
 

@@ -120,6 +120,16 @@ def _patient_extensions(person: resources_pb2.Person) -> list[Json]:
         }
         for made in concepts(person.citizenships)
     )
+    animal = [
+        {"url": name, "valueCodeableConcept": made}
+        for name, made in (("species", concept(person.species)), ("breed", concept(person.breed)))
+        if made
+    ]
+    if animal and animal[0]["url"] == "species":
+        found.append({"url": f"{_HL7}/patient-animal", "extension": animal})
+    found.append(
+        extension(f"{_HL7}/patient-importance", valueCodeableConcept=concept(person.importance))
+    )
     found += (
         extension(DISABILITY_URL, valueCodeableConcept=made)
         for made in concepts(person.disabilities)

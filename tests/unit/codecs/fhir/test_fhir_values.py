@@ -157,7 +157,13 @@ def test_an_identifier_is_typed_by_table_0203_or_by_text() -> None:
     assert made == {
         "use": "official",
         "type": {
-            "coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "MR"}]
+            "coding": [
+                {
+                    "system": "http://terminology.hl7.org/CodeSystem/v2-0203",
+                    "code": "MR",
+                    "display": "Medical record number",
+                }
+            ]
         },
         "system": "urn:plexus:authority:H",
         "value": "1",

@@ -350,15 +350,23 @@ class Telecom(_message.Message):
     VALUE_FIELD_NUMBER: _builtins.int
     USE_FIELD_NUMBER: _builtins.int
     ORIGIN_FIELD_NUMBER: _builtins.int
+    PERIOD_FIELD_NUMBER: _builtins.int
+    RANK_FIELD_NUMBER: _builtins.int
     system: _builtins.str
     """FHIR contact point system: phone, fax, email, pager, url, sms or other."""
     value: _builtins.str
     """Number or address."""
     use: _builtins.str
     """FHIR contact point use: home, work, temp, old or mobile."""
+    rank: _builtins.int
+    """Order of preference, from 1; zero where unknown."""
     @_builtins.property
     def origin(self) -> Global___Origin:
         """Where it comes from."""
+
+    @_builtins.property
+    def period(self) -> Global___Period:
+        """When it holds."""
 
     def __init__(
         self,
@@ -367,10 +375,12 @@ class Telecom(_message.Message):
         value: _builtins.str = ...,
         use: _builtins.str = ...,
         origin: Global___Origin | None = ...,
+        period: Global___Period | None = ...,
+        rank: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["origin", b"origin"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["origin", b"origin", "period", b"period"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["origin", b"origin", "system", b"system", "use", b"use", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["origin", b"origin", "period", b"period", "rank", b"rank", "system", b"system", "use", b"use", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

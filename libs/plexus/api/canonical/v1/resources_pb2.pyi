@@ -48,6 +48,9 @@ class Person(_message.Message):
     DISABILITIES_FIELD_NUMBER: _builtins.int
     CONGREGATION_FIELD_NUMBER: _builtins.int
     RESTRICTIONS_FIELD_NUMBER: _builtins.int
+    SPECIES_FIELD_NUMBER: _builtins.int
+    BREED_FIELD_NUMBER: _builtins.int
+    IMPORTANCE_FIELD_NUMBER: _builtins.int
     birth_date: _builtins.str
     """Date of birth: FHIR dateTime text, precision as given."""
     gender: _builtins.str
@@ -124,6 +127,18 @@ class Person(_message.Message):
     def restrictions(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Concept]:
         """What must not be seen of it, as the source says."""
 
+    @_builtins.property
+    def species(self) -> _datatypes_pb2.Concept:
+        """Species, for a patient that is an animal."""
+
+    @_builtins.property
+    def breed(self) -> _datatypes_pb2.Concept:
+        """Breed, for a patient that is an animal."""
+
+    @_builtins.property
+    def importance(self) -> _datatypes_pb2.Concept:
+        """How important the person is to the body, for example a board member."""
+
     def __init__(
         self,
         *,
@@ -150,10 +165,13 @@ class Person(_message.Message):
         disabilities: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
         congregation: _builtins.str = ...,
         restrictions: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
+        species: _datatypes_pb2.Concept | None = ...,
+        breed: _datatypes_pb2.Concept | None = ...,
+        importance: _datatypes_pb2.Concept | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_deceased", b"_deceased", "_multiple_birth", b"_multiple_birth", "deceased", b"deceased", "language", b"language", "marital_status", b"marital_status", "multiple_birth", b"multiple_birth", "religion", b"religion"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_deceased", b"_deceased", "_multiple_birth", b"_multiple_birth", "breed", b"breed", "deceased", b"deceased", "importance", b"importance", "language", b"language", "marital_status", b"marital_status", "multiple_birth", b"multiple_birth", "religion", b"religion", "species", b"species"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_deceased", b"_deceased", "_multiple_birth", b"_multiple_birth", "addresses", b"addresses", "birth_date", b"birth_date", "birth_order", b"birth_order", "birth_place", b"birth_place", "citizenships", b"citizenships", "congregation", b"congregation", "deceased", b"deceased", "deceased_time", b"deceased_time", "disabilities", b"disabilities", "ethnicities", b"ethnicities", "gender", b"gender", "general_practitioners", b"general_practitioners", "identifiers", b"identifiers", "language", b"language", "marital_status", b"marital_status", "mother_identifiers", b"mother_identifiers", "mother_names", b"mother_names", "multiple_birth", b"multiple_birth", "names", b"names", "races", b"races", "religion", b"religion", "restrictions", b"restrictions", "telecoms", b"telecoms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_deceased", b"_deceased", "_multiple_birth", b"_multiple_birth", "addresses", b"addresses", "birth_date", b"birth_date", "birth_order", b"birth_order", "birth_place", b"birth_place", "breed", b"breed", "citizenships", b"citizenships", "congregation", b"congregation", "deceased", b"deceased", "deceased_time", b"deceased_time", "disabilities", b"disabilities", "ethnicities", b"ethnicities", "gender", b"gender", "general_practitioners", b"general_practitioners", "identifiers", b"identifiers", "importance", b"importance", "language", b"language", "marital_status", b"marital_status", "mother_identifiers", b"mother_identifiers", "mother_names", b"mother_names", "multiple_birth", b"multiple_birth", "names", b"names", "races", b"races", "religion", b"religion", "restrictions", b"restrictions", "species", b"species", "telecoms", b"telecoms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__deceased: _TypeAlias = _typing.Literal["deceased"]  # noqa: Y015
     _WhichOneofArgType__deceased: _TypeAlias = _typing.Literal["_deceased", b"_deceased"]  # noqa: Y015
@@ -1219,6 +1237,7 @@ class Coverage(_message.Message):
     SUBSCRIBER_NAME_FIELD_NUMBER: _builtins.int
     SUBSCRIBER_FIELD_NUMBER: _builtins.int
     POLICY_HOLDER_FIELD_NUMBER: _builtins.int
+    GROUP_NAME_FIELD_NUMBER: _builtins.int
     status: _builtins.str
     """FHIR status: active, cancelled, draft or entered-in-error."""
     subscriber_id: _builtins.str
@@ -1229,6 +1248,8 @@ class Coverage(_message.Message):
     """Plan."""
     rank: _builtins.int
     """Order among several coverages; zero where unknown."""
+    group_name: _builtins.str
+    """Group name."""
     @_builtins.property
     def identifiers(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Identifier]:
         """Policy and group numbers."""
@@ -1277,10 +1298,11 @@ class Coverage(_message.Message):
         subscriber_name: _datatypes_pb2.HumanName | None = ...,
         subscriber: _datatypes_pb2.Reference | None = ...,
         policy_holder: _datatypes_pb2.Reference | None = ...,
+        group_name: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["period", b"period", "policy_holder", b"policy_holder", "relationship", b"relationship", "subscriber", b"subscriber", "subscriber_name", b"subscriber_name", "type", b"type"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["group", b"group", "identifiers", b"identifiers", "payors", b"payors", "period", b"period", "plan", b"plan", "policy_holder", b"policy_holder", "rank", b"rank", "relationship", b"relationship", "status", b"status", "subscriber", b"subscriber", "subscriber_id", b"subscriber_id", "subscriber_name", b"subscriber_name", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["group", b"group", "group_name", b"group_name", "identifiers", b"identifiers", "payors", b"payors", "period", b"period", "plan", b"plan", "policy_holder", b"policy_holder", "rank", b"rank", "relationship", b"relationship", "status", b"status", "subscriber", b"subscriber", "subscriber_id", b"subscriber_id", "subscriber_name", b"subscriber_name", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
