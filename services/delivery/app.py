@@ -155,9 +155,10 @@ async def wire(runtime: Runtime) -> None:
 def _wire_of(destination: Destination) -> Wire:
     if destination.kind == "folder":
         assert destination.path is not None
-        return FolderWire(destination.path)
+        return FolderWire(destination.path, destination.provenance)
     return FhirWire(
         destination.url,
         timeout_seconds=destination.timeout_seconds,
         token_file=destination.token_file,
+        provenance=destination.provenance,
     )

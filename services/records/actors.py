@@ -7,12 +7,13 @@ taken over, and no actor writes another's rows.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from google.protobuf.message import DecodeError
 
 from plexus.actors import Turn
+from plexus.api.canonical.v1.datatypes_pb2 import Residue
 from plexus.api.canonical.v1.event_pb2 import EventKind
 from plexus.api.envelope.v1.envelope_pb2 import Envelope, PayloadKind
 from plexus.api.identity.v1.identity_pb2 import ResolvedEvent
@@ -42,6 +43,7 @@ class Arrival(NamedTuple):
         trigger: of the event.
         event_time: of the event.
         said: what the event says of each resource.
+        residue: what the message said beyond.
     """
 
     person_id: str
@@ -51,6 +53,7 @@ class Arrival(NamedTuple):
     trigger: str
     event_time: str
     said: list[Said]
+    residue: Sequence[Residue]
 
     @classmethod
     def read(cls, envelope: Envelope) -> "Arrival":
@@ -76,6 +79,7 @@ class Arrival(NamedTuple):
             event.trigger,
             event.event_time,
             [said_in(each, source, kind) for each in event.resources],
+            event.residue,
         )
 
 
@@ -140,6 +144,7 @@ class PersonRecord:
                 trigger=message.trigger,
                 kind=message.kind,
                 event_time=message.event_time,
+                residue=message.residue,
             ),
             [from_person] if is_absorbed else [],
         )

@@ -259,6 +259,7 @@ class DestinationActor:
                         item.message_id,
                         item.received_at,
                         span.traceparent,
+                        item.feed,
                         passed.disclosure,
                     )
                 )

@@ -1,11 +1,14 @@
 """What a kind of destination must be able to do. Kept by `edge`, one module per kind."""
 
 import datetime
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
-from plexus.codecs.fhir import Disclosure
+from plexus.codecs.fhir import Disclosure, Sender
 
-__all__ = ["Parcel", "Wire"]
+__all__ = ["Parcel", "Telling", "Wire"]
+
+Telling = Literal["none", "message", "residue"]
+"""How much a destination is told of the message itself."""
 
 
 class Parcel(NamedTuple):
@@ -14,12 +17,20 @@ class Parcel(NamedTuple):
     Attributes:
         message_id: names it at the receiver, the same for each try.
         traceparent: context for the receiver.
+        feed: by which it came.
     """
 
     message_id: str
     received_at: datetime.datetime
     traceparent: str
+    feed: str
     disclosure: Disclosure
+
+    def sender(self, telling: Telling) -> Sender | None:
+        """Whose message it is, as far as the receiver is to be told."""
+        if telling == "none":
+            return None
+        return Sender(self.feed, self.received_at, telling == "residue")
 
 
 class Wire(Protocol):

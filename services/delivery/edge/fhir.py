@@ -6,7 +6,7 @@ from typing import Final
 import orjson
 
 from plexus.errors import ConfigurationError, DeadlineExceeded, Unavailable
-from services.delivery.actors.wire import Parcel, Wire
+from services.delivery.actors.wire import Parcel, Telling, Wire
 from services.delivery.domain import judge_answer
 from services.delivery.edge.posting import Poster
 
@@ -25,13 +25,21 @@ class FhirWire(Wire):
     """One FHIR server."""
 
     def __init__(
-        self, url: str, *, timeout_seconds: float, token_file: pathlib.Path | None
+        self,
+        url: str,
+        *,
+        timeout_seconds: float,
+        token_file: pathlib.Path | None,
+        provenance: Telling = "none",
     ) -> None:
+        self._provenance = provenance
         self._token_file = token_file
         self._poster = Poster(url.rstrip("/") + "/", _HEADERS, timeout_seconds=timeout_seconds)
 
     async def send(self, parcel: Parcel) -> None:
-        body = parcel.disclosure.bundle_bytes(message_id=parcel.message_id)
+        body = parcel.disclosure.bundle_bytes(
+            message_id=parcel.message_id, sender=parcel.sender(self._provenance)
+        )
         headers = {"X-Request-Id": parcel.message_id}
         if parcel.traceparent:
             headers["traceparent"] = parcel.traceparent

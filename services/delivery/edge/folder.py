@@ -9,7 +9,7 @@ import os
 import pathlib
 
 from plexus.errors import Unavailable
-from services.delivery.actors.wire import Parcel, Wire
+from services.delivery.actors.wire import Parcel, Telling, Wire
 
 __all__ = ["FolderWire"]
 
@@ -17,11 +17,14 @@ __all__ = ["FolderWire"]
 class FolderWire(Wire):
     """One folder."""
 
-    def __init__(self, path: pathlib.Path) -> None:
+    def __init__(self, path: pathlib.Path, provenance: Telling = "none") -> None:
         self._path = path
+        self._provenance = provenance
 
     async def send(self, parcel: Parcel) -> None:
-        lines = parcel.disclosure.lines()
+        lines = parcel.disclosure.lines(
+            message_id=parcel.message_id, sender=parcel.sender(self._provenance)
+        )
         day = parcel.received_at.strftime("%Y-%m-%d")
         target = self._path / day / f"{parcel.message_id}.ndjson"
         try:

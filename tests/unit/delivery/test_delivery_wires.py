@@ -16,7 +16,7 @@ from tests.unit.delivery import delivery_material as material
 
 def parcel(disclosure: Disclosure) -> Parcel:
     at = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
-    return Parcel("m1", at, "", disclosure)
+    return Parcel("m1", at, "", "north", disclosure)
 
 
 async def test_a_folder_gets_what_is_valid_and_no_file_of_what_is_not(

@@ -18,15 +18,21 @@ import orjson
 from plexus.api.records.v1.records_pb2 import ChangedEvent
 from plexus.codecs.fhir.elements import Json
 from plexus.codecs.fhir.entries import Entry, entries_of
+from plexus.codecs.fhir.provenance import Sender, provenance
 from plexus.codecs.fhir.references import Links
 from plexus.codecs.fhir.resources import rendered
 from plexus.codecs.fhir.shallow import ShallowEvent, opened
-from plexus.codecs.fhir.systems import PERSON_SYSTEM, RESOURCE_SYSTEM
+from plexus.codecs.fhir.systems import MESSAGE_SYSTEM, PERSON_SYSTEM, RESOURCE_SYSTEM
 from plexus.codecs.fhir.validation import checked, checked_entry
 
-__all__ = ["MESSAGE_SYSTEM", "Disclosure", "bundle_bytes", "render_bundle", "resource_lines"]
-
-MESSAGE_SYSTEM = "urn:plexus:message"
+__all__ = [
+    "MESSAGE_SYSTEM",
+    "Disclosure",
+    "Sender",
+    "bundle_bytes",
+    "render_bundle",
+    "resource_lines",
+]
 
 
 class Disclosure:
@@ -37,7 +43,7 @@ class Disclosure:
         is_merge: that person has taken over others.
     """
 
-    __slots__ = ("_aliases", "_entries", "_tenant", "is_merge", "person_id")
+    __slots__ = ("_aliases", "_entries", "_read", "_tenant", "is_merge", "person_id")
 
     def __init__(self, event: bytes, *, tenant: str) -> None:
         """Find out what the output holds.
@@ -54,6 +60,7 @@ class Disclosure:
         self.person_id: str = read.person_id
         self.is_merge = bool(read.absorbed_person_ids)
         self._tenant = tenant
+        self._read = read
         self._entries, self._aliases = entries_of(read, tenant)
 
     @property
@@ -61,16 +68,21 @@ class Disclosure:
         """The FHIR types that the bundle discloses, each once, in the order of the entries."""
         return list(dict.fromkeys([each.content.fhir_type for each in self._entries]))
 
-    def bundle(self, *, message_id: str) -> dict[str, object]:
+    def bundle(self, *, message_id: str, sender: Sender | None = None) -> dict[str, object]:
         """See `render_bundle`."""
         links = self._links(lambda entry: entry.urn)
         entries: list[object] = [
             _deletion(each) if each.is_deleted else _update(each, links) for each in self._entries
         ]
+        entries += (_put(made) for made in self._provenance(message_id, sender, links))
         return _bundle(message_id, entries)
 
-    def bundle_bytes(self, *, message_id: str) -> bytes:
+    def bundle_bytes(self, *, message_id: str, sender: Sender | None = None) -> bytes:
         """`bundle` as JSON text, checked: what leaves is valid R4.
+
+        Args:
+            message_id: names the bundle.
+            sender: where a Provenance is to say whose message it was; None for none.
 
         Raises:
             InvalidMessage: a content cannot be read, or an entry is not valid, which is a defect of
@@ -83,16 +95,33 @@ class Disclosure:
             else checked_entry(_deletion(each) if each.is_deleted else _update(each, links))
             for each in self._entries
         ]
+        entries += (
+            checked_entry(_put(made)) for made in self._provenance(message_id, sender, links)
+        )
         return orjson.dumps(_bundle(message_id, entries))
 
-    def lines(self) -> list[bytes]:
+    def lines(self, *, message_id: str = "", sender: Sender | None = None) -> list[bytes]:
         """One JSON text for each resource, checked, without line ends, in the order of the entries.
+
+        `message_id` and `sender` as for `bundle_bytes`.
 
         Raises:
             InvalidMessage: a content cannot be read, or a resource is not valid R4.
         """
         links = self._links(lambda entry: f"{entry.content.fhir_type}/{entry.id}")
-        return [checked(_line(each, links)) for each in self._entries]
+        made = [checked(_line(each, links)) for each in self._entries]
+        return made + [checked(each) for each in self._provenance(message_id, sender, links)]
+
+    def _provenance(self, message_id: str, sender: Sender | None, links: Links) -> list[Json]:
+        targets = dict.fromkeys(links.targets.values())
+        if sender is None or not targets:
+            return []
+        own = links.id("Provenance", message_id)
+        return [
+            provenance(
+                self._read, own, [{"reference": each} for each in targets], message_id, sender
+            )
+        ]
 
     def _links(self, address: Callable[[Entry], str]) -> Links:
         """Links in which every entry that is not deleted is a target."""
@@ -157,6 +186,16 @@ def _update(entry: Entry, links: Links) -> Json:
         "fullUrl": entry.urn,
         "resource": _resource(entry, own, "", links),
         "request": {"method": "PUT", "url": _condition(entry, own)},
+    }
+
+
+def _put(resource: Json) -> Json:
+    """An entry for a resource that is there under its own id, or is to be."""
+    own = resource["id"]
+    return {
+        "fullUrl": f"urn:uuid:{own}",
+        "resource": resource,
+        "request": {"method": "PUT", "url": f"{resource['resourceType']}/{own}"},
     }
 
 

@@ -15,8 +15,10 @@ from plexus.codecs.terminology import OIDS, system_of_name, table
 __all__ = [
     "AUTHORITY_PREFIX",
     "CODE_SYSTEM_PREFIX",
+    "FEED_SYSTEM",
     "IDENTIFIER_TYPES",
     "IDENTIFIER_TYPE_SYSTEM",
+    "MESSAGE_SYSTEM",
     "PERSON_SYSTEM",
     "RESOURCE_SYSTEM",
     "authority_uri",
@@ -28,6 +30,8 @@ PERSON_SYSTEM = "urn:plexus:person"
 RESOURCE_SYSTEM = "urn:plexus:resource"
 CODE_SYSTEM_PREFIX = "urn:plexus:codesystem:"
 AUTHORITY_PREFIX = "urn:plexus:authority:"
+MESSAGE_SYSTEM = "urn:plexus:message"
+FEED_SYSTEM = "urn:plexus:feed"
 IDENTIFIER_TYPE_SYSTEM = "http://terminology.hl7.org/CodeSystem/v2-0203"
 
 _types = table(203)

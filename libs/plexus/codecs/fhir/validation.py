@@ -26,7 +26,7 @@ _RENDERED_NAMES: Final = """
 Account AllergyIntolerance Appointment Basic Bundle CarePlan CareTeam ChargeItem Condition Coverage
 DiagnosticReport DocumentReference Encounter Goal Immunization Location Medication MedicationAdministration
 MedicationDispense MedicationRequest Observation ObservationDefinition Organization Patient Practitioner
-PractitionerRole Procedure RelatedPerson ServiceRequest Specimen
+PractitionerRole Procedure Provenance RelatedPerson ServiceRequest Specimen
 """
 # They share one validator of 4 MB; each other type that comes has its own, of 1.5 MB.
 _RENDERED: Final = tuple(_RENDERED_NAMES.split())

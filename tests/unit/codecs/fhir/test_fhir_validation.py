@@ -67,7 +67,7 @@ def test_there_is_a_schema_for_every_resource_type_of_r4() -> None:
 
 def test_what_we_render_shares_one_validator() -> None:
     rendered = {fhir_type for fhir_type, _, _ in _RENDERERS.values()}
-    assert set(_RENDERED) == rendered | {"Basic", "Bundle", "Medication"}
+    assert set(_RENDERED) == rendered | {"Basic", "Bundle", "Medication", "Provenance"}
 
 
 def test_an_entry_is_found_valid_at_one_look_unless_it_holds_more() -> None:

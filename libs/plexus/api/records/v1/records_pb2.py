@@ -22,33 +22,34 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from plexus.api.canonical.v1 import datatypes_pb2 as plexus_dot_api_dot_canonical_dot_v1_dot_datatypes__pb2
 from plexus.api.canonical.v1 import event_pb2 as plexus_dot_api_dot_canonical_dot_v1_dot_event__pb2
 from plexus.api.canonical.v1 import resources_pb2 as plexus_dot_api_dot_canonical_dot_v1_dot_resources__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#plexus/api/records/v1/records.proto\x12\x15plexus.api.records.v1\x1a#plexus/api/canonical/v1/event.proto\x1a\'plexus/api/canonical/v1/resources.proto\"\x91\x01\n\x10RecordedResource\x12\x33\n\x08resource\x18\x01 \x01(\x0b\x32!.plexus.api.canonical.v1.Resource\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12\x37\n\x0b\x64isposition\x18\x03 \x01(\x0e\x32\".plexus.api.records.v1.Disposition\"\x8a\x02\n\x0c\x43hangedEvent\x12\x11\n\tperson_id\x18\x01 \x01(\t\x12\x0f\n\x07trigger\x18\x02 \x01(\t\x12\x30\n\x04kind\x18\x03 \x01(\x0e\x32\".plexus.api.canonical.v1.EventKind\x12\x12\n\nevent_time\x18\x04 \x01(\t\x12\x37\n\x06person\x18\x05 \x01(\x0b\x32\'.plexus.api.records.v1.RecordedResource\x12:\n\tresources\x18\x06 \x03(\x0b\x32\'.plexus.api.records.v1.RecordedResource\x12\x1b\n\x13\x61\x62sorbed_person_ids\x18\x07 \x03(\t\"~\n\x08\x41\x64option\x12\x11\n\tperson_id\x18\x01 \x01(\t\x12\x16\n\x0e\x66rom_person_id\x18\x02 \x01(\t\x12\x36\n\x05\x65vent\x18\x04 \x01(\x0b\x32\'.plexus.api.canonical.v1.CanonicalEventJ\x04\x08\x03\x10\x04R\tresources\"C\n\x10GetRecordRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x11\n\tperson_id\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\"u\n\x11GetRecordResponse\x12\x11\n\tperson_id\x18\x01 \x01(\t\x12:\n\tresources\x18\x02 \x03(\x0b\x32\'.plexus.api.records.v1.RecordedResource\x12\x11\n\ttruncated\x18\x03 \x01(\x08\"9\n\x11GetHistoryRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x14\n\x0cresource_key\x18\x02 \x01(\t\"O\n\x12GetHistoryResponse\x12\x39\n\x08versions\x18\x01 \x03(\x0b\x32\'.plexus.api.records.v1.RecordedResource*\x93\x01\n\x0b\x44isposition\x12\x1b\n\x17\x44ISPOSITION_UNSPECIFIED\x10\x00\x12\x17\n\x13\x44ISPOSITION_CREATED\x10\x01\x12\x17\n\x13\x44ISPOSITION_UPDATED\x10\x02\x12\x19\n\x15\x44ISPOSITION_UNCHANGED\x10\x03\x12\x1a\n\x16\x44ISPOSITION_SUPERSEDED\x10\x04\x32\xd3\x01\n\x0eRecordsService\x12^\n\tGetRecord\x12\'.plexus.api.records.v1.GetRecordRequest\x1a(.plexus.api.records.v1.GetRecordResponse\x12\x61\n\nGetHistory\x12(.plexus.api.records.v1.GetHistoryRequest\x1a).plexus.api.records.v1.GetHistoryResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#plexus/api/records/v1/records.proto\x12\x15plexus.api.records.v1\x1a\'plexus/api/canonical/v1/datatypes.proto\x1a#plexus/api/canonical/v1/event.proto\x1a\'plexus/api/canonical/v1/resources.proto\"\x91\x01\n\x10RecordedResource\x12\x33\n\x08resource\x18\x01 \x01(\x0b\x32!.plexus.api.canonical.v1.Resource\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12\x37\n\x0b\x64isposition\x18\x03 \x01(\x0e\x32\".plexus.api.records.v1.Disposition\"\xbd\x02\n\x0c\x43hangedEvent\x12\x11\n\tperson_id\x18\x01 \x01(\t\x12\x0f\n\x07trigger\x18\x02 \x01(\t\x12\x30\n\x04kind\x18\x03 \x01(\x0e\x32\".plexus.api.canonical.v1.EventKind\x12\x12\n\nevent_time\x18\x04 \x01(\t\x12\x37\n\x06person\x18\x05 \x01(\x0b\x32\'.plexus.api.records.v1.RecordedResource\x12:\n\tresources\x18\x06 \x03(\x0b\x32\'.plexus.api.records.v1.RecordedResource\x12\x1b\n\x13\x61\x62sorbed_person_ids\x18\x07 \x03(\t\x12\x31\n\x07residue\x18\x08 \x03(\x0b\x32 .plexus.api.canonical.v1.Residue\"~\n\x08\x41\x64option\x12\x11\n\tperson_id\x18\x01 \x01(\t\x12\x16\n\x0e\x66rom_person_id\x18\x02 \x01(\t\x12\x36\n\x05\x65vent\x18\x04 \x01(\x0b\x32\'.plexus.api.canonical.v1.CanonicalEventJ\x04\x08\x03\x10\x04R\tresources\"C\n\x10GetRecordRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x11\n\tperson_id\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\"u\n\x11GetRecordResponse\x12\x11\n\tperson_id\x18\x01 \x01(\t\x12:\n\tresources\x18\x02 \x03(\x0b\x32\'.plexus.api.records.v1.RecordedResource\x12\x11\n\ttruncated\x18\x03 \x01(\x08\"9\n\x11GetHistoryRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x14\n\x0cresource_key\x18\x02 \x01(\t\"O\n\x12GetHistoryResponse\x12\x39\n\x08versions\x18\x01 \x03(\x0b\x32\'.plexus.api.records.v1.RecordedResource*\x93\x01\n\x0b\x44isposition\x12\x1b\n\x17\x44ISPOSITION_UNSPECIFIED\x10\x00\x12\x17\n\x13\x44ISPOSITION_CREATED\x10\x01\x12\x17\n\x13\x44ISPOSITION_UPDATED\x10\x02\x12\x19\n\x15\x44ISPOSITION_UNCHANGED\x10\x03\x12\x1a\n\x16\x44ISPOSITION_SUPERSEDED\x10\x04\x32\xd3\x01\n\x0eRecordsService\x12^\n\tGetRecord\x12\'.plexus.api.records.v1.GetRecordRequest\x1a(.plexus.api.records.v1.GetRecordResponse\x12\x61\n\nGetHistory\x12(.plexus.api.records.v1.GetHistoryRequest\x1a).plexus.api.records.v1.GetHistoryResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'plexus.api.records.v1.records_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DISPOSITION']._serialized_start=1014
-  _globals['_DISPOSITION']._serialized_end=1161
-  _globals['_RECORDEDRESOURCE']._serialized_start=141
-  _globals['_RECORDEDRESOURCE']._serialized_end=286
-  _globals['_CHANGEDEVENT']._serialized_start=289
-  _globals['_CHANGEDEVENT']._serialized_end=555
-  _globals['_ADOPTION']._serialized_start=557
-  _globals['_ADOPTION']._serialized_end=683
-  _globals['_GETRECORDREQUEST']._serialized_start=685
-  _globals['_GETRECORDREQUEST']._serialized_end=752
-  _globals['_GETRECORDRESPONSE']._serialized_start=754
-  _globals['_GETRECORDRESPONSE']._serialized_end=871
-  _globals['_GETHISTORYREQUEST']._serialized_start=873
-  _globals['_GETHISTORYREQUEST']._serialized_end=930
-  _globals['_GETHISTORYRESPONSE']._serialized_start=932
-  _globals['_GETHISTORYRESPONSE']._serialized_end=1011
-  _globals['_RECORDSSERVICE']._serialized_start=1164
-  _globals['_RECORDSSERVICE']._serialized_end=1375
+  _globals['_DISPOSITION']._serialized_start=1106
+  _globals['_DISPOSITION']._serialized_end=1253
+  _globals['_RECORDEDRESOURCE']._serialized_start=182
+  _globals['_RECORDEDRESOURCE']._serialized_end=327
+  _globals['_CHANGEDEVENT']._serialized_start=330
+  _globals['_CHANGEDEVENT']._serialized_end=647
+  _globals['_ADOPTION']._serialized_start=649
+  _globals['_ADOPTION']._serialized_end=775
+  _globals['_GETRECORDREQUEST']._serialized_start=777
+  _globals['_GETRECORDREQUEST']._serialized_end=844
+  _globals['_GETRECORDRESPONSE']._serialized_start=846
+  _globals['_GETRECORDRESPONSE']._serialized_end=963
+  _globals['_GETHISTORYREQUEST']._serialized_start=965
+  _globals['_GETHISTORYREQUEST']._serialized_end=1022
+  _globals['_GETHISTORYRESPONSE']._serialized_start=1024
+  _globals['_GETHISTORYRESPONSE']._serialized_end=1103
+  _globals['_RECORDSSERVICE']._serialized_start=1256
+  _globals['_RECORDSSERVICE']._serialized_end=1467
 # @@protoc_insertion_point(module_scope)

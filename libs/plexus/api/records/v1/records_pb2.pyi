@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from plexus.api.canonical.v1 import datatypes_pb2 as _datatypes_pb2
 from plexus.api.canonical.v1 import event_pb2 as _event_pb2
 from plexus.api.canonical.v1 import resources_pb2 as _resources_pb2
 import builtins as _builtins
@@ -98,6 +99,7 @@ class ChangedEvent(_message.Message):
     PERSON_FIELD_NUMBER: _builtins.int
     RESOURCES_FIELD_NUMBER: _builtins.int
     ABSORBED_PERSON_IDS_FIELD_NUMBER: _builtins.int
+    RESIDUE_FIELD_NUMBER: _builtins.int
     person_id: _builtins.str
     """The golden person."""
     trigger: _builtins.str
@@ -118,6 +120,10 @@ class ChangedEvent(_message.Message):
     def absorbed_person_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """For a merge: persons that this record has taken over."""
 
+    @_builtins.property
+    def residue(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Residue]:
+        """What the message said and no resource holds, for receivers that are told of it."""
+
     def __init__(
         self,
         *,
@@ -128,10 +134,11 @@ class ChangedEvent(_message.Message):
         person: Global___RecordedResource | None = ...,
         resources: _abc.Iterable[Global___RecordedResource] | None = ...,
         absorbed_person_ids: _abc.Iterable[_builtins.str] | None = ...,
+        residue: _abc.Iterable[_datatypes_pb2.Residue] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["person", b"person"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["absorbed_person_ids", b"absorbed_person_ids", "event_time", b"event_time", "kind", b"kind", "person", b"person", "person_id", b"person_id", "resources", b"resources", "trigger", b"trigger"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["absorbed_person_ids", b"absorbed_person_ids", "event_time", b"event_time", "kind", b"kind", "person", b"person", "person_id", b"person_id", "residue", b"residue", "resources", b"resources", "trigger", b"trigger"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
