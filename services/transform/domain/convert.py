@@ -81,7 +81,7 @@ def run(
     message = read(content, default_charset=context.charset)
     compiled = maps.structure(message.code, message.trigger)
     if compiled is None:
-        known = message.code in maps.supported
+        known = message.code in maps.supported or message.code in maps.about_nobody
         raise InvalidMessage(
             "There is no map for this event."
             if known
@@ -191,7 +191,10 @@ class _Conversion:
                     made = self._make(kind, segment, scope)
                     compiled.run(segment, made.content, draft, repetition)
                 return
-        compiled.run(segment, self._make(kind, segment, scope).content, draft, 1)
+        made = self._make(kind, segment, scope)
+        if step.is_deleted:
+            made.resource.deleted = True
+        compiled.run(segment, made.content, draft, 1)
 
     def _continues(self, compiled: CompiledStep, segment: Segment, previous: Segment) -> bool:
         draft, step = self.draft, compiled.step
@@ -265,6 +268,15 @@ def _check_person(
     event: CanonicalEvent, message: Message, conversion: _Conversion, *, needs_person: bool
 ) -> None:
     structure = conversion.compiled.structure
+    if structure.is_about_nobody:
+        if needs_person:
+            raise InvalidMessage(
+                "Messages of this type are about no person; they are converted to be looked at only.",
+                reason=Reason.REASON_UNSUPPORTED_MESSAGE_TYPE,
+                location="MSH-9",
+            )
+        event.kind = EVENT_KIND_UPSERT
+        return
     is_merge = any(step.kind == _EVENT for step in structure.steps.get("MRG", ()))
     event.kind = EVENT_KIND_MERGE if is_merge else EVENT_KIND_UPSERT
     persons = message.all("PID")

@@ -31,7 +31,8 @@ class Maps:
 
     Attributes:
         version: the first 16 hex digits of the SHA-256 over their text and the terminology.
-        supported: triggers by message code.
+        supported: triggers by message code, of messages about a person.
+        about_nobody: likewise, of those that are converted to be looked at only.
         library: what the maps may call.
     """
 
@@ -52,12 +53,8 @@ class Maps:
         self._counts = counts
         self._sources = sources
         self._structures = structures
-        supported: dict[str, set[str]] = {}
-        for code, trigger in structures:
-            supported.setdefault(code, set()).add(trigger)
-        self.supported: Mapping[str, frozenset[str]] = MappingProxyType(
-            {code: frozenset(triggers) for code, triggers in supported.items()}
-        )
+        self.supported = _events(structures, are_about_nobody=False)
+        self.about_nobody = _events(structures, are_about_nobody=True)
 
     def names(self) -> tuple[tuple[str, int], ...]:
         """Name and number of rules of every map, sorted: `PID[Person]`, tables and structures."""
@@ -72,8 +69,9 @@ class Maps:
         return self._sources[name]
 
     def structure(self, code: str, trigger: str) -> CompiledStructure | None:
-        """The structure of an event, if there is one."""
-        return self._structures.get((code, trigger))
+        """The structure of an event, if there is one; `*` stands for any trigger."""
+        found = self._structures.get((code, trigger))
+        return found if found is not None else self._structures.get((code, "*"))
 
     def traced(self) -> "Maps":
         """The same maps, compiled so that they tell which rule wrote what where; made when first asked for.
@@ -83,6 +81,16 @@ class Maps:
         if self._traced is None:
             self._traced = self._again()
         return self._traced
+
+
+def _events(
+    structures: Mapping[tuple[str, str], CompiledStructure], *, are_about_nobody: bool
+) -> Mapping[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for (code, trigger), compiled in structures.items():
+        if compiled.structure.is_about_nobody == are_about_nobody:
+            found.setdefault(code, set()).add(trigger)
+    return MappingProxyType({code: frozenset(triggers) for code, triggers in found.items()})
 
 
 class SourceMaps:

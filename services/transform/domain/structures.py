@@ -8,11 +8,12 @@
     link DiagnosticReport.results <- all Observation
 
 Groups are those of HL7's grammar under their newest names (`plexus.codecs.hl7v2.groups`), so an
-unexpected segment or order costs nothing but itself. `new X` makes a resource, `join X` completes the
+unexpected segment or order costs nothing but itself. `new X` makes a resource, `delete X` one that is no more, `join X` completes the
 scope's, or makes it; `join outer X` completes that of an enclosing scope, if there is one.
 `per F` makes one for each repetition of a field (`unless` a condition), `continuing F... if` a condition goes
 on with the one before if those fields are alike. A segment that no line names is residue.
-`structure ADT_A06 for ADT^A06 like ADT_A01` takes over what it does not say itself.
+`structure ADT_A06 for ADT^A06 like ADT_A01` takes over what it does not say itself; `about nobody` after
+that says that its messages name no person.
 `docs/maps.md` tells it at length.
 """
 
@@ -27,8 +28,8 @@ from services.transform.domain.notation import Line, lines
 __all__ = ["Link", "Path", "Step", "Structure", "parse_structure"]
 
 _HEAD = re.compile(
-    r"structure (?P<name>[A-Z0-9_]+) for (?P<events>[A-Z0-9^]+(?: [A-Z0-9^]+)*)"
-    r"(?: like (?P<like>[A-Z0-9_]+))?"
+    r"structure (?P<name>[A-Z0-9_]+) for (?P<events>[A-Z0-9^*]+(?: [A-Z0-9^*]+)*)"
+    r"(?: like (?P<like>[A-Z0-9_]+))?(?P<nobody> about nobody)?"
 )
 _SCOPE = re.compile(r"scope (?P<groups>[A-Z0-9_.]+(?: [A-Z0-9_.]+)*)")
 _LINK = re.compile(
@@ -39,7 +40,7 @@ _STEP = re.compile(
     r"(?P<segment>[A-Z][A-Z0-9]{2})(?: in (?P<group>[A-Z0-9_.]+))?(?: after (?P<anchors>[A-Z0-9 ]+?))?\s*:\s*(?P<verbs>.+)"
 )
 _VERB = re.compile(
-    r"(?P<verb>new|join|join outer) (?P<kind>\w+)"
+    r"(?P<verb>new|delete|join|join outer) (?P<kind>\w+)"
     r"(?: per (?P<per>\S+)(?: unless (?P<unless>.+?))?)?"
     r"(?: continuing (?P<continuing>[A-Z0-9\- ]+?) if (?P<alike>.+?))?"
     r"(?: if (?P<condition>.+))?"
@@ -59,6 +60,7 @@ class Step:
     group: Path
     anchors: frozenset[str]
     is_new: bool
+    is_deleted: bool
     is_outer: bool
     kind: str
     per: Place | None
@@ -110,7 +112,11 @@ class Link:
 
 @dataclass(slots=True)
 class Structure:
-    """One message structure. `scopes` has for each the place where it is named."""
+    """One message structure.
+
+    `scopes` has for each the place where it is named. What `is_about_nobody` is converted for who looks
+    at messages, and is no part of a record.
+    """
 
     name: str
     where: str
@@ -119,6 +125,7 @@ class Structure:
     steps: dict[str, list[Step]] = field(default_factory=dict)
     links: list[Link] = field(default_factory=list)
     like: str = ""
+    is_about_nobody: bool = False
 
     def take(self, other: "Structure") -> None:
         """Take from the structure that it is like what it does not say itself, segment by segment."""
@@ -170,7 +177,7 @@ def _head(line: Line) -> Structure:
     found = _HEAD.fullmatch(line.text)
     if found is None:
         raise ConfigurationError(
-            f"{line.where}: expected 'structure NAME for CODE^TRIGGER... [like NAME]' first"
+            f"{line.where}: expected 'structure NAME for CODE^TRIGGER... [like NAME] [about nobody]' first"
         )
     events = []
     for event in found["events"].split():
@@ -178,7 +185,13 @@ def _head(line: Line) -> Structure:
         if not (code and mark and trigger):
             raise ConfigurationError(f"{line.where}: {event} is no event such as ADT^A01")
         events.append((code, trigger))
-    return Structure(found["name"], line.where, tuple(events), like=found["like"] or "")
+    return Structure(
+        found["name"],
+        line.where,
+        tuple(events),
+        like=found["like"] or "",
+        is_about_nobody=bool(found["nobody"]),
+    )
 
 
 def _path(text: str | None) -> Path:
@@ -197,7 +210,7 @@ def _steps(line: Line) -> list[Step]:
         verb = _VERB.fullmatch(text.strip())
         if verb is None:
             raise ConfigurationError(
-                f"{where}: expected 'new X', 'join X' or 'join outer X', found {text.strip()!r}"
+                f"{where}: expected 'new X', 'delete X', 'join X' or 'join outer X', found {text.strip()!r}"
             )
         steps.append(
             Step(
@@ -205,7 +218,8 @@ def _steps(line: Line) -> list[Step]:
                 segment=found["segment"],
                 group=_path(found["group"]),
                 anchors=frozenset((found["anchors"] or "").split()),
-                is_new=verb["verb"] == "new",
+                is_new=verb["verb"] in {"new", "delete"},
+                is_deleted=verb["verb"] == "delete",
                 is_outer=verb["verb"] == "join outer",
                 kind=verb["kind"],
                 per=parse_place(verb["per"], where) if verb["per"] else None,
