@@ -12,7 +12,7 @@ THO ?=
 SECONDS ?= 30
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-fast check fmt lint types imports proto proto-check grammar grammar-check buf lock bench fuzz clean
+.PHONY: help setup demo up test test-fast check fmt lint types imports proto proto-check grammar grammar-check buf lock bench bench-transform fuzz clean
 
 help: ## Show what each target does.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -87,6 +87,9 @@ lock: ## Renew requirements.lock from pyproject.toml.
 
 bench: setup ## Measure the whole pipeline here, as `plexus bench pipeline` does.
 	$(BIN)/plexus bench pipeline
+
+bench-transform: setup ## Measure how well and fast messages become FHIR. CORPUS=folder with others' messages and goldens.
+	$(BIN)/plexus bench transform $(if $(CORPUS),--corpus $(CORPUS),$(if $(PLEXUS_SHARED),--corpus $(PLEXUS_SHARED)/corpus))
 
 fuzz: setup ## Look for inputs that break the reader, the grouping or the maps; SECONDS=30 for each.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r fuzz/requirements.txt

@@ -7,11 +7,13 @@ from typing import Any
 
 import click
 
+from services.cli.benchmark.conversion import Corpus, measure
+from services.cli.benchmark.conversion_report import figures_of, figures_text
 from services.cli.benchmark.pipeline import Plan, run_pipeline
 from services.cli.benchmark.profiling import top_functions
 from services.cli.benchmark.report import as_json, as_text
 from services.cli.mesh import run_async
-from services.cli.telling import table
+from services.cli.telling import echo_json, json_option, table
 from services.registry import SERVICES
 
 __all__ = ["command"]
@@ -134,3 +136,27 @@ def _profile_text(service: str, top: list[tuple[str, int, float, float]]) -> str
 
 def _tell(text: Any) -> None:
     click.echo(text, err=True)
+
+
+@command.command("transform")
+@click.option(
+    "--corpus",
+    type=click.Path(path_type=pathlib.Path, exists=True, file_okay=False),
+    help="Folder with messages and goldens of others, and their manifest.tsv.",
+)
+@json_option
+def transform(corpus: pathlib.Path | None, as_json: bool) -> int:
+    """Measure how well and how fast HL7 v2 becomes FHIR R4, without any server.
+
+    Speed is CPU time of one process, strict validation included. With --corpus also how many of its
+    messages are read, converted and valid, and how far the result agrees with other converters'
+    goldens; differences that are meant are listed with their reasons. Exit code 1: something raised,
+    is not valid, dangles, or differs when it is made again.
+    """
+    with tempfile.TemporaryDirectory(prefix="plexus-bench-") as folder:
+        found = measure(Corpus(corpus) if corpus else None, pathlib.Path(folder), _tell)
+    if as_json:
+        echo_json(figures_of(found))
+    else:
+        click.echo(figures_text(found))
+    return 0 if found.is_sound else 1

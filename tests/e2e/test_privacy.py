@@ -84,7 +84,7 @@ async def marked() -> AsyncIterator[tuple[Running, bytes]]:
         await writer.wait_closed()
         report = await running.settle()
         assert not report.violations
-        assert sum(feed.delivered for feed in report.ledger.feeds) == 6
+        assert sum(feed.delivered for feed in report.ledger.feeds) == 7
         yield running, answers
 
 
