@@ -47,7 +47,7 @@ maps, content = load_maps(), open(sys.argv[1], "rb").read()
 context = SourceContext(tenant="t", source="s", message_id="m")
 peak = 0
 for _ in range(300):
-    bundle_bytes(as_recorded(convert(maps, content, context)), tenant="t", message_id="m")
+    bundle_bytes(as_recorded(convert(maps, content, context), tenant="t"), tenant="t", message_id="m")
     peak = max(peak, psutil.Process().memory_info().rss)
 print(imported - began, peak / 1024**2)
 """
@@ -164,7 +164,7 @@ def _converted(
 ) -> dict[str, Any]:
     try:
         event = convert(maps, content, _CONTEXT, needs_person=False)
-        made = bundle_bytes(as_recorded(event), tenant=PREVIEW, message_id=PREVIEW)
+        made = bundle_bytes(as_recorded(event, tenant=PREVIEW), tenant=PREVIEW, message_id=PREVIEW)
     except InvalidMessage as exc:
         if exc.reason not in _UNSUPPORTED:
             figures.supported += 1
@@ -173,7 +173,7 @@ def _converted(
     figures.supported += 1
     figures.converted += 1
     again = convert(maps, content, _CONTEXT, needs_person=False)
-    same = bundle_bytes(as_recorded(again), tenant=PREVIEW, message_id=PREVIEW)
+    same = bundle_bytes(as_recorded(again, tenant=PREVIEW), tenant=PREVIEW, message_id=PREVIEW)
     figures.repeated += same != made
     whole = sum(1 for _ in leaves(message))
     figures.leaves += whole
@@ -247,7 +247,7 @@ def _rate(maps: Maps, content: bytes) -> float:
         done, began = 0, time.process_time()
         while (spent := time.process_time() - began) < _SECONDS:
             event = convert(maps, next(changing), _CONTEXT)
-            bundle_bytes(as_recorded(event), tenant=PREVIEW, message_id=PREVIEW)
+            bundle_bytes(as_recorded(event, tenant=PREVIEW), tenant=PREVIEW, message_id=PREVIEW)
             done += 1
         best = max(best, done / spent)
     return best

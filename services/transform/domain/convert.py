@@ -191,10 +191,7 @@ class _Conversion:
                     made = self._make(kind, segment, scope)
                     compiled.run(segment, made.content, draft, repetition)
                 return
-        made = self._make(kind, segment, scope)
-        if step.is_deleted:
-            made.resource.deleted = True
-        compiled.run(segment, made.content, draft, 1)
+        compiled.run(segment, self._make(kind, segment, scope).content, draft, 1)
 
     def _continues(self, compiled: CompiledStep, segment: Segment, previous: Segment) -> bool:
         draft, step = self.draft, compiled.step

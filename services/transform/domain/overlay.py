@@ -310,4 +310,4 @@ def _without(known: Iterable[Step], removed: Iterable[Step], structure: str) -> 
 
 def _name_of(step: Step) -> tuple[object, ...]:
     """What tells the lines for a segment apart."""
-    return step.group, step.anchors, step.is_new, step.is_deleted, step.is_outer, step.kind
+    return step.group, step.anchors, step.is_new, step.is_outer, step.kind

@@ -8,7 +8,7 @@
     link DiagnosticReport.results <- all Observation
 
 Groups are those of HL7's grammar under their newest names (`plexus.codecs.hl7v2.groups`), so an
-unexpected segment or order costs nothing but itself. `new X` makes a resource, `delete X` one that is no more, `join X` completes the
+unexpected segment or order costs nothing but itself. `new X` makes a resource, `join X` completes the
 scope's, or makes it; `join outer X` completes that of an enclosing scope, if there is one.
 `per F` makes one for each repetition of a field (`unless` a condition), `continuing F... if` a condition goes
 on with the one before if those fields are alike. A segment that no line names is residue.
@@ -40,7 +40,7 @@ _STEP = re.compile(
     r"(?P<segment>[A-Z][A-Z0-9]{2})(?: in (?P<group>[A-Z0-9_.]+))?(?: after (?P<anchors>[A-Z0-9 ]+?))?\s*:\s*(?P<verbs>.+)"
 )
 _VERB = re.compile(
-    r"(?P<verb>new|delete|join|join outer) (?P<kind>\w+)"
+    r"(?P<verb>new|join|join outer) (?P<kind>\w+)"
     r"(?: per (?P<per>\S+)(?: unless (?P<unless>.+?))?)?"
     r"(?: continuing (?P<continuing>[A-Z0-9\- ]+?) if (?P<alike>.+?))?"
     r"(?: if (?P<condition>.+))?"
@@ -60,7 +60,6 @@ class Step:
     group: Path
     anchors: frozenset[str]
     is_new: bool
-    is_deleted: bool
     is_outer: bool
     kind: str
     per: Place | None
@@ -210,7 +209,7 @@ def _steps(line: Line) -> list[Step]:
         verb = _VERB.fullmatch(text.strip())
         if verb is None:
             raise ConfigurationError(
-                f"{where}: expected 'new X', 'delete X', 'join X' or 'join outer X', found {text.strip()!r}"
+                f"{where}: expected 'new X', 'join X' or 'join outer X', found {text.strip()!r}"
             )
         steps.append(
             Step(
@@ -218,8 +217,7 @@ def _steps(line: Line) -> list[Step]:
                 segment=found["segment"],
                 group=_path(found["group"]),
                 anchors=frozenset((found["anchors"] or "").split()),
-                is_new=verb["verb"] in {"new", "delete"},
-                is_deleted=verb["verb"] == "delete",
+                is_new=verb["verb"] == "new",
                 is_outer=verb["verb"] == "join outer",
                 kind=verb["kind"],
                 per=parse_place(verb["per"], where) if verb["per"] else None,

@@ -63,11 +63,6 @@ def test_a_place_and_a_test_are_what_their_files_say(maps: Maps) -> None:
     assert made.unit.codings[0].code == "mg/dL"
 
 
-def test_a_deleted_person_is_no_more(maps: Maps) -> None:
-    event = converted(maps, "ADT^A29", PID)
-    assert [r.deleted for r in event.resources if r.HasField("person")] == [True]
-
-
 @pytest.mark.parametrize("event", ["A35", "A41", "A49"])
 def test_another_number_of_an_account_merges_no_persons(maps: Maps, event: str) -> None:
     made = converted(

@@ -23,7 +23,6 @@ from plexus.codecs.fhir.systems import (
     claimed,
     system_uri,
 )
-
 from plexus.codecs.terminology import display
 
 __all__ = [
