@@ -78,7 +78,7 @@ class Arrival(NamedTuple):
             kind,
             event.trigger,
             event.event_time,
-            [said_in(each, source, kind) for each in event.resources],
+            [said_in(each, source, kind, event.trigger) for each in event.resources],
             event.residue,
         )
 

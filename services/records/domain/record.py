@@ -16,6 +16,13 @@ from plexus.api.records.v1.records_pb2 import (
     Disposition,
 )
 from services.records.domain.golden import Golden, golden_person
+from services.records.domain.milestones import (
+    NO_COURSE,
+    NUMBERED,
+    is_little,
+    milestones_of,
+    united,
+)
 from services.records.domain.versions import PERSON, Said, Slot, Version
 
 __all__ = ["Estate", "Past", "Record"]
@@ -49,7 +56,7 @@ class Record:
         absorbed: persons that this record has taken over, as far as the batch asks.
         newly_absorbed: those that this batch added, with the message.
         history: what this batch adds to the history, in order.
-        stored: contents as they were loaded.
+        stored: contents and milestones as they were loaded.
         touched: slots that this batch has changed, in the order of their first change.
         wanted: slots that a turn would have told of and that are not in `held`.
         is_changed: what is above `held` has changed, or the record is new.
@@ -86,7 +93,7 @@ class Record:
         self.absorbed: set[str] = set()
         self.newly_absorbed: dict[str, str] = {}
         self.history: list[Past] = []
-        self.stored: dict[Slot, bytes] = {}
+        self.stored: dict[Slot, tuple[bytes, bytes]] = {}
         self.touched: dict[Slot, None] = {}
         self.wanted: set[Slot] = set()
         self.is_changed = True
@@ -96,7 +103,7 @@ class Record:
     def restore(self, slot: Slot, version: Version) -> None:
         """Take in what is stored, before the turns."""
         self.held[slot] = version
-        self.stored[slot] = version.content
+        self.stored[slot] = version.said
 
     def come_to_rest(self) -> None:
         """What a batch has changed is stored: be as if just loaded.
@@ -109,7 +116,7 @@ class Record:
             if slot in stored or slot.type == PERSON:
                 version = held.pop(slot)
                 held[slot] = version  # the latest last
-                stored[slot] = version.content
+                stored[slot] = version.said
             else:
                 del held[slot]
         left_out = len(held) - _MOST_AT_REST
@@ -131,8 +138,11 @@ class Record:
 
     def put(self, said: Said, message_id: str, receipt: int, attempt: int) -> Disposition.ValueType:
         """Take in what an event of that message says of a resource. Returns what became of it."""
-        slot, content, source, time = said
-        return self._put(slot, Version(content, source, time, message_id, receipt, attempt))
+        slot, content, source, time, reached = said
+        version = Version(content, source, time, message_id, receipt, attempt)
+        if reached is not NO_COURSE:
+            version.milestones = milestones_of(reached, time, receipt, message_id, attempt)
+        return self._put(slot, version)
 
     def absorb(self, from_person: str, message_id: str) -> dict[Slot, Disposition.ValueType] | None:
         """Take over what another record has left.
@@ -163,36 +173,57 @@ class Record:
     def _accounts(self) -> Iterator[tuple[str, Version]]:
         return ((slot.told_by, held) for slot, held in self.held.items() if slot.type == PERSON)
 
-    def _put(self, slot: Slot, version: Version) -> Disposition.ValueType:
+    def _put(self, slot: Slot, version: Version, *, is_told: bool = False) -> Disposition.ValueType:
+        """Take in a version; one that was told before and does not win is history already."""
         held = self.held.get(slot)
         if held is None:
-            disposition: Disposition.ValueType = DISPOSITION_CREATED
             version.number = 1
-        elif held.content == version.content:
-            # It says the same: nothing for the history, but a later word counts as later.
+            self._hold(slot, version)
+            self.history.append(Past(slot, version, 1, DISPOSITION_CREATED))
+            return DISPOSITION_CREATED
+        is_same = held.content == version.content
+        # It says the same: nothing for the history, but a later word counts as later.
+        if is_same and version.milestones == held.milestones and is_little(held.milestones):
             if version.rank > held.rank:
                 version.number = held.number
                 self._hold(slot, version)
             return DISPOSITION_UNCHANGED
-        elif version.weight >= held.weight:
-            disposition = DISPOSITION_UPDATED
-            version.number = held.number + 1
-        else:
-            self.history.append(Past(slot, version, held.number, DISPOSITION_SUPERSEDED))
-            return DISPOSITION_SUPERSEDED
-        self._hold(slot, version)
-        self.history.append(Past(slot, version, version.number, disposition))
+        wins = version.outweighs(held, slot.type)
+        kept = self._kept(slot, held, version, wins=wins)
+        has_changed = wins and not is_same
+        if kept.milestones != held.milestones and not has_changed:
+            has_changed = kept.shown != held.shown
+        if has_changed and kept.number == held.number:
+            kept.number += 1
+        if kept is not held:
+            self._hold(slot, kept)
+        if is_same and not has_changed:
+            return DISPOSITION_UNCHANGED
+        disposition = DISPOSITION_UPDATED if has_changed else DISPOSITION_SUPERSEDED
+        if has_changed or not is_told:
+            self.history.append(Past(slot, version, kept.number, disposition))
         return disposition
 
+    @staticmethod
+    def _kept(slot: Slot, held: Version, version: Version, *, wins: bool) -> Version:
+        """The version that stands, with the number of the one that stood."""
+        if wins:
+            version.number = held.number
+            if held.milestones or version.milestones or slot.type in NUMBERED:
+                version.milestones = united(version.said, held.said, slot.type)
+            return version
+        if version.milestones or slot.type in NUMBERED:
+            milestones = united(held.said, version.said, slot.type)
+            if milestones != held.milestones:
+                return dataclasses.replace(held, milestones=milestones)
+        return held
+
     def _adopt(self, slot: Slot, left: Version) -> Disposition.ValueType:
-        held = self.held.get(slot)
-        if held is None:
+        if slot not in self.held:
             # The same version, told before: its history stands, and its number goes on.
             self._hold(slot, dataclasses.replace(left))
             return DISPOSITION_CREATED
-        if held.content != left.content and left.weight < held.weight:
-            return DISPOSITION_SUPERSEDED
-        return self._put(slot, dataclasses.replace(left))
+        return self._put(slot, dataclasses.replace(left), is_told=True)
 
     def _hold(self, slot: Slot, version: Version) -> None:
         self.held[slot] = version

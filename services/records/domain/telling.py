@@ -44,10 +44,9 @@ class Telling:
 
     def _tell(self, slot: Slot, disposition: Disposition.ValueType) -> None:
         held = self._record.held[slot]
+        content = held.shown if held.milestones else held.content
         origin = held.source, held.message_id, held.time
-        self._fields.append(
-            recorded_field(_RESOURCES, held.content, origin, (held.number, disposition))
-        )
+        self._fields.append(recorded_field(_RESOURCES, content, origin, (held.number, disposition)))
         self._versions.append(held)
 
     def tell_adopted(self, adopted: dict[Slot, Disposition.ValueType]) -> int:

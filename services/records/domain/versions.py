@@ -7,7 +7,16 @@ from typing import Final, NamedTuple
 from plexus.api.canonical.v1.event_pb2 import EventKind
 from plexus.api.canonical.v1.resources_pb2 import Resource
 from plexus.errors import InvalidMessage, Reason
-from services.records.domain.standing import standing_of
+from services.records.domain.milestones import (
+    HAVE_COURSE,
+    NO_COURSE,
+    NOTHING,
+    Reached,
+    is_aside,
+    reached_in,
+    shown,
+)
+from services.records.domain.standing import RANKED, SETTLED, standing_of
 from services.records.domain.times import age
 
 __all__ = ["MERGE_ACCOUNT", "PERSON", "Said", "Slot", "Version", "place_of", "said_in", "type_of"]
@@ -48,12 +57,14 @@ class Said(NamedTuple):
         content: canonical Resource without origin, serialised: equal ones have equal bytes.
         source: that says so.
         time: when it was true at the source, FHIR dateTime text.
+        reached: what that means for the course of a stay or an order.
     """
 
     slot: Slot
     content: bytes
     source: str
     time: str
+    reached: Reached = NO_COURSE
 
 
 @dataclasses.dataclass(slots=True)
@@ -68,6 +79,7 @@ class Version:
         receipt: receipt number of that message.
         attempt: passage of that message, from 1.
         number: of the versions that have won, from 1; 0 before it has.
+        milestones: what the record keeps beside the content, serialised; mostly nothing.
     """
 
     content: bytes
@@ -77,6 +89,17 @@ class Version:
     receipt: int
     attempt: int
     number: int = 0
+    milestones: bytes = NOTHING
+
+    @property
+    def shown(self) -> bytes:
+        """The content as the record shows it."""
+        return shown(self.content, self.milestones) if self.milestones else self.content
+
+    @property
+    def said(self) -> tuple[bytes, bytes]:
+        """Content and milestones."""
+        return self.content, self.milestones
 
     @property
     def rank(self) -> tuple[int, int, str, int]:
@@ -87,10 +110,24 @@ class Version:
         """
         return age(self.time), self.receipt, self.message_id, self.attempt
 
-    @property
-    def weight(self) -> tuple[int, tuple[int, int, str, int]]:
-        """Of two versions of a resource the heavier one wins: the more settled, then the later."""
-        return standing_of(self.content), self.rank
+    def outweighs(self, other: "Version", kind: str) -> bool:
+        """Whether this version of a resource wins: the further one does, then the later.
+
+        Args:
+            other: version of the same resource.
+            kind: canonical type of both.
+        """
+        is_later = self.rank >= other.rank
+        if kind not in RANKED:
+            return is_later
+        if self.content == other.content:
+            mentions = is_aside(self.milestones)
+            return is_later if mentions == is_aside(other.milestones) else not mentions
+        mine = standing_of(self.content, self.milestones)
+        if is_later and mine == SETTLED:
+            return True
+        theirs = standing_of(other.content, other.milestones)
+        return is_later if mine == theirs else mine > theirs
 
 
 def type_of(resource: Resource) -> str:
@@ -110,13 +147,14 @@ def place_of(key: str) -> str:
     return f"{key[:64]}#{hashlib.blake2b(key.encode(), digest_size=32).hexdigest()}"
 
 
-def said_in(resource: Resource, source: str, kind: EventKind.ValueType) -> Said:
+def said_in(resource: Resource, source: str, kind: EventKind.ValueType, trigger: str = "") -> Said:
     """What a resource says, in an event of that kind.
 
     Args:
         resource: the event's; loses its origin.
         source: of the message, which is the resource's where that names none.
         kind: of the event.
+        trigger: what the source calls the event.
 
     Raises:
         InvalidMessage: the resource has no content, or no key that can be kept.
@@ -134,4 +172,7 @@ def said_in(resource: Resource, source: str, kind: EventKind.ValueType) -> Said:
     if name == PERSON:
         told_by = source + MERGE_ACCOUNT if kind == _MERGE else source
     slot = Slot(name, place_of(key), told_by)
-    return Said(slot, resource.SerializeToString(), source, time)
+    if name not in HAVE_COURSE:
+        return Said(slot, resource.SerializeToString(), source, time)
+    reached = reached_in(resource, name, trigger)
+    return Said(slot, resource.SerializeToString(), source, time, reached)

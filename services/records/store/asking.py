@@ -8,7 +8,7 @@ from plexus.api.records.v1.records_pb2 import RecordedResource
 from plexus.store import Connection
 from plexus.store import Record as Row
 from services.records.domain import PERSON, origin_of, place_of
-from services.records.store.rows import COLUMNS, key_digest, version_of
+from services.records.store.rows import COLUMNS, HISTORY_COLUMNS, key_digest, version_of
 
 __all__ = ["RecordReader"]
 
@@ -62,7 +62,7 @@ class RecordReader:
         """The versions of a resource, the newest first."""
         place = place_of(key)
         rows = await self._connection.fetch(
-            f"SELECT {COLUMNS}, r.disposition FROM history r"
+            f"SELECT {HISTORY_COLUMNS}, r.disposition FROM history r"
             " WHERE key_digest = $1 AND tenant = $2 AND key = $3 ORDER BY seq DESC LIMIT $4",
             key_digest(tenant, place),
             tenant,
@@ -81,7 +81,7 @@ def _recorded(rows: Sequence[Row], limit: int) -> tuple[list[RecordedResource], 
         if room < 0 and found:
             return found, True
         recorded = RecordedResource(version=version.number, disposition=row["disposition"])
-        recorded.resource.MergeFromString(version.content)
+        recorded.resource.MergeFromString(version.shown)
         recorded.resource.origin.CopyFrom(origin_of(version))
         found.append(recorded)
     return found, len(rows) > limit

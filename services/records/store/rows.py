@@ -8,13 +8,16 @@ from typing import Final
 from plexus.store import Record as Row
 from services.records.domain import Slot, Version
 
-__all__ = ["COLUMNS", "as_columns", "key_digest", "version_of"]
+__all__ = ["COLUMNS", "HISTORY_COLUMNS", "as_columns", "key_digest", "version_of"]
 
-COLUMNS: Final = (
+_SHARED: Final = (
     "r.tenant, r.person_id, r.type, r.key, r.told_by, r.version, r.source, r.source_time,"
     " r.message_id, r.receipt, r.attempt, r.content"
 )
-"""What `version_of` reads, of a table called r."""
+COLUMNS: Final = _SHARED + ", r.milestones"
+"""What `version_of` reads, of the table `resource` called r."""
+HISTORY_COLUMNS: Final = _SHARED + ", ''::bytea AS milestones"
+"""Likewise of `history`, which holds what was said."""
 
 
 def version_of(row: Row) -> tuple[Slot, Version]:
@@ -28,6 +31,7 @@ def version_of(row: Row) -> tuple[Slot, Version]:
         row["receipt"],
         row["attempt"],
         row["version"],
+        row["milestones"],
     )
 
 

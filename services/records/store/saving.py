@@ -26,7 +26,7 @@ __all__ = ["save"]
 
 _RESOURCE: Final = (
     *("tenant", "person_id", "source", "source_time", "message_id", "receipt", "attempt"),
-    *("version", "key_digest", "type", "key", "told_by", "content"),
+    *("version", "key_digest", "type", "key", "told_by", "content", "milestones"),
 )
 _HISTORY: Final = (
     *("at", "tenant", "person_id", "source", "source_time", "message_id", "receipt", "attempt"),
@@ -75,6 +75,7 @@ class _Again(NamedTuple):
     types: list[str]
     tellers: list[str]  # places in _Rows.tellers, from 1
     contents: list[str]  # places in _Rows.contents, from 1; empty where the stored one stands
+    milestones: list[str]  # likewise
 
 
 class _Rows:
@@ -85,7 +86,7 @@ class _Rows:
         fresh: for COPY into `resource`.
         again: rows of `resource` that are there already.
         tellers: values of `told_by` that `again` names by their place.
-        contents: those that `again` names by their place.
+        contents: those that `again` names by their place, milestones too.
     """
 
     def __init__(self, at: datetime.datetime) -> None:
@@ -115,13 +116,14 @@ class _Rows:
                 if slot in stored:
                     self._say_again(record, slot, version)
                 else:
-                    self.fresh.append(row)
+                    self.fresh.append(row + _milestones_field(version.milestones))
         for slot in pending:
             version = held[slot]
             if slot in stored:
                 self._say_again(record, slot, version)
             else:
-                self.fresh.append(self._row(tenant, slot, version, version.number))
+                row = self._row(tenant, slot, version, version.number)
+                self.fresh.append(row + _milestones_field(version.milestones))
 
     def _row(self, tenant: str, slot: Slot, version: Version, number: int) -> bytes:
         word = version.message_id, version.source, version.time
@@ -153,12 +155,9 @@ class _Rows:
             or rows.word[3] != version.message_id
             or rows.word[1:3] != (version.source, version.time)
         ):
-            rows = self._again = _Again(_word(record, version), [], [], [], [], [])
+            rows = self._again = _Again(_word(record, version), [], [], [], [], [], [])
             self.again.append(rows)
-        content = ""
-        if record.stored[slot] != version.content:
-            self.contents.append(version.content)
-            content = str(len(self.contents))
+        content, milestones = record.stored[slot]
         rows.versions.append(str(version.number))
         rows.digests.append(key_digest(record.tenant, slot.key))
         rows.types.append(slot.type)
@@ -166,7 +165,15 @@ class _Rows:
         if teller is None:
             teller = self.tellers[slot.told_by] = str(len(self.tellers) + 1)
         rows.tellers.append(teller)
-        rows.contents.append(content)
+        rows.contents.append(self._place(content, version.content))
+        rows.milestones.append(self._place(milestones, version.milestones))
+
+    def _place(self, stored: bytes, value: bytes) -> str:
+        """The place of a value in `contents`; empty where it is the stored one."""
+        if stored == value:
+            return ""
+        self.contents.append(value)
+        return str(len(self.contents))
 
 
 def _word(record: Record, version: Version) -> tuple[str, str, str, str, int, int]:
@@ -185,6 +192,11 @@ def _number_field(number: int) -> bytes:
     return int_field(number, 8)
 
 
+@functools.lru_cache(maxsize=1024)
+def _milestones_field(value: bytes) -> bytes:
+    return bytes_field(value)
+
+
 @functools.lru_cache(maxsize=16)
 def _disposition_field(disposition: Disposition.ValueType) -> bytes:
     return int_field(disposition, 2)
@@ -200,21 +212,23 @@ async def _say_again(connection: Connection, rows: _Rows) -> None:
     await connection.execute(
         "UPDATE resource r SET version = n.version, source = t.source,"
         " source_time = t.source_time, message_id = t.message_id, receipt = t.receipt,"
-        " attempt = t.attempt, content = coalesce(($13::bytea[])[n.content], r.content)"
+        " attempt = t.attempt, content = coalesce(($14::bytea[])[n.content], r.content),"
+        " milestones = coalesce(($14::bytea[])[n.milestones], r.milestones)"
         # See `loading` on OFFSET 0.
         " FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::bigint[],"
-        " $6::integer[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[]) AS t"
+        " $6::integer[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[]) AS t"
         " (person_id, source, source_time, message_id, receipt, attempt, versions, digests,"
-        " types, tellers, contents), LATERAL unnest(string_to_array(t.versions, ',')::bigint[],"
+        " types, tellers, contents, milestones), LATERAL unnest(string_to_array(t.versions, ',')::bigint[],"
         " string_to_array(t.digests, ',')::uuid[], string_to_array(t.types, ','),"
         " string_to_array(t.tellers, ',')::integer[],"
-        " string_to_array(t.contents, ',', '')::integer[]) AS n"
-        " (version, key_digest, type, teller, content), LATERAL (SELECT x.ctid AS place"
+        " string_to_array(t.contents, ',', '')::integer[],"
+        " string_to_array(t.milestones, ',', '')::integer[]) AS n"
+        " (version, key_digest, type, teller, content, milestones), LATERAL (SELECT x.ctid AS place"
         " FROM resource x WHERE x.person_id = t.person_id AND x.key_digest = n.key_digest"
-        " AND x.type = n.type AND x.told_by = ($12::text[])[n.teller] OFFSET 0) f"
+        " AND x.type = n.type AND x.told_by = ($13::text[])[n.teller] OFFSET 0) f"
         " WHERE r.ctid = f.place",
         *as_columns((each.word for each in rows.again), 6),
-        *as_columns((tuple(map(",".join, each[1:])) for each in rows.again), 5),
+        *as_columns((tuple(map(",".join, each[1:])) for each in rows.again), 6),
         list(rows.tellers),
         rows.contents,
     )

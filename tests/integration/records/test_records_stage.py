@@ -6,14 +6,14 @@ import uuid
 import pytest
 
 from plexus.actors import TurnFailed
-from plexus.api.canonical.v1.datatypes_pb2 import Concept
-from plexus.api.canonical.v1.resources_pb2 import Practitioner, Resource
+from plexus.api.canonical.v1.datatypes_pb2 import Concept, Origin
+from plexus.api.canonical.v1.resources_pb2 import Encounter, Practitioner, Resource
 from plexus.api.envelope.v1.envelope_pb2 import Envelope
 from plexus.api.records.v1.records_pb2 import Adoption, Disposition
 from plexus.errors import Fenced, PlexusError
 from plexus.store import Database
 from services.records.domain import Record, Slot
-from services.records.store import Need, load
+from services.records.store import Need, RecordReader, load
 from tests.integration.records.records_stage import Replica
 from tests.unit.records.records_material import (
     ANNA,
@@ -85,6 +85,38 @@ async def test_batches_give_what_one_actor_in_memory_gives(records_db: Database)
         (each.slot.type, each.slot.key, each.disposition, each.version.content)
         for each in chart.record.history
     ]
+
+
+async def test_a_cancel_holds_in_later_batches_and_shows_in_the_record(
+    records_db: Database,
+) -> None:
+    def stay(status: str, day: int, event: str) -> Envelope:
+        return envelope_of(
+            resolved(
+                [
+                    Resource(
+                        key="Encounter|V1",
+                        origin=Origin(source="adt-north", time=f"2026-03-0{day}"),
+                        encounter=Encounter(status=status),
+                    )
+                ],
+                trigger=f"ADT^{event}",
+            )
+        )
+
+    replica = Replica(records_db)
+    await replica.settled(stay("in-progress", 1, "A01"))
+    await replica.settled(stay("in-progress", 3, "A08"))
+    (late,) = await replica.settled(stay("cancelled", 2, "A11"))
+    (after,) = await replica.settled(stay("in-progress", 4, "A08"))
+    for changed in (late, after):
+        assert changed.resources[0].resource.encounter.status == "cancelled"
+    async with records_db.connection() as connection:
+        (recorded,), _ = await RecordReader(connection).resources(TENANT, uuid.UUID(ANNA), "", 9)
+    assert recorded.resource.encounter.status == "cancelled"
+    assert recorded.resource.origin.time == "2026-03-04"
+    (again,) = await replica.settled(stay("in-progress", 5, "A01"))
+    assert again.resources[0].resource.encounter.status == "in-progress"
 
 
 async def test_whom_the_person_points_at_is_told_with_every_message(records_db: Database) -> None:

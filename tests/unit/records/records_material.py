@@ -73,6 +73,7 @@ def resolved(
     person_id: str = ANNA,
     merged_into: str = "",
     kind: EventKind.ValueType = EventKind.EVENT_KIND_UPSERT,
+    trigger: str = "ADT^A08",
 ) -> ResolvedEvent:
     """An event of a person."""
     return ResolvedEvent(
@@ -80,7 +81,7 @@ def resolved(
         match=MatchKind.MATCH_KIND_IDENTIFIER,
         merged_into=merged_into,
         event=CanonicalEvent(
-            kind=kind, trigger="ADT^A08", event_time="2026-03-01", resources=resources
+            kind=kind, trigger=trigger, event_time="2026-03-01", resources=resources
         ),
     )
 
@@ -136,9 +137,11 @@ class Chart:
         """One turn."""
         return run_turn(self.actor, Arrival.read(envelope), envelope)
 
-    def take(self, *resources: Resource, receipt: int = 0) -> ChangedEvent:
+    def take(
+        self, *resources: Resource, receipt: int = 0, trigger: str = "ADT^A08"
+    ) -> ChangedEvent:
         """One event with these resources: what the record tells of it."""
-        message = resolved(resources, person_id=self.record.person_id)
+        message = resolved(resources, person_id=self.record.person_id, trigger=trigger)
         ((stream, emitted),) = self.turn(envelope_of(message, receipt=receipt)).outputs
         assert stream == "changed"
         return ChangedEvent.FromString(emitted.payload)

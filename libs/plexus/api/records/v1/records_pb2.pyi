@@ -54,6 +54,44 @@ DISPOSITION_SUPERSEDED: Disposition.ValueType  # 4
 """A newer version was known; kept in the history only."""
 Global___Disposition: _TypeAlias = Disposition  # noqa: Y015
 
+class _MilestoneKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _MilestoneKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MilestoneKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    MILESTONE_KIND_UNSPECIFIED: _MilestoneKind.ValueType  # 0
+    """Not set."""
+    MILESTONE_KIND_OPENED: _MilestoneKind.ValueType  # 1
+    """The stay was opened: admitted, registered, announced."""
+    MILESTONE_KIND_CANCELLED: _MilestoneKind.ValueType  # 2
+    """The stay was cancelled."""
+    MILESTONE_KIND_ENDED: _MilestoneKind.ValueType  # 3
+    """The stay has ended."""
+    MILESTONE_KIND_REOPENED: _MilestoneKind.ValueType  # 4
+    """The end of the stay was taken back."""
+    MILESTONE_KIND_SETTLED: _MilestoneKind.ValueType  # 5
+    """The order is completed, revoked or was an error."""
+
+class MilestoneKind(_MilestoneKind, metaclass=_MilestoneKindEnumTypeWrapper):
+    """A turning point in the course of a stay or an order, which later messages that say nothing of it
+    must not undo.
+    """
+
+MILESTONE_KIND_UNSPECIFIED: MilestoneKind.ValueType  # 0
+"""Not set."""
+MILESTONE_KIND_OPENED: MilestoneKind.ValueType  # 1
+"""The stay was opened: admitted, registered, announced."""
+MILESTONE_KIND_CANCELLED: MilestoneKind.ValueType  # 2
+"""The stay was cancelled."""
+MILESTONE_KIND_ENDED: MilestoneKind.ValueType  # 3
+"""The stay has ended."""
+MILESTONE_KIND_REOPENED: MilestoneKind.ValueType  # 4
+"""The end of the stay was taken back."""
+MILESTONE_KIND_SETTLED: MilestoneKind.ValueType  # 5
+"""The order is completed, revoked or was an error."""
+Global___MilestoneKind: _TypeAlias = MilestoneKind  # noqa: Y015
+
 @_typing.final
 class RecordedResource(_message.Message):
     """A resource as the record holds it after the event."""
@@ -177,6 +215,82 @@ class Adoption(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Adoption: _TypeAlias = Adoption  # noqa: Y015
+
+@_typing.final
+class Milestone(_message.Message):
+    """One turning point: the latest of its kind."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    MESSAGE_ID_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    kind: Global___MilestoneKind.ValueType
+    """Of which kind."""
+    time: _builtins.str
+    """When it was true at the source, FHIR dateTime text."""
+    receipt: _builtins.int
+    """Receipt number of the message."""
+    message_id: _builtins.str
+    """The message."""
+    attempt: _builtins.int
+    """Passage of that message, from 1."""
+    value: _builtins.str
+    """What goes with it: the status of a cancelled stay or a settled order, the end of an ended stay."""
+    def __init__(
+        self,
+        *,
+        kind: Global___MilestoneKind.ValueType = ...,
+        time: _builtins.str = ...,
+        receipt: _builtins.int = ...,
+        message_id: _builtins.str = ...,
+        attempt: _builtins.int = ...,
+        value: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "kind", b"kind", "message_id", b"message_id", "receipt", b"receipt", "time", b"time", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Milestone: _TypeAlias = Milestone  # noqa: Y015
+
+@_typing.final
+class Milestones(_message.Message):
+    """What a record keeps of a resource beside its winning version. Stored with it, told to nobody."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REACHED_FIELD_NUMBER: _builtins.int
+    IDENTIFIERS_FIELD_NUMBER: _builtins.int
+    ASIDE_FIELD_NUMBER: _builtins.int
+    aside: _builtins.bool
+    """The winning version comes from a message about something else, which mentions it."""
+    @_builtins.property
+    def reached(self) -> _containers.RepeatedCompositeFieldContainer[Global___Milestone]:
+        """The turning points, at most one of each kind, by kind."""
+
+    @_builtins.property
+    def identifiers(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Identifier]:
+        """Numbers that versions which did not win have given it, in order of their bytes."""
+
+    def __init__(
+        self,
+        *,
+        reached: _abc.Iterable[Global___Milestone] | None = ...,
+        identifiers: _abc.Iterable[_datatypes_pb2.Identifier] | None = ...,
+        aside: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aside", b"aside", "identifiers", b"identifiers", "reached", b"reached"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Milestones: _TypeAlias = Milestones  # noqa: Y015
 
 @_typing.final
 class GetRecordRequest(_message.Message):

@@ -1,0 +1,247 @@
+"""Turning points of stays and orders, which later messages that say nothing of them do not undo.
+
+A snapshot says how things are, not what has happened. An update of an admission that was cancelled
+says again that the person is in; an update after the discharge may leave out when it was. So a
+record keeps beside the winning version the latest turning point of each kind, and what it shows
+follows from both. It keeps the latest of each, and the union of numbers: neither depends on the
+order of arrival.
+
+Events: HL7 v2.5.1 3.3 (A01 to A38); statuses: R4 Encounter.status, ServiceRequest.status.
+"""
+
+import functools
+from typing import Any, Final, NamedTuple
+
+from plexus.api.canonical.v1.datatypes_pb2 import Identifier
+from plexus.api.canonical.v1.resources_pb2 import Encounter, Resource
+from plexus.api.records.v1.records_pb2 import Milestone, MilestoneKind, Milestones
+from services.records.domain.times import age
+
+__all__ = [
+    "HAVE_COURSE",
+    "NOTHING",
+    "NO_COURSE",
+    "NUMBERED",
+    "Reached",
+    "is_aside",
+    "is_little",
+    "milestones_of",
+    "reached_in",
+    "shown",
+    "united",
+]
+
+_OPENED: Final = MilestoneKind.MILESTONE_KIND_OPENED
+_CANCELLED: Final = MilestoneKind.MILESTONE_KIND_CANCELLED
+_ENDED: Final = MilestoneKind.MILESTONE_KIND_ENDED
+_REOPENED: Final = MilestoneKind.MILESTONE_KIND_REOPENED
+_SETTLED: Final = MilestoneKind.MILESTONE_KIND_SETTLED
+
+_BY_STATUS: Final[dict[str, MilestoneKind.ValueType]] = {
+    "finished": _ENDED,
+    "cancelled": _CANCELLED,
+    "entered-in-error": _CANCELLED,
+}
+_SETTLED_ORDER: Final = frozenset({"completed", "revoked", "entered-in-error"})
+_RESULTS: Final = frozenset({"ORU", "OUL"})
+HAVE_COURSE: Final = frozenset({"Encounter", "ServiceRequest"})
+"""Canonical types of which events may say how far they have come."""
+NUMBERED: Final = frozenset({"ServiceRequest", "DiagnosticReport"})
+"""Canonical types of which all numbers are kept that anybody has said."""
+_NUMBERED_CONTENT: Final = frozenset({"service_request", "diagnostic_report"})
+
+# Those that change what is shown.
+_TELLING: Final = frozenset({_CANCELLED, _ENDED, _SETTLED})
+
+NOTHING: Final = b""
+_ASIDE: Final = Milestones(aside=True).SerializeToString()
+_LITTLE: Final = frozenset({NOTHING, _ASIDE})
+
+
+class Reached(NamedTuple):
+    """What an event says of a resource's course.
+
+    Attributes:
+        kinds: turning points with what goes with them.
+        aside: the event is about something else and mentions the resource.
+    """
+
+    kinds: tuple[tuple[MilestoneKind.ValueType, str], ...] = ()
+    aside: bool = False
+
+
+NO_COURSE: Final = Reached()
+_MENTIONED: Final = Reached(aside=True)
+
+
+# Discharge and cancel show in the status.
+_BY_EVENT: Final = {
+    **dict.fromkeys(["A01", "A04", "A05", "A06", "A07", "A14"], Reached(((_OPENED, ""),))),
+    "A13": Reached(((_REOPENED, ""),)),
+}
+
+
+def reached_in(resource: Resource, kind: str, trigger: str) -> Reached:
+    """What an event says of the course of a resource whose canonical type is `kind`.
+
+    Args:
+        resource: of the event.
+        kind: its type.
+        trigger: what the source calls the event, for example ADT^A01.
+    """
+    if kind == "Encounter":
+        family, caret, event = trigger.partition("^")
+        if caret and family != "ADT":
+            return _MENTIONED
+        return _of_stay(resource.encounter, event)
+    if kind == "ServiceRequest":
+        status = resource.service_request.status
+        kinds = ((_SETTLED, status),) if status in _SETTLED_ORDER else ()
+        aside = trigger[:3] in _RESULTS
+        return Reached(kinds, aside) if kinds else (_MENTIONED if aside else NO_COURSE)
+    return NO_COURSE
+
+
+def _of_stay(stay: Encounter, event: str) -> Reached:
+    by_event, by_status = _BY_EVENT.get(event, NO_COURSE), _BY_STATUS.get(stay.status)
+    if by_status is None:
+        return by_event
+    value = stay.period.end if by_status == _ENDED else stay.status
+    if by_status == _CANCELLED:
+        return Reached(((by_status, value),))
+    return Reached(tuple(sorted((*by_event.kinds, (by_status, value)))))
+
+
+def milestones_of(
+    reached: Reached, time: str, receipt: int, message_id: str, attempt: int
+) -> bytes:
+    """The serialised Milestones of a version that a message tells; empty where there are none."""
+    kinds, aside = reached
+    if not kinds:
+        return _ASIDE if aside else NOTHING
+    made = Milestones()
+    for kind, value in kinds:
+        each = made.reached.add()
+        each.kind = kind
+        each.time = time
+        each.receipt = receipt
+        each.message_id = message_id
+        each.attempt = attempt
+        if value:
+            each.value = value
+    if aside:
+        made.aside = True
+    return made.SerializeToString()
+
+
+def is_little(milestones: bytes) -> bool:
+    """Whether there is no turning point and no number in them."""
+    return milestones in _LITTLE
+
+
+def is_aside(milestones: bytes) -> bool:
+    """Whether the version that they belong to only mentions the resource."""
+    # It is the last field, and the length of what comes before hides no other one.
+    return milestones.endswith(_ASIDE) and (milestones == _ASIDE or _read(milestones).aside)
+
+
+def united(winner: tuple[bytes, bytes], loser: tuple[bytes, bytes], kind: str) -> bytes:
+    """The Milestones of the version that won, with what those of the other one add.
+
+    Args:
+        winner: content and milestones.
+        loser: likewise.
+        kind: canonical type of both.
+    """
+    content, mine = winner
+    other, theirs = loser
+    is_numbered = kind in NUMBERED and content != other
+    if not is_numbered and theirs in _LITTLE:
+        return mine
+    if not is_numbered and mine == NOTHING and not is_aside(theirs):
+        return theirs
+    if mine in _LITTLE and theirs in _LITTLE and _numbers(other) <= _numbers(content):
+        return mine
+    kept, more = _read(mine), _read(theirs)
+    latest: dict[MilestoneKind.ValueType, Milestone] = {}
+    for each in (*kept.reached, *more.reached):
+        known = latest.get(each.kind)
+        if known is None or _rank(each) > _rank(known):
+            latest[each.kind] = each
+    numbers = [*kept.identifiers, *more.identifiers]
+    if is_numbered:
+        mine_too = set(map(_number, _identifiers(content)))
+        numbers.extend(_identifiers(other))
+        numbers = [each for each in numbers if _number(each) not in mine_too]
+    made = Milestones(reached=[latest[each] for each in sorted(latest)], aside=kept.aside)
+    distinct = {_number(each): each for each in sorted(numbers, key=_bytes, reverse=True)}
+    made.identifiers.extend(sorted(distinct.values(), key=_bytes))
+    return made.SerializeToString()
+
+
+@functools.lru_cache(maxsize=4096)
+def shown(content: bytes, milestones: bytes) -> bytes:
+    """A canonical Resource as the record shows it. Remembered: what stands is told again and again."""
+    if milestones == _ASIDE:
+        return content
+    kept = _read(milestones)
+    reached = {each.kind: each for each in kept.reached}
+    if not (kept.identifiers or _TELLING.intersection(reached)):
+        return content
+    resource = Resource.FromString(content)
+    kind = resource.WhichOneof("content")
+    if kind == "encounter":
+        _show_stay(resource.encounter, reached)
+    elif kind == "service_request" and _SETTLED in reached:
+        resource.service_request.status = reached[_SETTLED].value
+    if kind in _NUMBERED_CONTENT:
+        numbered = _content_of(resource)
+        known = set(map(_number, numbered.identifiers))
+        numbered.identifiers.extend(each for each in kept.identifiers if _number(each) not in known)
+    return resource.SerializeToString()
+
+
+@functools.lru_cache(maxsize=1024)
+def _read(milestones: bytes) -> Milestones:
+    """Shared: nobody may change it."""
+    return Milestones.FromString(milestones)
+
+
+def _show_stay(stay: Encounter, reached: dict[MilestoneKind.ValueType, Milestone]) -> None:
+    opened, cancelled = reached.get(_OPENED), reached.get(_CANCELLED)
+    ended, reopened = reached.get(_ENDED), reached.get(_REOPENED)
+    # What happened at the same moment was opened first: only then can it be cancelled.
+    if cancelled and (opened is None or age(cancelled.time) >= age(opened.time)):
+        stay.status = cancelled.value
+    elif ended and not any(again and _rank(again) > _rank(ended) for again in (opened, reopened)):
+        stay.status = "finished"
+        if ended.value and not stay.period.end:
+            stay.period.end = ended.value
+
+
+def _rank(milestone: Milestone) -> tuple[int, int, str, int]:
+    return age(milestone.time), milestone.receipt, milestone.message_id, milestone.attempt
+
+
+def _identifiers(content: bytes) -> tuple[Identifier, ...]:
+    return tuple(_content_of(Resource.FromString(content)).identifiers)
+
+
+def _content_of(resource: Resource) -> Any:
+    """The order or the report that a resource is."""
+    return getattr(resource, resource.WhichOneof("content") or "")
+
+
+@functools.lru_cache(maxsize=4096)
+def _numbers(content: bytes) -> frozenset[tuple[str, str, str]]:
+    return frozenset(map(_number, _identifiers(content)))
+
+
+def _number(identifier: Identifier) -> tuple[str, str, str]:
+    authority = identifier.authority
+    named_by = authority.namespace or authority.universal_id
+    return identifier.type_code, named_by.casefold(), identifier.value
+
+
+def _bytes(identifier: Identifier) -> bytes:
+    return identifier.SerializeToString()
