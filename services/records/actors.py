@@ -24,7 +24,17 @@ from plexus.api.records.v1.records_pb2 import (
     Disposition,
 )
 from plexus.errors import InvalidMessage, Reason
-from services.records.domain import PERSON, Record, Said, Telling, said_in
+from services.records.domain import (
+    PERSON,
+    Dispositions,
+    Record,
+    Said,
+    Stamp,
+    Telling,
+    reconcile,
+    rejoin,
+    said_in,
+)
 
 __all__ = ["Arrival", "PersonRecord"]
 
@@ -119,6 +129,12 @@ class PersonRecord:
         record, envelope, from_person = self._record, turn.envelope, message.from_person_id
         message_id, receipt, attempt = envelope.message_id, envelope.origin, envelope.attempt
         adopted = record.absorb(from_person, message_id) if from_person else None
+        stamp = Stamp(message_id, receipt, attempt)
+        joined: Dispositions = {}
+        if adopted is not None:
+            joined = rejoin(record, record.estates.get(from_person, ()), stamp)
+        if any(each.names for each in message.said):
+            message = message._replace(said=reconcile(record, message.said, stamp, joined))
         telling = Telling(record)
         person: Disposition.ValueType = DISPOSITION_UNCHANGED
         for said in message.said:
@@ -127,9 +143,13 @@ class PersonRecord:
             telling.tell(slot, disposition)
             if slot.type == PERSON:
                 person = disposition
+        if joined:
+            told = {said.slot for said in message.said}
+            telling.tell_adopted({slot: each for slot, each in joined.items() if slot not in told})
+            turn.fact("joined_resources", str(len(joined)))
         if adopted is not None:
-            for said in message.said:
-                adopted.pop(said.slot, None)
+            for slot in (*(said.slot for said in message.said), *joined):
+                adopted.pop(slot, None)
             left_out = telling.tell_adopted(adopted)
             turn.fact("adopted_resources", str(len(adopted)))
             if left_out:

@@ -2,20 +2,40 @@
 
 `times` puts FHIR times of any precision in one order, `versions` says which version of a resource
 wins, `standing` how settled one is, `golden` makes one person of what several sources tell, `record` keeps one person's record, `resting` those worked
-on lately, `references` says what a resource points at, `telling`
+on lately, `references` says what a resource points at, `milestones` what is
+kept beside it, `names` under which of its keys it is kept, `telling`
 what a record tells of an event, `wire` puts resources together as bytes.
 """
 
 from services.records.domain.golden import Golden, golden_person, origin_of
+from services.records.domain.names import (
+    Dispositions,
+    Stamp,
+    pointers_of,
+    reconcile,
+    referring_marks,
+    rejoin,
+)
 from services.records.domain.record import Estate, Past, Record
 from services.records.domain.references import references_of
 from services.records.domain.resting import Owner, RestingRecords
 from services.records.domain.telling import Telling
 from services.records.domain.times import age
-from services.records.domain.versions import PERSON, Said, Slot, Version, place_of, said_in, type_of
+from services.records.domain.versions import (
+    PERSON,
+    POINTER,
+    Said,
+    Slot,
+    Version,
+    place_of,
+    said_in,
+    type_of,
+)
 
 __all__ = [
     "PERSON",
+    "POINTER",
+    "Dispositions",
     "Estate",
     "Golden",
     "Owner",
@@ -24,13 +44,18 @@ __all__ = [
     "RestingRecords",
     "Said",
     "Slot",
+    "Stamp",
     "Telling",
     "Version",
     "age",
     "golden_person",
     "origin_of",
     "place_of",
+    "pointers_of",
+    "reconcile",
     "references_of",
+    "referring_marks",
+    "rejoin",
     "said_in",
     "type_of",
 ]

@@ -46,9 +46,9 @@ _SETTLED_ORDER: Final = frozenset({"completed", "revoked", "entered-in-error"})
 _RESULTS: Final = frozenset({"ORU", "OUL"})
 HAVE_COURSE: Final = frozenset({"Encounter", "ServiceRequest"})
 """Canonical types of which events may say how far they have come."""
-NUMBERED: Final = frozenset({"ServiceRequest", "DiagnosticReport"})
+NUMBERED: Final = frozenset({"DiagnosticReport", "MedicationRequest", "ServiceRequest"})
 """Canonical types of which all numbers are kept that anybody has said."""
-_NUMBERED_CONTENT: Final = frozenset({"service_request", "diagnostic_report"})
+_NUMBERED_CONTENT: Final = frozenset({"diagnostic_report", "medication_request", "service_request"})
 
 # Those that change what is shown.
 _TELLING: Final = frozenset({_CANCELLED, _ENDED, _SETTLED})

@@ -23,7 +23,7 @@ from services.records.domain.milestones import (
     milestones_of,
     united,
 )
-from services.records.domain.versions import PERSON, Said, Slot, Version
+from services.records.domain.versions import PERSON, POINTER, Said, Slot, Version
 
 __all__ = ["Estate", "Past", "Record"]
 
@@ -59,6 +59,7 @@ class Record:
         stored: contents and milestones as they were loaded.
         touched: slots that this batch has changed, in the order of their first change.
         wanted: slots that a turn would have told of and that are not in `held`.
+        wanted_referrers: keys of which a turn had to know all that refers to them.
         is_changed: what is above `held` has changed, or the record is new.
         knows_accounts: all accounts of the person are in `held`.
     """
@@ -80,6 +81,7 @@ class Record:
         "tenant",
         "touched",
         "wanted",
+        "wanted_referrers",
     )
 
     def __init__(self, tenant: str, person_id: str) -> None:
@@ -96,6 +98,7 @@ class Record:
         self.stored: dict[Slot, tuple[bytes, bytes]] = {}
         self.touched: dict[Slot, None] = {}
         self.wanted: set[Slot] = set()
+        self.wanted_referrers: set[str] = set()
         self.is_changed = True
         self.knows_accounts = False
         self._person_touched = False
@@ -126,6 +129,7 @@ class Record:
                 del held[slot], stored[slot]
         self.touched = {}
         self.wanted = set()
+        self.wanted_referrers = set()
         self.history = []
         self.estates = {}
         self.newly_absorbed = {}
@@ -138,11 +142,24 @@ class Record:
 
     def put(self, said: Said, message_id: str, receipt: int, attempt: int) -> Disposition.ValueType:
         """Take in what an event of that message says of a resource. Returns what became of it."""
-        slot, content, source, time, reached = said
+        slot, content, source, time, reached, _ = said
         version = Version(content, source, time, message_id, receipt, attempt)
         if reached is not NO_COURSE:
             version.milestones = milestones_of(reached, time, receipt, message_id, attempt)
         return self._put(slot, version)
+
+    def replace(self, slot: Slot, version: Version) -> None:
+        """Hold a version that has its number already; what is not a pointer is history, too."""
+        self._hold(slot, version)
+        if slot.told_by != POINTER:
+            self.history.append(Past(slot, version, version.number, DISPOSITION_UPDATED))
+
+    def move(self, place: Slot, version: Version) -> None:
+        """Take in a version that stood under another key."""
+        if place not in self.held:
+            self.replace(place, version)
+        else:
+            self._put(place, version)
 
     def absorb(self, from_person: str, message_id: str) -> dict[Slot, Disposition.ValueType] | None:
         """Take over what another record has left.
@@ -155,7 +172,8 @@ class Record:
         self.absorbed.add(from_person)
         self.newly_absorbed[from_person] = message_id
         estate = self.estates.get(from_person, {})
-        return {slot: self._adopt(slot, estate[slot]) for slot in sorted(estate)}
+        became = {slot: self._adopt(slot, estate[slot]) for slot in sorted(estate)}
+        return {slot: each for slot, each in became.items() if slot.told_by != POINTER}
 
     def settle_person(self) -> bool:
         """Make the golden person anew where an account has changed. True where it has changed."""
@@ -219,10 +237,15 @@ class Record:
         return held
 
     def _adopt(self, slot: Slot, left: Version) -> Disposition.ValueType:
-        if slot not in self.held:
-            # The same version, told before: its history stands, and its number goes on.
-            self._hold(slot, dataclasses.replace(left))
+        held = self.held.get(slot)
+        if held is None or (held.is_moved and not left.is_moved):
+            # The same version, told before: its history stands, and its number goes on. What has
+            # moved to another key is nothing that another version could lose against: see `names`.
+            number = left.number if held is None else max(held.number, left.number) + 1
+            self._hold(slot, dataclasses.replace(left, number=number))
             return DISPOSITION_CREATED
+        if left.is_moved and not held.is_moved:
+            return DISPOSITION_UNCHANGED
         return self._put(slot, dataclasses.replace(left), is_told=True)
 
     def _hold(self, slot: Slot, version: Version) -> None:

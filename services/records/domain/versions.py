@@ -19,9 +19,21 @@ from services.records.domain.milestones import (
 from services.records.domain.standing import RANKED, SETTLED, standing_of
 from services.records.domain.times import age
 
-__all__ = ["MERGE_ACCOUNT", "PERSON", "Said", "Slot", "Version", "place_of", "said_in", "type_of"]
+__all__ = [
+    "MERGE_ACCOUNT",
+    "PERSON",
+    "POINTER",
+    "Said",
+    "Slot",
+    "Version",
+    "place_of",
+    "said_in",
+    "type_of",
+]
 
 PERSON: Final = "Person"
+POINTER: Final = "="
+"""`told_by` of what only says under which key a resource is kept."""
 MERGE_ACCOUNT: Final = "/merge"
 """Ends `told_by` of what a merge says of the person: just enough to tell who it is."""
 
@@ -41,7 +53,8 @@ class Slot(NamedTuple):
     Attributes:
         type: canonical type, for example Observation.
         key: of the resource, as `place_of` gives it.
-        told_by: for a Person, whose account it is, since each source keeps its own; else empty.
+        told_by: for a Person, whose account it is, since each source keeps its own; `POINTER` for a
+            key whose resource is kept under another one; else empty.
     """
 
     type: str
@@ -58,6 +71,7 @@ class Said(NamedTuple):
         source: that says so.
         time: when it was true at the source, FHIR dateTime text.
         reached: what that means for the course of a stay or an order.
+        names: keys that it may be known by with their precedence, the best first; mostly none.
     """
 
     slot: Slot
@@ -65,6 +79,7 @@ class Said(NamedTuple):
     source: str
     time: str
     reached: Reached = NO_COURSE
+    names: tuple[tuple[str, int], ...] = ()
 
 
 @dataclasses.dataclass(slots=True)
@@ -95,6 +110,12 @@ class Version:
     def shown(self) -> bytes:
         """The content as the record shows it."""
         return shown(self.content, self.milestones) if self.milestones else self.content
+
+    @property
+    def is_moved(self) -> bool:
+        """Whether it only says that the resource is kept under another key now."""
+        resource = Resource.FromString(self.content)
+        return resource.deleted and bool(resource.names)
 
     @property
     def said(self) -> tuple[bytes, bytes]:
@@ -172,7 +193,10 @@ def said_in(resource: Resource, source: str, kind: EventKind.ValueType, trigger:
     if name == PERSON:
         told_by = source + MERGE_ACCOUNT if kind == _MERGE else source
     slot = Slot(name, place_of(key), told_by)
-    if name not in HAVE_COURSE:
-        return Said(slot, resource.SerializeToString(), source, time)
-    reached = reached_in(resource, name, trigger)
-    return Said(slot, resource.SerializeToString(), source, time, reached)
+    names: tuple[tuple[str, int], ...] = ()
+    if resource.names:
+        if len(key) <= _MOST_KEY_CHARACTERS:
+            names = tuple((each.key, each.precedence) for each in resource.names)
+        resource.ClearField("names")
+    reached = reached_in(resource, name, trigger) if name in HAVE_COURSE else NO_COURSE
+    return Said(slot, resource.SerializeToString(), source, time, reached, names)

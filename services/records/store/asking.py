@@ -50,7 +50,7 @@ class RecordReader:
         rows = await self._connection.fetch(
             f"SELECT {COLUMNS}, 0 AS disposition FROM resource r"
             " WHERE tenant = $1 AND person_id = $2"
-            f" AND type <> '{PERSON}' AND ($3 = '' OR type = $3) ORDER BY type, key LIMIT $4",
+            f" AND type <> '{PERSON}' AND told_by = '' AND ($3 = '' OR type = $3) ORDER BY type, key LIMIT $4",
             tenant,
             person_id,
             kind,

@@ -6,10 +6,11 @@ is asked for, one look into the index.
 """
 
 import dataclasses
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 
 from plexus.store import Connection
-from services.records.domain import PERSON, Golden, Record, Slot, references_of
+from services.records.domain import PERSON, Golden, Record, Slot, references_of, referring_marks
 from services.records.store.rows import COLUMNS, as_columns, key_digest, version_of
 
 __all__ = ["Need", "RecordKey", "load"]
@@ -26,11 +27,13 @@ class Need:
         slots: resources that events touch, those of the person aside.
         accounts: True where the person is touched: then all accounts of it are needed.
         estates: records that may have to be taken over.
+        referrers: keys of which all that refers to them is needed.
     """
 
     slots: set[Slot] = dataclasses.field(default_factory=set)
     accounts: bool = False
     estates: set[str] = dataclasses.field(default_factory=set)
+    referrers: set[str] = dataclasses.field(default_factory=set)
 
 
 async def load(
@@ -54,6 +57,9 @@ async def load(
         if record.golden is not None:
             needs[key].slots.update(references_of(record.golden.content))
     await _load_resources(connection, needs, records)
+    for key, need in needs.items():
+        if need.referrers:
+            await _load_referrers(connection, need.referrers, records[key])
     heirs = [
         (*key, each)
         for key, need in needs.items()
@@ -115,6 +121,20 @@ async def _load_resources(
         records[key].knows_accounts = True
 
 
+async def _load_referrers(connection: Connection, keys: set[str], record: Record) -> None:
+    """Load all that refers to keys, or is named within them. Rare: it reads the whole record."""
+    rows = await connection.fetch(
+        f"SELECT {COLUMNS} FROM resource r WHERE r.tenant = $1 AND r.person_id = $2"
+        f" AND r.type <> '{PERSON}' AND r.told_by = '' AND EXISTS"
+        " (SELECT FROM unnest($3::bytea[]) AS m (mark) WHERE position(m.mark IN r.content) > 0)",
+        record.tenant,
+        uuid.UUID(record.person_id),
+        [mark for key in sorted(keys) for mark in referring_marks(key)],
+    )
+    for row in rows:
+        record.restore(*version_of(row))
+
+
 def _wanted(
     needs: Mapping[RecordKey, Need], records: Mapping[RecordKey, Record]
 ) -> Iterator[tuple[str, str, str, str]]:
@@ -159,7 +179,7 @@ async def _load_estates(
         f" SELECT r.heir, {COLUMNS} FROM l r"
         f" UNION ALL SELECT NULL, {COLUMNS} FROM l, LATERAL"
         " (SELECT * FROM resource x WHERE x.tenant = l.tenant AND x.person_id = l.heir"
-        " AND x.key_digest = l.key_digest AND x.type = l.type AND x.told_by = l.told_by"
+        " AND x.key_digest = l.key_digest AND x.type = l.type"
         " OFFSET 0) r",
         *as_columns(fresh, 3),
     )

@@ -16,6 +16,7 @@ from services.transform.domain.keys import (
     observation_part,
 )
 from services.transform.domain.merging import absorb
+from services.transform.domain.numbers import NUMBERS, name_by_numbers
 from services.transform.domain.scopes import Made, Scope
 from services.transform.domain.structures import Link, Structure
 
@@ -49,6 +50,8 @@ def name_resources(draft: Draft, scopes: list[Scope], structure: Structure) -> N
                 _same(draft, made, key)
                 continue
             key = made.key = made.resource.key = _unused(namer.key(made), used, counts)
+            if made.kind in NUMBERS:
+                name_by_numbers(made.resource, made.kind, made.content)
             if made.kind == "DiagnosticReport":
                 namer.report = key
                 namer.within = join("Observation", key)

@@ -3065,6 +3065,34 @@ class Opaque(_message.Message):
 Global___Opaque: _TypeAlias = Opaque  # noqa: Y015
 
 @_typing.final
+class Name(_message.Message):
+    """One of several keys that a resource goes by, such as the placer's and the filler's number of an order."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    PRECEDENCE_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    """Key that the resource has where only this one is known."""
+    precedence: _builtins.int
+    """The resource is kept under the name with the lowest. Two names of the same precedence and
+    different keys never name the same resource.
+    """
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        precedence: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "precedence", b"precedence"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Name: _TypeAlias = Name  # noqa: Y015
+
+@_typing.final
 class Resource(_message.Message):
     """One resource of a person's record, with what decides its place and its age."""
 
@@ -3074,6 +3102,7 @@ class Resource(_message.Message):
     ORIGIN_FIELD_NUMBER: _builtins.int
     RESIDUE_FIELD_NUMBER: _builtins.int
     DELETED_FIELD_NUMBER: _builtins.int
+    NAMES_FIELD_NUMBER: _builtins.int
     PERSON_FIELD_NUMBER: _builtins.int
     RELATED_PERSON_FIELD_NUMBER: _builtins.int
     ENCOUNTER_FIELD_NUMBER: _builtins.int
@@ -3115,6 +3144,10 @@ class Resource(_message.Message):
     @_builtins.property
     def residue(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Residue]:
         """Parts of the input that the model does not hold."""
+
+    @_builtins.property
+    def names(self) -> _containers.RepeatedCompositeFieldContainer[Global___Name]:
+        """Keys that messages may know it by, the best first; empty where that is its key and no other."""
 
     @_builtins.property
     def person(self) -> Global___Person:
@@ -3235,6 +3268,7 @@ class Resource(_message.Message):
         origin: _datatypes_pb2.Origin | None = ...,
         residue: _abc.Iterable[_datatypes_pb2.Residue] | None = ...,
         deleted: _builtins.bool = ...,
+        names: _abc.Iterable[Global___Name] | None = ...,
         person: Global___Person | None = ...,
         related_person: Global___RelatedPerson | None = ...,
         encounter: Global___Encounter | None = ...,
@@ -3266,7 +3300,7 @@ class Resource(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "allergy", b"allergy", "appointment", b"appointment", "care_plan", b"care_plan", "care_team", b"care_team", "charge_item", b"charge_item", "condition", b"condition", "content", b"content", "coverage", b"coverage", "diagnostic_report", b"diagnostic_report", "document_reference", b"document_reference", "encounter", b"encounter", "goal", b"goal", "immunization", b"immunization", "location", b"location", "medication_administration", b"medication_administration", "medication_dispense", b"medication_dispense", "medication_request", b"medication_request", "observation", b"observation", "observation_definition", b"observation_definition", "opaque", b"opaque", "organization", b"organization", "origin", b"origin", "person", b"person", "practitioner", b"practitioner", "practitioner_role", b"practitioner_role", "procedure", b"procedure", "related_person", b"related_person", "service_request", b"service_request", "specimen", b"specimen"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "allergy", b"allergy", "appointment", b"appointment", "care_plan", b"care_plan", "care_team", b"care_team", "charge_item", b"charge_item", "condition", b"condition", "content", b"content", "coverage", b"coverage", "deleted", b"deleted", "diagnostic_report", b"diagnostic_report", "document_reference", b"document_reference", "encounter", b"encounter", "goal", b"goal", "immunization", b"immunization", "key", b"key", "location", b"location", "medication_administration", b"medication_administration", "medication_dispense", b"medication_dispense", "medication_request", b"medication_request", "observation", b"observation", "observation_definition", b"observation_definition", "opaque", b"opaque", "organization", b"organization", "origin", b"origin", "person", b"person", "practitioner", b"practitioner", "practitioner_role", b"practitioner_role", "procedure", b"procedure", "related_person", b"related_person", "residue", b"residue", "service_request", b"service_request", "specimen", b"specimen"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "allergy", b"allergy", "appointment", b"appointment", "care_plan", b"care_plan", "care_team", b"care_team", "charge_item", b"charge_item", "condition", b"condition", "content", b"content", "coverage", b"coverage", "deleted", b"deleted", "diagnostic_report", b"diagnostic_report", "document_reference", b"document_reference", "encounter", b"encounter", "goal", b"goal", "immunization", b"immunization", "key", b"key", "location", b"location", "medication_administration", b"medication_administration", "medication_dispense", b"medication_dispense", "medication_request", b"medication_request", "names", b"names", "observation", b"observation", "observation_definition", b"observation_definition", "opaque", b"opaque", "organization", b"organization", "origin", b"origin", "person", b"person", "practitioner", b"practitioner", "practitioner_role", b"practitioner_role", "procedure", b"procedure", "related_person", b"related_person", "residue", b"residue", "service_request", b"service_request", "specimen", b"specimen"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_content: _TypeAlias = _typing.Literal["person", "related_person", "encounter", "observation", "diagnostic_report", "service_request", "specimen", "appointment", "coverage", "allergy", "condition", "medication_request", "medication_administration", "immunization", "procedure", "document_reference", "practitioner", "organization", "location", "opaque", "account", "charge_item", "care_team", "medication_dispense", "practitioner_role", "goal", "care_plan", "observation_definition"]  # noqa: Y015
     _WhichOneofArgType_content: _TypeAlias = _typing.Literal["content", b"content"]  # noqa: Y015
