@@ -4,19 +4,25 @@ Each source has one say: its newest account, so that what it has left out since 
 comes from the newest say that has it; so a laboratory's lean account hides no address that the
 registration desk knows. Identifiers are all that anybody knows. What a merge message says
 of the person counts only where its source has said nothing else, since it identifies and does not
-update.
+update. A field that a source has cleared is gone from all that was said before, by whomever: to say
+that there is no value is another thing than to say nothing.
 """
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
+
+from google.protobuf.message import Message
 
 from plexus.api.canonical.v1.datatypes_pb2 import Identifier, Origin
 from plexus.api.canonical.v1.resources_pb2 import Person, Resource
+from services.records.domain.milestones import cleared_in
 from services.records.domain.versions import MERGE_ACCOUNT, Version
 from services.records.domain.wire import with_origin
 
 __all__ = ["Golden", "golden_person"]
+
+Rank = tuple[int, int, str, int]
 
 
 class Golden(NamedTuple):
@@ -68,21 +74,38 @@ def golden_person(accounts: Iterable[tuple[str, Version]]) -> Golden | None:
     ordered = sorted(accounts, key=_weight, reverse=True)
     if not ordered:
         return None
-    leading, content = _united(tuple((told_by, each.content) for told_by, each in ordered))
+    cleared: dict[str, Rank] = {}
+    for _, each in ordered:
+        if each.milestones:
+            for field, rank in cleared_in(each.milestones):
+                cleared[field] = max(rank, cleared.get(field, rank))
+    leading, content = _united(
+        tuple(
+            (told_by, each.content, _hidden(cleared, each.rank) if cleared else ())
+            for told_by, each in ordered
+        )
+    )
     lead = ordered[leading][1]
     return Golden(content, lead.source, lead.message_id, lead.time)
 
 
 @functools.lru_cache(maxsize=1024)
-def _united(accounts: tuple[tuple[str, bytes], ...]) -> tuple[int, bytes]:
+def _united(accounts: tuple[tuple[str, bytes, tuple[str, ...]], ...]) -> tuple[int, bytes]:
     """What ordered accounts say together, and the place of the one that leads.
 
     Remembered: most often a source says of a person what it has said before.
+
+    Args:
+        accounts: who told them, their content, and the fields that were cleared since.
     """
     read = [
         (place, told_by, Resource.FromString(content))
-        for place, (told_by, content) in enumerate(accounts)
+        for place, (told_by, content, _) in enumerate(accounts)
     ]
+    for place, _, resource in read:
+        person: Message = resource.person
+        for field in accounts[place][2]:
+            person.ClearField(field)
     living = [each for each in read if not each[2].deleted] or read
     says: dict[str, Resource] = {}
     for _, told_by, resource in living:
@@ -102,6 +125,10 @@ def origin_of(version: Version) -> Origin:
 def _weight(account: tuple[str, Version]) -> tuple[bool, tuple[int, int, str, int]]:
     told_by, version = account
     return not told_by.endswith(MERGE_ACCOUNT), version.rank
+
+
+def _hidden(cleared: Mapping[str, Rank], rank: Rank) -> tuple[str, ...]:
+    return tuple(field for field, since in sorted(cleared.items()) if since > rank)
 
 
 def _fill(person: Person, other: Person) -> None:

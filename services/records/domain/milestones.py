@@ -10,10 +10,11 @@ Events: HL7 v2.5.1 3.3 (A01 to A38); statuses: R4 Encounter.status, ServiceReque
 """
 
 import functools
+from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from plexus.api.canonical.v1.datatypes_pb2 import Identifier
-from plexus.api.canonical.v1.resources_pb2 import Encounter, Resource
+from plexus.api.canonical.v1.resources_pb2 import Encounter, Person, Resource
 from plexus.api.records.v1.records_pb2 import Milestone, MilestoneKind, Milestones
 from services.records.domain.times import age
 
@@ -23,6 +24,7 @@ __all__ = [
     "NO_COURSE",
     "NUMBERED",
     "Reached",
+    "cleared_in",
     "is_aside",
     "is_little",
     "milestones_of",
@@ -36,6 +38,7 @@ _CANCELLED: Final = MilestoneKind.MILESTONE_KIND_CANCELLED
 _ENDED: Final = MilestoneKind.MILESTONE_KIND_ENDED
 _REOPENED: Final = MilestoneKind.MILESTONE_KIND_REOPENED
 _SETTLED: Final = MilestoneKind.MILESTONE_KIND_SETTLED
+_CLEARED: Final = MilestoneKind.MILESTONE_KIND_CLEARED
 
 _BY_STATUS: Final[dict[str, MilestoneKind.ValueType]] = {
     "finished": _ENDED,
@@ -44,12 +47,14 @@ _BY_STATUS: Final[dict[str, MilestoneKind.ValueType]] = {
 }
 _SETTLED_ORDER: Final = frozenset({"completed", "revoked", "entered-in-error"})
 _RESULTS: Final = frozenset({"ORU", "OUL"})
-HAVE_COURSE: Final = frozenset({"Encounter", "ServiceRequest"})
+HAVE_COURSE: Final = frozenset({"Encounter", "Person", "ServiceRequest"})
 """Canonical types of which events may say how far they have come."""
 NUMBERED: Final = frozenset({"DiagnosticReport", "MedicationRequest", "ServiceRequest"})
 """Canonical types of which all numbers are kept that anybody has said."""
 _NUMBERED_CONTENT: Final = frozenset({"diagnostic_report", "medication_request", "service_request"})
 
+# What identifies a person is taken back by a merge or not at all.
+_CLEARABLE: Final = frozenset(Person.DESCRIPTOR.fields_by_name) - {"identifiers"}
 # Those that change what is shown.
 _TELLING: Final = frozenset({_CANCELLED, _ENDED, _SETTLED})
 
@@ -89,6 +94,11 @@ def reached_in(resource: Resource, kind: str, trigger: str) -> Reached:
         kind: its type.
         trigger: what the source calls the event, for example ADT^A01.
     """
+    if kind == "Person":
+        if not resource.cleared:
+            return NO_COURSE
+        fields = sorted(_CLEARABLE.intersection(resource.cleared))
+        return Reached(tuple((_CLEARED, field) for field in fields))
     if kind == "Encounter":
         family, caret, event = trigger.partition("^")
         if caret and family != "ADT":
@@ -163,11 +173,12 @@ def united(winner: tuple[bytes, bytes], loser: tuple[bytes, bytes], kind: str) -
     if mine in _LITTLE and theirs in _LITTLE and _numbers(other) <= _numbers(content):
         return mine
     kept, more = _read(mine), _read(theirs)
-    latest: dict[MilestoneKind.ValueType, Milestone] = {}
+    latest: dict[tuple[MilestoneKind.ValueType, str], Milestone] = {}
     for each in (*kept.reached, *more.reached):
-        known = latest.get(each.kind)
+        of = (each.kind, each.value if each.kind == _CLEARED else "")
+        known = latest.get(of)
         if known is None or _rank(each) > _rank(known):
-            latest[each.kind] = each
+            latest[of] = each
     numbers = [*kept.identifiers, *more.identifiers]
     if is_numbered:
         mine_too = set(map(_number, _identifiers(content)))
@@ -205,6 +216,13 @@ def shown(content: bytes, milestones: bytes) -> bytes:
 def _read(milestones: bytes) -> Milestones:
     """Shared: nobody may change it."""
     return Milestones.FromString(milestones)
+
+
+def cleared_in(milestones: bytes) -> Iterator[tuple[str, tuple[int, int, str, int]]]:
+    """The fields of a person that were cleared, each with the rank of the word that did so."""
+    return (
+        (each.value, _rank(each)) for each in _read(milestones).reached if each.kind == _CLEARED
+    )
 
 
 def _show_stay(stay: Encounter, reached: dict[MilestoneKind.ValueType, Milestone]) -> None:

@@ -199,4 +199,6 @@ def said_in(resource: Resource, source: str, kind: EventKind.ValueType, trigger:
             names = tuple((each.key, each.precedence) for each in resource.names)
         resource.ClearField("names")
     reached = reached_in(resource, name, trigger) if name in HAVE_COURSE else NO_COURSE
+    if resource.cleared:
+        resource.ClearField("cleared")
     return Said(slot, resource.SerializeToString(), source, time, reached, names)

@@ -31,6 +31,8 @@ class CompiledStep:
     unless: Predicate | None
     alike: Predicate | None
     condition: Predicate | None
+    clearing: tuple[tuple[int, str], ...]
+    """Fields of the segment that alone make a field of the person, and that field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +158,21 @@ def _compile_step(step: Step, sections: Mapping[str, Section], library: Library)
         _predicate(step.unless, step.where, library),
         _predicate(step.alike, step.where, library),
         _predicate(step.condition, step.where, library),
+        _clearing(section) if step.kind == "Person" else (),
     )
+
+
+def _clearing(section: Section) -> tuple[tuple[int, str], ...]:
+    found = {
+        (rule.source.numbers[0], rule.path)
+        for rule in section.rules
+        if isinstance(rule.source, Place)
+        and rule.source.unit == section.name
+        and len(rule.source.numbers) == 1
+        and rule.path.isidentifier()
+        and rule.path != "identifiers"
+    }
+    return tuple(sorted(found))
 
 
 def _predicate(condition: Condition | None, where: str, library: Library) -> Predicate | None:

@@ -18,7 +18,7 @@ from plexus.api.canonical.v1.event_pb2 import (
     Issue,
 )
 from plexus.api.canonical.v1.resources_pb2 import Resource
-from plexus.codecs.hl7v2 import Message, Segment, read
+from plexus.codecs.hl7v2 import NULL, Message, Segment, read
 from plexus.errors import InvalidMessage, Reason
 from services.transform.domain.compiling import CompiledStep, CompiledStructure
 from services.transform.domain.context import SourceContext
@@ -101,6 +101,7 @@ def run(
     conversion.run()
     draft.join_lines()
     _order_identifiers(conversion)
+    _say_cleared(conversion.scopes)
     _check_person(event, message, conversion, needs_person=needs_person)
     name_resources(draft, conversion.scopes, compiled.structure)
     draft.sign()
@@ -173,6 +174,7 @@ class _Conversion:
                 made = self._make(kind, segment, scope)
             compiled.run(segment, made.content, draft, 1)
             made.is_shared = True
+            _note_cleared(compiled, segment, made)
             return
         if (
             step.continuing
@@ -191,7 +193,9 @@ class _Conversion:
                     made = self._make(kind, segment, scope)
                     compiled.run(segment, made.content, draft, repetition)
                 return
-        compiled.run(segment, self._make(kind, segment, scope).content, draft, 1)
+        made = self._make(kind, segment, scope)
+        compiled.run(segment, made.content, draft, 1)
+        _note_cleared(compiled, segment, made)
 
     def _continues(self, compiled: CompiledStep, segment: Segment, previous: Segment) -> bool:
         draft, step = self.draft, compiled.step
@@ -213,6 +217,23 @@ class _Conversion:
         made = Made(kind, resource, getattr(resource, CONTENT_FIELDS[kind]), segment)
         scope.made.append(made)
         return made
+
+
+def _note_cleared(compiled: CompiledStep, segment: Segment, made: Made) -> None:
+    """Note what is to be deleted (HL7 v2.5.1 2.5.3): the null says so, absence says nothing."""
+    if compiled.clearing and NULL in segment.text:
+        made.cleared.update(
+            path for number, path in compiled.clearing if segment.raw(number) == NULL
+        )
+
+
+def _say_cleared(scopes: list[Scope]) -> None:
+    """Say which fields of a resource the message deletes: those that nothing else of it fills."""
+    for scope in scopes:
+        for made in scope.made:
+            if made.cleared:
+                filled = {descriptor.name for descriptor, _ in made.content.ListFields()}
+                made.resource.cleared.extend(sorted(made.cleared - filled))
 
 
 def _applicable(

@@ -24,7 +24,7 @@ _NOTES = frozenset({"NTE"})
 class Made:
     """A resource made by a segment. `is_shared` where more segments than one wrote to it.
 
-    Its key is there when it has been named.
+    Its key is there when it has been named. `cleared` are fields for which a segment has the HL7 null.
     """
 
     kind: str
@@ -33,6 +33,7 @@ class Made:
     segment: Segment
     is_shared: bool = False
     key: str = ""
+    cleared: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)

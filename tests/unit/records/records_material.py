@@ -51,6 +51,7 @@ def person(
     city: str = "",
     phone: str = "",
     deleted: bool = False,
+    cleared: Sequence[str] = (),
 ) -> Resource:
     """How a source knows a person."""
     known = Person(
@@ -64,6 +65,7 @@ def person(
         origin=Origin(source=source, time=time),
         person=known,
         deleted=deleted,
+        cleared=cleared,
     )
 
 

@@ -28,6 +28,42 @@ def test_what_a_source_has_taken_back_does_not_return() -> None:
     assert not changed.person.resource.person.telecoms
 
 
+def test_what_a_source_deletes_is_gone_though_another_one_had_said_it() -> None:
+    chart = Chart()
+    chart.take(person("Quill", phone="555-0130", city="Tocktown", time="2026-01-01"))
+    said = person("Quill", time="2026-02-01", source=LAB, cleared=["telecoms"])
+    changed = chart.take(said)
+    known = changed.person.resource.person
+    assert not known.telecoms
+    assert known.addresses[0].city == "Tocktown"
+    assert changed.person.disposition == Disposition.DISPOSITION_UPDATED
+    assert not changed.person.resource.cleared
+
+
+def test_what_was_deleted_stays_so_until_somebody_says_it_anew() -> None:
+    chart = Chart()
+    chart.take(person("Quill", phone="555-0130", time="2026-01-01"))
+    chart.take(person("Quill", time="2026-02-01", source=LAB, cleared=["telecoms"]))
+    changed = chart.take(person("Quill", time="2026-03-01", source=LAB))
+    assert not changed.person.resource.person.telecoms
+    changed = chart.take(person("Quill", phone="555-0199", time="2026-04-01"))
+    assert changed.person.resource.person.telecoms[0].value == "555-0199"
+
+
+def test_a_late_deletion_deletes_only_what_was_said_before_it() -> None:
+    chart = Chart()
+    chart.take(person("Quill", phone="555-0130", time="2026-03-01"))
+    late = person("Quill", time="2026-02-01", source=LAB, cleared=["telecoms"])
+    changed = chart.take(late)
+    assert changed.person.resource.person.telecoms[0].value == "555-0130"
+
+
+def test_identifiers_are_not_deleted() -> None:
+    chart = Chart()
+    changed = chart.take(person("Quill", cleared=["identifiers", "no such field"]))
+    assert changed.person.resource.person.identifiers[0].value == "1"
+
+
 def test_identifiers_are_all_that_anybody_knows_each_once() -> None:
     chart = Chart()
     chart.take(person("Quill", number="1", time="2026-01-01"))

@@ -36,6 +36,7 @@ class Told:
     number: str
     is_merge: bool
     deleted: bool
+    cleared: tuple[str, ...]
 
 
 _told = st.builds(
@@ -49,6 +50,7 @@ _told = st.builds(
     number=st.sampled_from(["1", "2"]),
     is_merge=st.booleans(),
     deleted=st.booleans(),
+    cleared=st.sampled_from([(), ("addresses",), ("addresses", "names")]),
 )
 
 
@@ -65,6 +67,7 @@ def _envelopes(messages: list[Told]) -> list[Envelope]:
                         number=told.number,
                         city=told.city,
                         deleted=told.deleted,
+                        cleared=told.cleared,
                     ),
                 ],
                 kind=EventKind.EVENT_KIND_MERGE if told.is_merge else EventKind.EVENT_KIND_UPSERT,

@@ -3103,6 +3103,7 @@ class Resource(_message.Message):
     RESIDUE_FIELD_NUMBER: _builtins.int
     DELETED_FIELD_NUMBER: _builtins.int
     NAMES_FIELD_NUMBER: _builtins.int
+    CLEARED_FIELD_NUMBER: _builtins.int
     PERSON_FIELD_NUMBER: _builtins.int
     RELATED_PERSON_FIELD_NUMBER: _builtins.int
     ENCOUNTER_FIELD_NUMBER: _builtins.int
@@ -3148,6 +3149,12 @@ class Resource(_message.Message):
     @_builtins.property
     def names(self) -> _containers.RepeatedCompositeFieldContainer[Global___Name]:
         """Keys that messages may know it by, the best first; empty where that is its key and no other."""
+
+    @_builtins.property
+    def cleared(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Fields of the content that the source says to have no value, as opposed to those of which it
+        says nothing: whatever anybody has said of them before is deleted.
+        """
 
     @_builtins.property
     def person(self) -> Global___Person:
@@ -3269,6 +3276,7 @@ class Resource(_message.Message):
         residue: _abc.Iterable[_datatypes_pb2.Residue] | None = ...,
         deleted: _builtins.bool = ...,
         names: _abc.Iterable[Global___Name] | None = ...,
+        cleared: _abc.Iterable[_builtins.str] | None = ...,
         person: Global___Person | None = ...,
         related_person: Global___RelatedPerson | None = ...,
         encounter: Global___Encounter | None = ...,
@@ -3300,7 +3308,7 @@ class Resource(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "allergy", b"allergy", "appointment", b"appointment", "care_plan", b"care_plan", "care_team", b"care_team", "charge_item", b"charge_item", "condition", b"condition", "content", b"content", "coverage", b"coverage", "diagnostic_report", b"diagnostic_report", "document_reference", b"document_reference", "encounter", b"encounter", "goal", b"goal", "immunization", b"immunization", "location", b"location", "medication_administration", b"medication_administration", "medication_dispense", b"medication_dispense", "medication_request", b"medication_request", "observation", b"observation", "observation_definition", b"observation_definition", "opaque", b"opaque", "organization", b"organization", "origin", b"origin", "person", b"person", "practitioner", b"practitioner", "practitioner_role", b"practitioner_role", "procedure", b"procedure", "related_person", b"related_person", "service_request", b"service_request", "specimen", b"specimen"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "allergy", b"allergy", "appointment", b"appointment", "care_plan", b"care_plan", "care_team", b"care_team", "charge_item", b"charge_item", "condition", b"condition", "content", b"content", "coverage", b"coverage", "deleted", b"deleted", "diagnostic_report", b"diagnostic_report", "document_reference", b"document_reference", "encounter", b"encounter", "goal", b"goal", "immunization", b"immunization", "key", b"key", "location", b"location", "medication_administration", b"medication_administration", "medication_dispense", b"medication_dispense", "medication_request", b"medication_request", "names", b"names", "observation", b"observation", "observation_definition", b"observation_definition", "opaque", b"opaque", "organization", b"organization", "origin", b"origin", "person", b"person", "practitioner", b"practitioner", "practitioner_role", b"practitioner_role", "procedure", b"procedure", "related_person", b"related_person", "residue", b"residue", "service_request", b"service_request", "specimen", b"specimen"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "allergy", b"allergy", "appointment", b"appointment", "care_plan", b"care_plan", "care_team", b"care_team", "charge_item", b"charge_item", "cleared", b"cleared", "condition", b"condition", "content", b"content", "coverage", b"coverage", "deleted", b"deleted", "diagnostic_report", b"diagnostic_report", "document_reference", b"document_reference", "encounter", b"encounter", "goal", b"goal", "immunization", b"immunization", "key", b"key", "location", b"location", "medication_administration", b"medication_administration", "medication_dispense", b"medication_dispense", "medication_request", b"medication_request", "names", b"names", "observation", b"observation", "observation_definition", b"observation_definition", "opaque", b"opaque", "organization", b"organization", "origin", b"origin", "person", b"person", "practitioner", b"practitioner", "practitioner_role", b"practitioner_role", "procedure", b"procedure", "related_person", b"related_person", "residue", b"residue", "service_request", b"service_request", "specimen", b"specimen"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_content: _TypeAlias = _typing.Literal["person", "related_person", "encounter", "observation", "diagnostic_report", "service_request", "specimen", "appointment", "coverage", "allergy", "condition", "medication_request", "medication_administration", "immunization", "procedure", "document_reference", "practitioner", "organization", "location", "opaque", "account", "charge_item", "care_team", "medication_dispense", "practitioner_role", "goal", "care_plan", "observation_definition"]  # noqa: Y015
     _WhichOneofArgType_content: _TypeAlias = _typing.Literal["content", b"content"]  # noqa: Y015

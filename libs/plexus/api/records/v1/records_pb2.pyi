@@ -72,6 +72,8 @@ class _MilestoneKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Milesto
     """The end of the stay was taken back."""
     MILESTONE_KIND_SETTLED: _MilestoneKind.ValueType  # 5
     """The order is completed, revoked or was an error."""
+    MILESTONE_KIND_CLEARED: _MilestoneKind.ValueType  # 6
+    """A field of a person was deleted."""
 
 class MilestoneKind(_MilestoneKind, metaclass=_MilestoneKindEnumTypeWrapper):
     """A turning point in the course of a stay or an order, which later messages that say nothing of it
@@ -90,6 +92,8 @@ MILESTONE_KIND_REOPENED: MilestoneKind.ValueType  # 4
 """The end of the stay was taken back."""
 MILESTONE_KIND_SETTLED: MilestoneKind.ValueType  # 5
 """The order is completed, revoked or was an error."""
+MILESTONE_KIND_CLEARED: MilestoneKind.ValueType  # 6
+"""A field of a person was deleted."""
 Global___MilestoneKind: _TypeAlias = MilestoneKind  # noqa: Y015
 
 @_typing.final
@@ -239,7 +243,9 @@ class Milestone(_message.Message):
     attempt: _builtins.int
     """Passage of that message, from 1."""
     value: _builtins.str
-    """What goes with it: the status of a cancelled stay or a settled order, the end of an ended stay."""
+    """What goes with it: the status of a cancelled stay or a settled order, the end of an ended stay,
+    the field that was cleared.
+    """
     def __init__(
         self,
         *,
@@ -271,7 +277,7 @@ class Milestones(_message.Message):
     """The winning version comes from a message about something else, which mentions it."""
     @_builtins.property
     def reached(self) -> _containers.RepeatedCompositeFieldContainer[Global___Milestone]:
-        """The turning points, at most one of each kind, by kind."""
+        """The turning points, at most one of each kind (and field that was cleared), by kind."""
 
     @_builtins.property
     def identifiers(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Identifier]:
