@@ -17,6 +17,7 @@ from services.transform.domain.keys import (
 )
 from services.transform.domain.merging import absorb
 from services.transform.domain.numbers import NUMBERS, name_by_numbers
+from services.transform.domain.parents import link_parents
 from services.transform.domain.scopes import Made, Scope
 from services.transform.domain.structures import Link, Structure
 
@@ -66,6 +67,7 @@ def name_resources(draft: Draft, scopes: list[Scope], structure: Structure) -> N
             targets = _targets(link, scope, scopes, by_kind) if from_these else []
             if from_these and targets:
                 _link(from_these, link, targets)
+    link_parents(scopes)
 
 
 def _same(draft: Draft, made: Made, key: str) -> None:

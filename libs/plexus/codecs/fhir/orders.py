@@ -32,6 +32,7 @@ __all__ = ["CALLBACK_URL", "RELEVANT_URL", "STATUS_REASON_URL", "service_request
 STATUS_REASON_URL = "http://hl7.org/fhir/StructureDefinition/request-statusReason"
 CALLBACK_URL = "http://hl7.org/fhir/StructureDefinition/servicerequest-order-callback-phone-number"
 RELEVANT_URL = "http://hl7.org/fhir/5.0/StructureDefinition/extension-ServiceRequest.supportingInfo"
+_BASED_ON = frozenset({"CarePlan", "MedicationRequest", "ServiceRequest"})
 _ORDERER = PRACTITIONER | ORGANIZATION | {"Patient", "RelatedPerson", "Device"}
 _FILLER = ANYBODY | {"HealthcareService"}
 
@@ -48,6 +49,7 @@ def service_request(source: resources_pb2.ServiceRequest, links: Links) -> Json:
     return {
         "meta": labels(source.restrictions),
         "extension": _request_extensions(source),
+        "basedOn": links.many(source.based_on, _BASED_ON),
         "requisition": identifier(source.requisition),
         "status": coded(source.status, codes.REQUEST_STATUS, "unknown"),
         "intent": coded(source.intent, codes.REQUEST_INTENT, "order"),

@@ -55,6 +55,7 @@ _PART_OF = frozenset(
     {"MedicationAdministration", "MedicationDispense", "Procedure", "Immunization", "ImagingStudy"}
 )
 _REPORT_BASED_ON = _REQUEST | {"ImmunizationRecommendation"}
+_OBSERVATION = frozenset({"Observation"})
 _OBSERVER = PERFORMER | {"Patient", "RelatedPerson"}
 
 
@@ -142,6 +143,7 @@ def observation(source: Any, links: Links) -> Json:
         "extension": more,
         "basedOn": links.again_many(source.based_on, _BASED_ON),
         "partOf": links.again_many(source.based_on, _PART_OF),
+        "derivedFrom": links.again_many(source.derived_from, _OBSERVATION),
         "status": kind.status,
         "category": kind.category,
         "code": kind.code,

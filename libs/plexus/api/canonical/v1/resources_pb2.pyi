@@ -633,6 +633,7 @@ class Observation(_message.Message):
     SUB_ID_FIELD_NUMBER: _builtins.int
     DEVICES_FIELD_NUMBER: _builtins.int
     SPECIMEN_FIELD_NUMBER: _builtins.int
+    DERIVED_FROM_FIELD_NUMBER: _builtins.int
     status: _builtins.str
     """FHIR observation status: registered, preliminary, final, amended, corrected, cancelled and so on."""
     effective_time: _builtins.str
@@ -701,6 +702,10 @@ class Observation(_message.Message):
     def specimen(self) -> _datatypes_pb2.Reference:
         """What it was measured on."""
 
+    @_builtins.property
+    def derived_from(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Reference]:
+        """The results that it was derived from, such as the organism of a susceptibility."""
+
     def __init__(
         self,
         *,
@@ -723,10 +728,11 @@ class Observation(_message.Message):
         sub_id: _builtins.str = ...,
         devices: _abc.Iterable[_datatypes_pb2.Identifier] | None = ...,
         specimen: _datatypes_pb2.Reference | None = ...,
+        derived_from: _abc.Iterable[_datatypes_pb2.Reference] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["absent_reason", b"absent_reason", "body_site", b"body_site", "code", b"code", "encounter", b"encounter", "specimen", b"specimen", "value", b"value"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["absent_reason", b"absent_reason", "based_on", b"based_on", "body_site", b"body_site", "categories", b"categories", "code", b"code", "devices", b"devices", "effective_time", b"effective_time", "encounter", b"encounter", "identifiers", b"identifiers", "interpretations", b"interpretations", "issued", b"issued", "methods", b"methods", "notes", b"notes", "performers", b"performers", "reference_ranges", b"reference_ranges", "specimen", b"specimen", "status", b"status", "sub_id", b"sub_id", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["absent_reason", b"absent_reason", "based_on", b"based_on", "body_site", b"body_site", "categories", b"categories", "code", b"code", "derived_from", b"derived_from", "devices", b"devices", "effective_time", b"effective_time", "encounter", b"encounter", "identifiers", b"identifiers", "interpretations", b"interpretations", "issued", b"issued", "methods", b"methods", "notes", b"notes", "performers", b"performers", "reference_ranges", b"reference_ranges", "specimen", b"specimen", "status", b"status", "sub_id", b"sub_id", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -865,6 +871,7 @@ class ServiceRequest(_message.Message):
     RESTRICTIONS_FIELD_NUMBER: _builtins.int
     LOCATION_KIND_FIELD_NUMBER: _builtins.int
     RELEVANT_FIELD_NUMBER: _builtins.int
+    BASED_ON_FIELD_NUMBER: _builtins.int
     status: _builtins.str
     """FHIR request status: draft, active, on-hold, revoked, completed and so on."""
     intent: _builtins.str
@@ -955,6 +962,10 @@ class ServiceRequest(_message.Message):
     def relevant(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Concept]:
         """What is good to know for it, in words or codes."""
 
+    @_builtins.property
+    def based_on(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Reference]:
+        """The order that it follows from."""
+
     def __init__(
         self,
         *,
@@ -983,10 +994,11 @@ class ServiceRequest(_message.Message):
         restrictions: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
         location_kind: _datatypes_pb2.Concept | None = ...,
         relevant: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
+        based_on: _abc.Iterable[_datatypes_pb2.Reference] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "encounter", b"encounter", "location_kind", b"location_kind", "occurrence", b"occurrence", "quantity", b"quantity", "requester", b"requester", "requisition", b"requisition", "status_reason", b"status_reason"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["authored_on", b"authored_on", "callbacks", b"callbacks", "categories", b"categories", "code", b"code", "details", b"details", "encounter", b"encounter", "identifiers", b"identifiers", "intent", b"intent", "location_kind", b"location_kind", "notes", b"notes", "occurrence", b"occurrence", "performers", b"performers", "priority", b"priority", "quantity", b"quantity", "reason_references", b"reason_references", "reasons", b"reasons", "relevant", b"relevant", "requester", b"requester", "requisition", b"requisition", "restrictions", b"restrictions", "specimens", b"specimens", "status", b"status", "status_reason", b"status_reason", "supporting", b"supporting", "timing", b"timing"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authored_on", b"authored_on", "based_on", b"based_on", "callbacks", b"callbacks", "categories", b"categories", "code", b"code", "details", b"details", "encounter", b"encounter", "identifiers", b"identifiers", "intent", b"intent", "location_kind", b"location_kind", "notes", b"notes", "occurrence", b"occurrence", "performers", b"performers", "priority", b"priority", "quantity", b"quantity", "reason_references", b"reason_references", "reasons", b"reasons", "relevant", b"relevant", "requester", b"requester", "requisition", b"requisition", "restrictions", b"restrictions", "specimens", b"specimens", "status", b"status", "status_reason", b"status_reason", "supporting", b"supporting", "timing", b"timing"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

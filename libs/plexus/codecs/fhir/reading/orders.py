@@ -11,6 +11,7 @@ __all__ = ["TABLES"]
 
 TABLES: Final[Mapping[str, Table]] = {
     "ServiceRequest": {
+        "basedOn": "based_on",
         "identifier": "identifiers",
         "meta": {"security": "restrictions"},
         "extension": Extensions(

@@ -55,6 +55,7 @@ TABLES: Final[Mapping[str, Table]] = {
         "identifier": "identifiers",
         "basedOn": _based_on,
         "partOf": "based_on",
+        "derivedFrom": "derived_from",
         "status": "status",
         "category": "categories",
         "code": "code",
