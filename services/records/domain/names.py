@@ -13,6 +13,7 @@ names of the same precedence are two resources: a number that came with both poi
 """
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -86,6 +87,9 @@ def rejoin(record: Record, adopted: Iterable[Slot], stamp: Stamp) -> Disposition
 def _agree(record: Record, said: Said, stamp: Stamp, changed: Dispositions) -> str:
     """Let all names of a resource lead to the best of them, and give its key."""
     kind = said.slot.type
+    best, *others = said.names
+    if not best[1] and all(_leads(record, kind, name, best) for name in others):
+        return best[0]
     word = Version(b"", said.source, said.time, *stamp)
     found = [(name, _follow(record, kind, name)) for name in said.names]
     root = min((target for _, target in found), key=lambda target: target[1])
@@ -126,10 +130,21 @@ def _point(record: Record, slot: Slot, target: Name, word: Version) -> None:
     held = record.held.get(slot)
     if held is not None and held.rank >= word.rank:
         return
-    resource = Resource(key=slot.key)
-    resource.names.add(key=target[0], precedence=target[1])
-    content = resource.SerializeToString()
+    content = _pointer(slot.key, target)
     record.replace(slot, dataclasses.replace(word, content=content, number=1))
+
+
+def _leads(record: Record, kind: str, name: Name, target: Name) -> bool:
+    """Whether a name is known to lead there, as it mostly is but for the first time."""
+    pointer = record.held.get(Slot(kind, name[0], POINTER))
+    return pointer is not None and pointer.content == _pointer(name[0], target)
+
+
+@functools.lru_cache(maxsize=4096)
+def _pointer(key: str, target: Name) -> bytes:
+    resource = Resource(key=key)
+    resource.names.add(key=target[0], precedence=target[1])
+    return resource.SerializeToString()
 
 
 def _join(
