@@ -123,6 +123,7 @@ class Flow:
         self._marks: dict[str, Mark] = {}
         self._repeated: list[Turn] = []
         self._envelopes: dict[Done, list[Envelope]] = {}
+        self._on_the_way: dict[Done, int] = {}  # places of what is not known to be published
         self._dirty = False
         self._stopping = False
 
@@ -208,7 +209,7 @@ class Flow:
             elif mark.sequence > state.last_sequence:  # the stream has lost its youngest part
                 mark = Mark(state.incarnation, state.last_sequence, state.last_sequence)
             self._marks[unit] = mark
-        self._marks = {unit: self._marks[unit] for unit in owned}
+        self._marks, self._on_the_way = {unit: self._marks[unit] for unit in owned}, {}
         # What was left is published by now; `_settle` is to note it, or it would be left again.
         self._dirty = any(mark.published < mark.sequence for mark in self._marks.values())
         after = min(mark.sequence for mark in self._marks.values())
@@ -297,12 +298,12 @@ class Flow:
                 [turn for turn in fresh.values() if turn.done not in poison], transaction
             )
             spent = int((time.perf_counter() - began) * 1e6 / max(1, len(turns)))
-            # What is published again stands in the journal at its new place, or a crash before that
-            # would lose it.
+            # What is published again stands in the journal at its new place, or a crash would lose it;
+            # what has yet to be published at all keeps its place, or those behind it could go first.
             made = {
-                turn.done: dataclasses.replace(
-                    seen[turn.done], unit=turn.unit, sequence=turn.sequence
-                )
+                turn.done: seen[turn.done]
+                if self._on_the_way.get(turn.done, 0) > self._outbox.published
+                else dataclasses.replace(seen[turn.done], unit=turn.unit, sequence=turn.sequence)
                 for turn in repeated
             }
             if self._journals_turns:
@@ -317,15 +318,18 @@ class Flow:
                 for unit, mark in self._marks.items()
             }
             await transaction.commit(list(made.values()), marks)
-        self._marks = marks
-        self._dirty = True
-        self._repeated = repeated
+        self._marks, self._dirty, self._repeated = marks, True, repeated
+        self._note_on_the_way(made)
         self._envelopes = {
             done: [envelope for _, envelope in turn.outputs] for done, turn in fresh.items()
         }
         if repeated:
             REDELIVERIES.labels(stage=self._name).inc(len(repeated))
         return list({turn.done: made[turn.done] for turn in turns if turn.done in made}.values())
+
+    def _note_on_the_way(self, made: Mapping[Done, Entry]) -> None:
+        left = {d: at for d, at in self._on_the_way.items() if at > self._outbox.published}
+        self._on_the_way = left | {done: entry.sequence for done, entry in made.items()}
 
     def _entry(self, turn: Turn, duration_us: int) -> Entry:
         entry = turn.entry(self._stage_name, duration_us)

@@ -202,3 +202,16 @@ FlowModel.TestCase.settings = settings(
     settings.default, max_examples=60, stateful_step_count=30, deadline=None
 )
 TestFlowModel = FlowModel.TestCase
+
+
+def test_a_copy_of_what_has_yet_to_be_published_lets_nobody_overtake() -> None:
+    model = FlowModel()
+    model.take_over()
+    model.send(KEYS[0], OK)
+    model.bring_again(place=0)
+    model.send(KEYS[0], OK)
+    model.send(KEYS[0], OK)
+    # Copies that are committed before the second message is published; then all replicas crash.
+    model.bring_again(place=0)
+    model.bring_again(place=1)
+    model.teardown()
