@@ -75,7 +75,7 @@ class Destination(Section):
     provenance: Literal["none", "message", "residue"] = "none"
     """message: each bundle has a Provenance that says which message of which feed it is of, and when
     it came. residue: it also holds what the message said and no resource has, with its place; for a
-    receiver that may see whole messages."""
+    receiver that may see whole messages, and where records has `PLEXUS_TELLS_RESIDUE=true`."""
 
     concurrency: int = pydantic.Field(default=8, ge=1, le=256)
     """Most persons whose messages are sent at once. One person's messages go one after the other."""

@@ -96,10 +96,17 @@ class Arrival(NamedTuple):
 class PersonRecord:
     """One person's record."""
 
-    def __init__(self, record: Record, person_key: Callable[[str, str], str]) -> None:
+    def __init__(
+        self,
+        record: Record,
+        person_key: Callable[[str, str], str],
+        *,
+        tells_residue: bool = False,
+    ) -> None:
         """`person_key` gives the ordering key of a tenant's person."""
         self._record = record
         self._person_key = person_key
+        self._tells_residue = tells_residue
 
     def receive(self, message: Arrival, turn: Turn) -> None:
         """Bring the record up to date, and tell what it holds now."""
@@ -164,7 +171,7 @@ class PersonRecord:
                 trigger=message.trigger,
                 kind=message.kind,
                 event_time=message.event_time,
-                residue=message.residue,
+                residue=message.residue if self._tells_residue else (),
             ),
             [from_person] if is_absorbed else [],
         )

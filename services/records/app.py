@@ -17,12 +17,14 @@ SECTIONS = ()
 
 async def wire(runtime: Runtime) -> None:
     """Connect records to what it stands on."""
-    digest = KeyDigest(runtime.settings.secret())
+    settings = runtime.settings
+    assert isinstance(settings, RecordsSettings)
+    digest = KeyDigest(settings.secret())
     database = await runtime.database("services.records")
     bus = await runtime.bus()
     open_stage(
         runtime,
-        RecordsStage(digest),
+        RecordsStage(digest, tells_residue=settings.tells_residue),
         stage_name=StageName.STAGE_RECORDS,
         stream="resolved",
         bus=bus,

@@ -29,8 +29,9 @@ _MOST_PASSES = 8
 class RecordsStage:
     """The records in the stream."""
 
-    def __init__(self, digest: KeyDigest) -> None:
+    def __init__(self, digest: KeyDigest, *, tells_residue: bool = False) -> None:
         self._digest = digest
+        self._tells_residue = tells_residue
         self._resting = RestingRecords()
 
     async def turn_batch(self, turns: Sequence[Turn], transaction: Transaction) -> None:
@@ -56,7 +57,10 @@ class RecordsStage:
         records: Mapping[RecordKey, Record],
     ) -> None:
         """Let all take their turns."""
-        actors = {key: PersonRecord(record, self._person_key) for key, record in records.items()}
+        actors = {
+            key: PersonRecord(record, self._person_key, tells_residue=self._tells_residue)
+            for key, record in records.items()
+        }
         for start in range(0, len(work), _YIELD_EVERY):
             part = work[start : start + _YIELD_EVERY]
             for turn, _, _ in part:

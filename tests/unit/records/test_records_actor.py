@@ -2,12 +2,14 @@
 
 import pytest
 
+from plexus.actors import run_turn
 from plexus.api.canonical.v1.event_pb2 import EventKind
 from plexus.api.canonical.v1.resources_pb2 import Resource
 from plexus.api.envelope.v1.envelope_pb2 import PayloadKind
 from plexus.api.records.v1.records_pb2 import Adoption, ChangedEvent, Disposition
 from plexus.errors import InvalidMessage
-from services.records.domain import place_of
+from services.records.actors import Arrival, PersonRecord
+from services.records.domain import Record, place_of
 from tests.unit.records.records_material import (
     ANNA,
     BERT,
@@ -171,3 +173,14 @@ def test_what_is_told_of_a_huge_takeover_is_bounded_and_the_record_is_whole() ->
     assert len(payload) < 5 * 1024 * 1024
     assert len(ChangedEvent.FromString(payload).resources) == 4
     assert len(chart.record.held) == 6
+
+
+@pytest.mark.parametrize(("tells", "told"), [(True, ["blue"]), (False, [])])
+def test_the_residue_is_handed_on_where_it_is_to_be_told(tells: bool, told: list[str]) -> None:
+    message = resolved([person()])
+    message.event.residue.add(location="ZPI[1]-2[1].1.1", value="blue")
+    envelope = envelope_of(message)
+    actor = PersonRecord(Record(TENANT, ANNA), person_key, tells_residue=tells)
+    ((_, emitted),) = run_turn(actor, Arrival.read(envelope), envelope).outputs
+    changed = ChangedEvent.FromString(emitted.payload)
+    assert [each.value for each in changed.residue] == told
