@@ -6,13 +6,10 @@ STAMP := $(VENV)/.installed
 FEED ?=
 THO ?=
 
-.DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-fast check fmt lint types imports proto proto-check buf terminology lock bench clean fhir-definitions
-
 SECONDS ?= 30
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-fast check fmt lint types imports proto proto-check grammar grammar-check buf lock bench bench-transform fuzz clean
+.PHONY: help setup demo up test test-fast check fmt lint types imports proto proto-check grammar grammar-check buf terminology fhir-definitions lock bench bench-transform fuzz clean
 
 help: ## Show what each target does.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'

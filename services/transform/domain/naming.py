@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from plexus.api.canonical.v1.datatypes_pb2 import Identifier
+from plexus.api.canonical.v1.resources_pb2 import Resource
 from services.transform.domain.draft import Draft
 from services.transform.domain.keys import (
     BLANK,
@@ -36,9 +37,11 @@ def name_resources(draft: Draft, scopes: list[Scope], structure: Structure) -> N
     subject = identifier_parts(event.subject[0]) if event.subject else (source, message_id)
     used: set[str] = set()
     counts: dict[str, int] = {}
+    dropped: list[Made] = []
     for scope in scopes:
-        for made in [made for made in scope.made if made.content == BLANK[made.kind]]:
-            draft.resources.remove(made.resource)
+        blank = [made for made in scope.made if made.content == BLANK[made.kind]]
+        dropped += blank
+        for made in blank:
             scope.made.remove(made)
         namer = _Namer(source, message_id, subject, scope)
         # An observation is named within its report, so reports come first.
@@ -48,7 +51,11 @@ def name_resources(draft: Draft, scopes: list[Scope], structure: Structure) -> N
                 results.append(made)
                 continue
             if made.kind in _CITED and (key := cited_key(made.kind, made.content)):
-                _same(draft, made, key)
+                if _is_another(draft, made, key):
+                    made.key = made.resource.key = _unused(key, used, counts)
+                elif draft.known(key) is not made.resource:
+                    dropped.append(made)
+                used.add(key)
                 continue
             key = made.key = made.resource.key = _unused(namer.key(made), used, counts)
             if made.kind in NUMBERS:
@@ -60,6 +67,7 @@ def name_resources(draft: Draft, scopes: list[Scope], structure: Structure) -> N
                 namer.within = join("Observation", key)
         for made in results:
             made.key = made.resource.key = _unused(namer.key(made), used, counts)
+    _drop(draft, dropped)
     by_kind = [scope.by_kind() for scope in scopes]
     for link in structure.links:
         for scope, kinds in zip(scopes, by_kind, strict=True):
@@ -70,17 +78,31 @@ def name_resources(draft: Draft, scopes: list[Scope], structure: Structure) -> N
     link_parents(scopes)
 
 
-def _same(draft: Draft, made: Made, key: str) -> None:
-    """A body or person that a segment describes is the one that a field of the message cites."""
+def _is_another(draft: Draft, made: Made, key: str) -> bool:
+    """Whether a body or person that a segment describes contradicts the one that has its key.
+
+    Else it is the same, such as one that a field of the message cites, and both become one.
+    """
     made.key = made.resource.key = key
     known = draft.known(key)
     if known is None:
         draft.know(key, made.resource)
-    elif known is not made.resource:
-        absorb(known, made.resource)
-        # `remove` would take the first that is equal, which may be another one.
-        at = next(n for n, one in enumerate(draft.resources) if one is made.resource)
-        del draft.resources[at]
+        return False
+    tried = Resource()
+    tried.CopyFrom(known)
+    if not absorb(tried, made.resource):
+        return True
+    absorb(known, made.resource)
+    return False
+
+
+def _drop(draft: Draft, dropped: list[Made]) -> None:
+    """Take resources out of the event; by identity, for others may be equal."""
+    if dropped:
+        ids = {id(made.resource) for made in dropped}
+        for at in range(len(draft.resources) - 1, -1, -1):
+            if id(draft.resources[at]) in ids:
+                del draft.resources[at]
 
 
 def _targets(

@@ -208,3 +208,26 @@ def test_a_performer_of_whom_nothing_is_known_is_no_resource(maps: Maps) -> None
     event = converted(maps, "ORU^R01", PID, "OBR|1||F1^L|1^T^L", line)
     assert contents(event, "practitioner") == []
     assert residue(event)["OBX[1]-25[1].10.1"] == "L"
+
+
+def test_bodies_that_share_a_number_and_not_their_name_are_both_kept(maps: Maps) -> None:
+    def line(number: int, name: str) -> str:
+        body = f"{name}^^^^^^^^^N1"
+        return segment(
+            "OBX",
+            f1=str(number),
+            f2="NM",
+            f3=f"{number}^T^L",
+            f5="1",
+            f11="F",
+            f23=body,
+            f24="1 Elm",
+        )
+
+    event = converted(
+        maps, "ORU^R01", PID, "OBR|1||F1^L|1^T^L", line(1, "Hill Lab"), line(2, "Dale Lab")
+    )
+    named = {body.name for body in contents(event, "organization")}
+    left = set(residue(event).values())
+    assert {"Hill Lab", "Dale Lab"} <= named | left
+    assert len({r.key for r in event.resources}) == len(event.resources)

@@ -61,11 +61,7 @@ def charge_item(source: resources_pb2.ChargeItem, links: Links) -> Json:
         "subject": links.subject(),
         "context": links.one(source.encounter, ENCOUNTER),
         **period_or_time("occurrence", source.occurrence),
-        "performer": [
-            filled({"function": concept(each.role), "actor": who})
-            for each in source.performers
-            if (who := links.one(each.actor, _CHARGER))
-        ],
+        "performer": links.performers(source.performers, _CHARGER),
         "performingOrganization": links.one(source.performing_organization, ORGANIZATION),
         "quantity": quantity(source.quantity),
         "priceOverride": _money(source.total),

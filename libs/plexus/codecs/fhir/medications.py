@@ -174,11 +174,7 @@ def medication_dispense(source: resources_pb2.MedicationDispense, links: Links) 
         "status": coded(source.status, codes.DISPENSE_STATUS, "unknown"),
         "subject": links.subject(),
         "context": links.one(source.encounter, _STAY),
-        "performer": [
-            filled({"function": concept(each.role), "actor": who})
-            for each in source.performers
-            if (who := links.one(each.actor, _DISPENSER))
-        ],
+        "performer": links.performers(source.performers, _DISPENSER),
         "authorizingPrescription": [made]
         if (made := links.one(source.request, _REQUEST))
         else None,
@@ -204,11 +200,7 @@ def medication_administration(source: resources_pb2.MedicationAdministration, li
         **(period_or_time("effective", source.effective) or {"effectivePeriod": ABSENT}),
         "performer": [
             *({"actor": who} for who in links.many(source.performers, _GIVER)),
-            *(
-                filled({"function": concept(each.role), "actor": who})
-                for each in source.participants
-                if (who := links.one(each.actor, _GIVER))
-            ),
+            *links.performers(source.participants, _GIVER),
         ],
         "reasonCode": concepts(source.reasons),
         "request": links.one(source.request, _REQUEST),
@@ -256,11 +248,7 @@ def immunization(source: resources_pb2.Immunization, links: Links) -> Json:
         "site": concept(source.site),
         "route": concept(source.route),
         "doseQuantity": quantity(source.dose),
-        "performer": [
-            filled({"function": concept(each.role), "actor": who})
-            for each in source.performers
-            if (who := links.one(each.actor, PRACTITIONER | ORGANIZATION))
-        ],
+        "performer": links.performers(source.performers, PRACTITIONER | ORGANIZATION),
         "note": annotations(source.notes),
         "reasonCode": concepts(source.reasons),
         "programEligibility": concepts([source.program_eligibility]),

@@ -11,7 +11,8 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from plexus.api.canonical.v1 import datatypes_pb2 as canonical
-from plexus.codecs.fhir.datatypes import identifier
+from plexus.api.canonical.v1.resources_pb2 import Participant
+from plexus.codecs.fhir.datatypes import concept, identifier
 from plexus.codecs.fhir.elements import ABSENT, Json, filled, text
 from plexus.codecs.fhir.shallow import opened
 from plexus.codecs.fhir.systems import PERSON_SYSTEM, RESOURCE_SYSTEM
@@ -149,6 +150,14 @@ class Links:
         if not sources:
             return []
         return [made for each in sources[:] if (made := self.one(each, permitted))]
+
+    def performers(self, sources: Sequence[Participant], permitted: frozenset[str]) -> list[Json]:
+        """Those who did something, with the part that they played: function and actor."""
+        return [
+            filled({"function": concept(each.role), "actor": who})
+            for each in sources
+            if (who := self.one(each.actor, permitted))
+        ]
 
     def again(self, source: bytes, permitted: frozenset[str]) -> Json:
         """`one` of a Reference, serialised, that others of this output may have too.
