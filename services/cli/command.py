@@ -28,6 +28,7 @@ _COMMANDS: Final = {
     "judge": "judge FHIR in files: structure, invariants, references, terminology",
     "why": "tell the story of one message",
     "parked": "list, show and replay parked messages",
+    "maps": "which maps run, and which fields no rule takes",
     "terms": "code maps, unmapped codes, and releases of LOINC, SNOMED CT, RxNorm, ICD",
     "conservation": "check that nothing was lost",
     "bench": "measure the pipeline",

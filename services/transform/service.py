@@ -1,4 +1,4 @@
-"""gRPC of transform: looks at messages, which `flow.preview` takes; the maps; unmapped codes."""
+"""gRPC of transform: looks at messages, which `flow.preview` takes; the maps; unmapped codes and fields."""
 
 import asyncio
 import contextlib
@@ -76,9 +76,7 @@ class TransformServicer(transform_pb2_grpc.TransformServiceServicer):
     async def ListUnmappedCodes(  # noqa: N802 - the name in the contract
         self, request: transform_pb2.ListUnmappedCodesRequest, context: _Context
     ) -> transform_pb2.ListUnmappedCodesResponse:
-        limit = request.limit or _USUAL_LIMIT
-        if limit > _MOST:
-            raise InvalidRequest(f"limit is at most {_MOST}")
+        limit = _limit(request.limit)
         # What a code map of now decides may have been counted before there was one.
         rows = [
             row
@@ -107,6 +105,22 @@ class TransformServicer(transform_pb2_grpc.TransformServiceServicer):
                     system=one.system, code=one.code, display=one.display, likeness=one.likeness
                 )
         return answer
+
+    async def ListUnmappedFields(  # noqa: N802 - the name in the contract
+        self, request: transform_pb2.ListUnmappedFieldsRequest, context: _Context
+    ) -> transform_pb2.ListUnmappedFieldsResponse:
+        answer = transform_pb2.ListUnmappedFieldsResponse()
+        limit = _limit(request.limit)
+        for seen in await self._worklist.fields(request.tenant, request.source, limit):
+            told = answer.fields.add(**seen.field._asdict())
+            told.first_at.FromDatetime(seen.first_at)
+        return answer
+
+
+def _limit(asked: int) -> int:
+    if asked > _MOST:
+        raise InvalidRequest(f"limit is at most {_MOST}")
+    return asked or _USUAL_LIMIT
 
 
 def _suggest(folder: pathlib.Path, rows: Sequence[UnmappedCode]) -> list[list[Likely]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from plexus.store import Database
 from services.transform.domain import Tally, UnmappedField
 
-__all__ = ["UnmappedCode", "UnmappedStore"]
+__all__ = ["SeenField", "UnmappedCode", "UnmappedStore"]
 
 _MOST_OF_A_SOURCE = 5000
 
@@ -36,6 +36,14 @@ class UnmappedCode:
     first_at: datetime.datetime
     last_at: datetime.datetime
     message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeenField:
+    """A field that nobody mapped when it first came, at `first_at`."""
+
+    field: UnmappedField
+    first_at: datetime.datetime
 
 
 class UnmappedStore:
@@ -119,6 +127,19 @@ class UnmappedStore:
                 now,
             )
         return [UnmappedField(*row) for row in noted]
+
+    async def fields(self, tenant: str, source: str, limit: int) -> list[SeenField]:
+        """Noted fields, the newest first; of all tenants or sources where the name is empty."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                "SELECT tenant, source, trigger, place, message_id, first_at FROM unmapped_field"
+                " WHERE ($1 = '' OR tenant = $1) AND ($2 = '' OR source = $2)"
+                " ORDER BY first_at DESC, tenant, source, trigger, place LIMIT $3",
+                tenant,
+                source,
+                limit,
+            )
+        return [SeenField(UnmappedField(*row[:5]), row[5]) for row in rows]
 
     async def purge(self, before: datetime.datetime) -> None:
         """Forget the codes that were last seen before that time."""

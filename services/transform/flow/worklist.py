@@ -15,7 +15,7 @@ from plexus.errors import Transient, Unavailable
 from plexus.telemetry.logs import get_log
 from plexus.telemetry.metrics import LEAVES, UNMAPPED_CODES, UNMAPPED_FIELDS
 from services.transform.domain import Accounts, Coders, Tally, UnmappedField
-from services.transform.store import UnmappedCode, UnmappedStore
+from services.transform.store import SeenField, UnmappedCode, UnmappedStore
 
 __all__ = ["Worklist"]
 
@@ -50,9 +50,16 @@ class Worklist:
 
     async def find(self, tenant: str, source: str, limit: int) -> list[UnmappedCode]:
         """As `UnmappedStore.find`. Raises Unavailable where PostgreSQL was not there yet."""
+        return await self._reached().find(tenant, source, limit)
+
+    async def fields(self, tenant: str, source: str, limit: int) -> list[SeenField]:
+        """As `UnmappedStore.fields`. Raises Unavailable where PostgreSQL was not there yet."""
+        return await self._reached().fields(tenant, source, limit)
+
+    def _reached(self) -> UnmappedStore:
         if self._store is None:
             raise Unavailable("transform has not reached PostgreSQL yet")
-        return await self._store.find(tenant, source, limit)
+        return self._store
 
     async def run(self) -> None:
         """Write every few seconds, until cancelled."""

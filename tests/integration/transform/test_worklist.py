@@ -21,6 +21,7 @@ from plexus.rpc import Peer, RpcServer
 from plexus.store import Database
 from plexus.telemetry.metrics import LEAVES, UNMAPPED_FIELDS
 from plexus.telemetry.tracing import Tracing
+from services.cli.maps import command as maps_command
 from services.cli.terms import command
 from services.transform.domain import (
     Accounts,
@@ -29,6 +30,7 @@ from services.transform.domain import (
     SourceContext,
     SourceMaps,
     Tally,
+    UnmappedField,
     convert,
     load_maps,
     parse_code_map,
@@ -277,6 +279,38 @@ async def test_the_command_lists_them(
     assert [one["code"] for one in listed] == ["GLU"]
     none = await asyncio.to_thread(invoke, "--source", "ward")
     assert "Every code has a standard coding" in none.output
+
+
+async def test_the_command_lists_unmapped_fields_newest_first_and_the_maps(
+    address: str,
+    transform_db: Database,
+    maps: Maps,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: pathlib.Path,
+) -> None:
+    monkeypatch.setenv("PLEXUS_TRANSFORM_ADDRESS", address)
+    store = UnmappedStore(transform_db)
+    early = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+    await store.note([UnmappedField(*OWNER, "ADT^A01", "ZPI-1", "m-1")], early)
+    late = early + datetime.timedelta(days=1)
+    await store.note([UnmappedField("acme", "ward", "ADT^A08", "PV1-52", "m-2")], late)
+
+    def invoke(*arguments: str) -> Result:
+        return CliRunner().invoke(maps_command, [*arguments, "--data", str(tmp_path)])
+
+    told = json.loads((await asyncio.to_thread(invoke, "unmapped", "--json")).output)
+    assert [(one["place"], one["message_id"]) for one in told] == [
+        ("PV1-52", "m-2"),
+        ("ZPI-1", "m-1"),
+    ]
+    shown = (await asyncio.to_thread(invoke, "unmapped", "--source", "lab")).output
+    assert "ADT^A01" in shown
+    assert "PV1-52" not in shown
+    none = await asyncio.to_thread(invoke, "unmapped", "--source", "nobody")
+    assert "taken or dropped by a rule" in none.output
+    listed = await asyncio.to_thread(invoke, "list")
+    assert maps.version in listed.output
+    assert "ORU_R01" in listed.output
 
 
 async def test_a_field_that_nobody_maps_is_told_once_by_all_replicas_and_leaves_are_counted(

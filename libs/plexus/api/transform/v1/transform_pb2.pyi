@@ -529,7 +529,7 @@ class Map(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     RULES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """What it maps, for example "ADT^A01"."""
+    """What it maps, for example "PID[Patient]" or "ORU_R01"."""
     rules: _builtins.int
     """How many rules it has."""
     def __init__(
@@ -733,3 +733,101 @@ class ListUnmappedCodesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListUnmappedCodesResponse: _TypeAlias = ListUnmappedCodesResponse  # noqa: Y015
+
+@_typing.final
+class ListUnmappedFieldsRequest(_message.Message):
+    """Asks for unmapped fields."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    tenant: _builtins.str
+    """Only of this tenant; empty for all."""
+    source: _builtins.str
+    """Only of this source; empty for all."""
+    limit: _builtins.int
+    """At most so many, 1 to 1000; 0 means 100."""
+    def __init__(
+        self,
+        *,
+        tenant: _builtins.str = ...,
+        source: _builtins.str = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limit", b"limit", "source", b"source", "tenant", b"tenant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListUnmappedFieldsRequest: _TypeAlias = ListUnmappedFieldsRequest  # noqa: Y015
+
+@_typing.final
+class UnmappedField(_message.Message):
+    """A field that no rule took when it first came."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    TRIGGER_FIELD_NUMBER: _builtins.int
+    PLACE_FIELD_NUMBER: _builtins.int
+    FIRST_AT_FIELD_NUMBER: _builtins.int
+    MESSAGE_ID_FIELD_NUMBER: _builtins.int
+    tenant: _builtins.str
+    """Whose."""
+    source: _builtins.str
+    """Who sends it."""
+    trigger: _builtins.str
+    """Type of message, for example "ADT^A01"."""
+    place: _builtins.str
+    """Segment and field, for example "ZPI-1"; "other" for a segment that is neither HL7's nor local."""
+    message_id: _builtins.str
+    """The first message seen with it."""
+    @_builtins.property
+    def first_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was first seen, within some seconds."""
+
+    def __init__(
+        self,
+        *,
+        tenant: _builtins.str = ...,
+        source: _builtins.str = ...,
+        trigger: _builtins.str = ...,
+        place: _builtins.str = ...,
+        first_at: _timestamp_pb2.Timestamp | None = ...,
+        message_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["first_at", b"first_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first_at", b"first_at", "message_id", b"message_id", "place", b"place", "source", b"source", "tenant", b"tenant", "trigger", b"trigger"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnmappedField: _TypeAlias = UnmappedField  # noqa: Y015
+
+@_typing.final
+class ListUnmappedFieldsResponse(_message.Message):
+    """The unmapped fields."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIELDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedCompositeFieldContainer[Global___UnmappedField]:
+        """The one that was seen last for the first time first."""
+
+    def __init__(
+        self,
+        *,
+        fields: _abc.Iterable[Global___UnmappedField] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fields", b"fields"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListUnmappedFieldsResponse: _TypeAlias = ListUnmappedFieldsResponse  # noqa: Y015

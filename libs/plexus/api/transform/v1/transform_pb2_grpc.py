@@ -60,6 +60,11 @@ class TransformServiceStub:
                 request_serializer=plexus_dot_api_dot_transform_dot_v1_dot_transform__pb2.ListUnmappedCodesRequest.SerializeToString,
                 response_deserializer=plexus_dot_api_dot_transform_dot_v1_dot_transform__pb2.ListUnmappedCodesResponse.FromString,
                 _registered_method=True)
+        self.ListUnmappedFields = channel.unary_unary(
+                '/plexus.api.transform.v1.TransformService/ListUnmappedFields',
+                request_serializer=plexus_dot_api_dot_transform_dot_v1_dot_transform__pb2.ListUnmappedFieldsRequest.SerializeToString,
+                response_deserializer=plexus_dot_api_dot_transform_dot_v1_dot_transform__pb2.ListUnmappedFieldsResponse.FromString,
+                _registered_method=True)
 
 
 class TransformServiceServicer:
@@ -101,6 +106,13 @@ class TransformServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListUnmappedFields(self, request, context):
+        """Lists the fields of sources that came and that no rule took, for those who write overlays.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TransformServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -128,6 +140,11 @@ def add_TransformServiceServicer_to_server(servicer, server):
                     servicer.ListUnmappedCodes,
                     request_deserializer=plexus_dot_api_dot_transform_dot_v1_dot_transform__pb2.ListUnmappedCodesRequest.FromString,
                     response_serializer=plexus_dot_api_dot_transform_dot_v1_dot_transform__pb2.ListUnmappedCodesResponse.SerializeToString,
+            ),
+            'ListUnmappedFields': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListUnmappedFields,
+                    request_deserializer=plexus_dot_api_dot_transform_dot_v1_dot_transform__pb2.ListUnmappedFieldsRequest.FromString,
+                    response_serializer=plexus_dot_api_dot_transform_dot_v1_dot_transform__pb2.ListUnmappedFieldsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -266,6 +283,33 @@ class TransformService:
             '/plexus.api.transform.v1.TransformService/ListUnmappedCodes',
             plexus_dot_api_dot_transform_dot_v1_dot_transform__pb2.ListUnmappedCodesRequest.SerializeToString,
             plexus_dot_api_dot_transform_dot_v1_dot_transform__pb2.ListUnmappedCodesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListUnmappedFields(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/plexus.api.transform.v1.TransformService/ListUnmappedFields',
+            plexus_dot_api_dot_transform_dot_v1_dot_transform__pb2.ListUnmappedFieldsRequest.SerializeToString,
+            plexus_dot_api_dot_transform_dot_v1_dot_transform__pb2.ListUnmappedFieldsResponse.FromString,
             options,
             channel_credentials,
             insecure,

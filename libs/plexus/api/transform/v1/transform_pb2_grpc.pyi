@@ -43,6 +43,8 @@ class TransformServiceStub:
     """Says which maps run here."""
     ListUnmappedCodes: _grpc.UnaryUnaryMultiCallable[_transform_pb2.ListUnmappedCodesRequest, _transform_pb2.ListUnmappedCodesResponse]
     """Lists the codes of sources that came without a standard coding, and that no code map decides on."""
+    ListUnmappedFields: _grpc.UnaryUnaryMultiCallable[_transform_pb2.ListUnmappedFieldsRequest, _transform_pb2.ListUnmappedFieldsResponse]
+    """Lists the fields of sources that came and that no rule took, for those who write overlays."""
 
 @_typing.type_check_only
 class TransformServiceAsyncStub(TransformServiceStub):
@@ -59,6 +61,8 @@ class TransformServiceAsyncStub(TransformServiceStub):
     """Says which maps run here."""
     ListUnmappedCodes: _aio.UnaryUnaryMultiCallable[_transform_pb2.ListUnmappedCodesRequest, _transform_pb2.ListUnmappedCodesResponse]  # type: ignore[assignment]
     """Lists the codes of sources that came without a standard coding, and that no code map decides on."""
+    ListUnmappedFields: _aio.UnaryUnaryMultiCallable[_transform_pb2.ListUnmappedFieldsRequest, _transform_pb2.ListUnmappedFieldsResponse]  # type: ignore[assignment]
+    """Lists the fields of sources that came and that no rule took, for those who write overlays."""
 
 class TransformServiceServicer(metaclass=_abc_1.ABCMeta):
     """Converts without storing anything, and tells which codes nobody has mapped."""
@@ -102,5 +106,13 @@ class TransformServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_transform_pb2.ListUnmappedCodesResponse, _abc.Awaitable[_transform_pb2.ListUnmappedCodesResponse]]:
         """Lists the codes of sources that came without a standard coding, and that no code map decides on."""
+
+    @_abc_1.abstractmethod
+    def ListUnmappedFields(
+        self,
+        request: _transform_pb2.ListUnmappedFieldsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_transform_pb2.ListUnmappedFieldsResponse, _abc.Awaitable[_transform_pb2.ListUnmappedFieldsResponse]]:
+        """Lists the fields of sources that came and that no rule took, for those who write overlays."""
 
 def add_TransformServiceServicer_to_server(servicer: TransformServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
