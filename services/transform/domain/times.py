@@ -17,7 +17,8 @@ _DTM = re.compile(
     r"(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(\d\d)(?:(\d\d)(\.\d{1,9})?)?)?)?)?(?:([+-])(\d\d)(\d\d))?",
     re.ASCII,
 )
-_TM = re.compile(r"(\d\d)(\d\d)(?:(\d\d)(\.\d{1,9})?)?(?:[+-]\d{4})?", re.ASCII)
+# Some senders write a clock time with colons, which can mean nothing else.
+_TM = re.compile(r"(\d\d):?(\d\d)(?::?(\d\d)(\.\d{1,9})?)?(?:[+-]\d{4})?", re.ASCII)
 _MAX_OFFSET = "1400"
 _LONGEST = len("YYYYMMDDHHMMSS.123456789+ZZZZ")
 _KEPT = 1024  # of the times that come again and again in the messages of an hour

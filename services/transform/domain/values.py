@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["document", "pointer", "reference_range", "structured_number", "units"]
 
 _UCUM_NAMES = frozenset({"UCUM", "2.16.840.1.113883.6.8", UCUM.upper()})
+# Other systems of units (HL7 table 0396); the UCUM system stands for them where the meaning is known.
+_UNIT_NAMES = _UCUM_NAMES | {"ISO", "ISO+", "ANS+", "ANSI", "ANSI+"}
 _TORN = re.compile(r"[0-9]{1,2} ?/ ?[A-Za-z]{1,4}", re.ASCII)
 _COMPARATORS = frozenset({"<", "<=", ">=", ">"})
 _SPAN = re.compile(r"\s*(-?[\d.]+)\s*-\s*(-?[\d.]+)\s*", re.ASCII)
@@ -108,7 +110,7 @@ def units(value: Value, quantity: Quantity, _terms: Terms) -> int:
         ucum = _meant(code, unit)
         if ucum and unit and code not in {unit, ucum}:
             mask &= ~first(1)
-        if ucum and system.upper() in _UCUM_NAMES:
+        if ucum and system.upper() in _UNIT_NAMES:
             mask |= first(3)
     if shown := unit or code or (other if ucum else ""):
         quantity.unit = shown

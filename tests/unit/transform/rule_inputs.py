@@ -48,6 +48,7 @@ SAMPLES: dict[str, tuple[str, ...]] = {
     "PL": ("WARD^ROOM^BED",),
     "PLN": ("L4711^UPIN",),
     "RANGE": ("3-5",),
+    "RPT": ("BID^^^^1^d",),
     "RP": ("urn:2.999.7^^AP^PDF",),
     "SI": ("3",),
     "SN": ("^5", "^3^-^5", "^1^:^128"),

@@ -80,7 +80,8 @@ def test_timing_route_and_instructions_are_of_one_dosage(maps: Maps) -> None:
     )  # fmt: skip
     (made,) = contents(event, "medication_request")
     (dosage,) = made.dosages
-    assert (dosage.timing, dosage.period.start, dosage.period.end) == (
+    pattern = dosage.schedule.code.codings[0].code
+    assert (pattern, dosage.period.start, dosage.period.end) == (
         "Q8H",
         "2024-01-02",
         "2024-01-05",
@@ -93,6 +94,28 @@ def test_timing_route_and_instructions_are_of_one_dosage(maps: Maps) -> None:
     assert (made.refills, made.quantity.value, made.priority) == (2, "20", "stat")
     assert [i.item.codings[0].code for i in made.ingredients] == ["S", "W"]
     assert {i.type_code: i.value for i in made.identifiers} == {"PLAC": "P1", "": "RX7"}
+
+
+def test_how_often_a_service_is_wanted_is_told_in_parts(maps: Maps) -> None:
+    (order,) = contents(
+        converted(
+            maps, "ORM^O01", PID, orc(),
+            "TQ1|1|2|P&Post (after)&L^^^^12^h&Hour&ISO+^^PC^120^s|1130~11:45:10||3^d|20240102|||Pain|||2^min|5",
+            obr("P1"),
+        ),
+        "service_request",
+    )  # fmt: skip
+    schedule = order.schedule
+    assert (schedule.code.codings[0].display, schedule.when) == ("Post (after)", "PC")
+    parts = (schedule.period, schedule.offset, schedule.duration, schedule.length)
+    assert [(each.value, each.code) for each in parts] == [
+        ("12", "h"),
+        ("120", "s"),
+        ("2", "min"),
+        ("3", "d"),
+    ]
+    assert (list(schedule.times), schedule.count) == (["11:30:00", "11:45:10"], 5)
+    assert (order.occurrence.start, order.as_needed.text) == ("2024-01-02", "Pain")
 
 
 def test_what_the_pharmacy_says_stands_before_what_was_ordered(maps: Maps) -> None:

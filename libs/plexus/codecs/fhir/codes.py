@@ -26,11 +26,13 @@ __all__ = [
     "CONDITION_CLINICAL",
     "CONDITION_VERIFICATION",
     "COVERAGE_STATUS",
+    "DAYS",
     "DISPENSE_STATUS",
     "DOCUMENT_STATUS",
     "ENCOUNTER_LOCATION_STATUS",
     "ENCOUNTER_STATUS",
     "EVENT_STATUS",
+    "EVENT_TIMING",
     "GENDER",
     "GOAL_STATUS",
     "IDENTIFIER_USE",
@@ -139,6 +141,11 @@ CONDITION_VERIFICATION = _closed(
     "unconfirmed provisional differential confirmed refuted entered-in-error"
 )
 IMMUNIZATION_STATUS = _closed("completed entered-in-error not-done")
+DAYS = _closed("mon tue wed thu fri sat sun")
+EVENT_TIMING = _closed(
+    "MORN MORN.early MORN.late NOON AFT AFT.early AFT.late EVE EVE.early EVE.late NIGHT PHS"
+    " HS WAKE C CM CD CV AC ACM ACD ACV PC PCM PCD PCV"
+)
 EVENT_STATUS = _closed(
     "preparation in-progress not-done on-hold stopped completed entered-in-error unknown"
 )

@@ -34,6 +34,7 @@ from plexus.codecs.fhir.references import (
     Links,
 )
 from plexus.codecs.fhir.results import period_or_time
+from plexus.codecs.fhir.timings import timing
 
 __all__ = [
     "STRENGTH_URL",
@@ -137,18 +138,13 @@ def medication_request(source: resources_pb2.MedicationRequest, links: Links) ->
 
 
 def _dosage(source: resources_pb2.Dosage) -> Json:
-    timing = text(source.timing)
     bounds = span(source.period.start, source.period.end)
     return filled(
         {
             "text": text(source.text),
             "additionalInstruction": concepts(source.instructions),
-            "timing": filled(
-                {
-                    "repeat": {"boundsPeriod": bounds} if bounds else None,
-                    "code": {"text": timing} if timing else None,
-                }
-            ),
+            "timing": timing(source.schedule, source.timing, source.period)
+            or ({"repeat": {"boundsPeriod": bounds}} if bounds else None),
             "asNeededBoolean": True if source.as_needed else None,
             "site": concept(source.site),
             "route": concept(source.route),

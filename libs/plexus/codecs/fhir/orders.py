@@ -10,7 +10,6 @@ from plexus.codecs.fhir.datatypes import (
     identifier,
     identifiers,
     labels,
-    span,
     telecoms,
 )
 from plexus.codecs.fhir.elements import ABSENT_CONCEPT, Json, every, extension, filled, text
@@ -26,6 +25,7 @@ from plexus.codecs.fhir.references import (
     Links,
 )
 from plexus.codecs.fhir.results import period_or_time
+from plexus.codecs.fhir.timings import timing
 
 __all__ = ["CALLBACK_URL", "RELEVANT_URL", "STATUS_REASON_URL", "service_request", "specimen"]
 
@@ -39,12 +39,9 @@ _FILLER = ANYBODY | {"HealthcareService"}
 
 def service_request(source: resources_pb2.ServiceRequest, links: Links) -> Json:
     """R4 ServiceRequest; an order unless its intent says otherwise."""
-    timing = text(source.timing)
     occurrence = period_or_time("occurrence", source.occurrence)
-    if timing:
-        bounds = span(source.occurrence.start, source.occurrence.end)
-        repeat = {"boundsPeriod": bounds} if bounds else None
-        occurrence = {"occurrenceTiming": filled({"repeat": repeat, "code": {"text": timing}})}
+    if made := timing(source.schedule, source.timing, source.occurrence):
+        occurrence = {"occurrenceTiming": made}
     code, details = concept(source.code), concepts(source.details)
     return {
         "meta": labels(source.restrictions),
@@ -62,6 +59,7 @@ def service_request(source: resources_pb2.ServiceRequest, links: Links) -> Json:
         "subject": links.subject(),
         "encounter": links.one(source.encounter, ENCOUNTER),
         **occurrence,
+        "asNeededCodeableConcept": concept(source.as_needed),
         "authoredOn": times.date_time(source.authored_on),
         "requester": links.one(source.requester, _ORDERER),
         "performer": links.many(source.performers, _FILLER),

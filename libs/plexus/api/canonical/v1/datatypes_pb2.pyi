@@ -485,6 +485,74 @@ class Ratio(_message.Message):
 Global___Ratio: _TypeAlias = Ratio  # noqa: Y015
 
 @_typing.final
+class Timing(_message.Message):
+    """When something happens, and how often."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    DAYS_FIELD_NUMBER: _builtins.int
+    TIMES_FIELD_NUMBER: _builtins.int
+    PERIOD_FIELD_NUMBER: _builtins.int
+    WHEN_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
+    DURATION_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    LENGTH_FIELD_NUMBER: _builtins.int
+    when: _builtins.str
+    """FHIR event timing that it goes by, for example AC for before a meal."""
+    count: _builtins.int
+    """How many there are; zero where unknown."""
+    @_builtins.property
+    def code(self) -> Global___Concept:
+        """The pattern, for example twice a day."""
+
+    @_builtins.property
+    def days(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """FHIR days of the week: mon, tue and so on."""
+
+    @_builtins.property
+    def times(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """FHIR times of the day."""
+
+    @_builtins.property
+    def period(self) -> Global___Quantity:
+        """How long from one to the next."""
+
+    @_builtins.property
+    def offset(self) -> Global___Quantity:
+        """How long before or after that."""
+
+    @_builtins.property
+    def duration(self) -> Global___Quantity:
+        """How long one takes."""
+
+    @_builtins.property
+    def length(self) -> Global___Quantity:
+        """How long all of it goes on."""
+
+    def __init__(
+        self,
+        *,
+        code: Global___Concept | None = ...,
+        days: _abc.Iterable[_builtins.str] | None = ...,
+        times: _abc.Iterable[_builtins.str] | None = ...,
+        period: Global___Quantity | None = ...,
+        when: _builtins.str = ...,
+        offset: Global___Quantity | None = ...,
+        duration: Global___Quantity | None = ...,
+        count: _builtins.int = ...,
+        length: Global___Quantity | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "duration", b"duration", "length", b"length", "offset", b"offset", "period", b"period"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "count", b"count", "days", b"days", "duration", b"duration", "length", b"length", "offset", b"offset", "period", b"period", "times", b"times", "when", b"when"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Timing: _TypeAlias = Timing  # noqa: Y015
+
+@_typing.final
 class Attachment(_message.Message):
     """Something too large or too binary to be text."""
 

@@ -871,6 +871,8 @@ class ServiceRequest(_message.Message):
     RESTRICTIONS_FIELD_NUMBER: _builtins.int
     LOCATION_KIND_FIELD_NUMBER: _builtins.int
     RELEVANT_FIELD_NUMBER: _builtins.int
+    SCHEDULE_FIELD_NUMBER: _builtins.int
+    AS_NEEDED_FIELD_NUMBER: _builtins.int
     BASED_ON_FIELD_NUMBER: _builtins.int
     status: _builtins.str
     """FHIR request status: draft, active, on-hold, revoked, completed and so on."""
@@ -963,6 +965,14 @@ class ServiceRequest(_message.Message):
         """What is good to know for it, in words or codes."""
 
     @_builtins.property
+    def schedule(self) -> _datatypes_pb2.Timing:
+        """How often and when, in parts."""
+
+    @_builtins.property
+    def as_needed(self) -> _datatypes_pb2.Concept:
+        """What it is to be done upon, where it is done only when needed."""
+
+    @_builtins.property
     def based_on(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Reference]:
         """The order that it follows from."""
 
@@ -994,11 +1004,13 @@ class ServiceRequest(_message.Message):
         restrictions: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
         location_kind: _datatypes_pb2.Concept | None = ...,
         relevant: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
+        schedule: _datatypes_pb2.Timing | None = ...,
+        as_needed: _datatypes_pb2.Concept | None = ...,
         based_on: _abc.Iterable[_datatypes_pb2.Reference] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "encounter", b"encounter", "location_kind", b"location_kind", "occurrence", b"occurrence", "quantity", b"quantity", "requester", b"requester", "requisition", b"requisition", "status_reason", b"status_reason"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_needed", b"as_needed", "code", b"code", "encounter", b"encounter", "location_kind", b"location_kind", "occurrence", b"occurrence", "quantity", b"quantity", "requester", b"requester", "requisition", b"requisition", "schedule", b"schedule", "status_reason", b"status_reason"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["authored_on", b"authored_on", "based_on", b"based_on", "callbacks", b"callbacks", "categories", b"categories", "code", b"code", "details", b"details", "encounter", b"encounter", "identifiers", b"identifiers", "intent", b"intent", "location_kind", b"location_kind", "notes", b"notes", "occurrence", b"occurrence", "performers", b"performers", "priority", b"priority", "quantity", b"quantity", "reason_references", b"reason_references", "reasons", b"reasons", "relevant", b"relevant", "requester", b"requester", "requisition", b"requisition", "restrictions", b"restrictions", "specimens", b"specimens", "status", b"status", "status_reason", b"status_reason", "supporting", b"supporting", "timing", b"timing"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_needed", b"as_needed", "authored_on", b"authored_on", "based_on", b"based_on", "callbacks", b"callbacks", "categories", b"categories", "code", b"code", "details", b"details", "encounter", b"encounter", "identifiers", b"identifiers", "intent", b"intent", "location_kind", b"location_kind", "notes", b"notes", "occurrence", b"occurrence", "performers", b"performers", "priority", b"priority", "quantity", b"quantity", "reason_references", b"reason_references", "reasons", b"reasons", "relevant", b"relevant", "requester", b"requester", "requisition", b"requisition", "restrictions", b"restrictions", "schedule", b"schedule", "specimens", b"specimens", "status", b"status", "status_reason", b"status_reason", "supporting", b"supporting", "timing", b"timing"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1547,6 +1559,7 @@ class Dosage(_message.Message):
     RATE_FIELD_NUMBER: _builtins.int
     INSTRUCTIONS_FIELD_NUMBER: _builtins.int
     AS_NEEDED_FIELD_NUMBER: _builtins.int
+    SCHEDULE_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """In words."""
     timing: _builtins.str
@@ -1585,6 +1598,10 @@ class Dosage(_message.Message):
     def instructions(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Concept]:
         """What else to do."""
 
+    @_builtins.property
+    def schedule(self) -> _datatypes_pb2.Timing:
+        """How often and when, in parts."""
+
     def __init__(
         self,
         *,
@@ -1599,10 +1616,11 @@ class Dosage(_message.Message):
         rate: _datatypes_pb2.Quantity | None = ...,
         instructions: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
         as_needed: _builtins.bool = ...,
+        schedule: _datatypes_pb2.Timing | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["dose", b"dose", "dose_high", b"dose_high", "method", b"method", "period", b"period", "rate", b"rate", "route", b"route", "site", b"site"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["dose", b"dose", "dose_high", b"dose_high", "method", b"method", "period", b"period", "rate", b"rate", "route", b"route", "schedule", b"schedule", "site", b"site"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_needed", b"as_needed", "dose", b"dose", "dose_high", b"dose_high", "instructions", b"instructions", "method", b"method", "period", b"period", "rate", b"rate", "route", b"route", "site", b"site", "text", b"text", "timing", b"timing"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_needed", b"as_needed", "dose", b"dose", "dose_high", b"dose_high", "instructions", b"instructions", "method", b"method", "period", b"period", "rate", b"rate", "route", b"route", "schedule", b"schedule", "site", b"site", "text", b"text", "timing", b"timing"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -33,7 +33,7 @@ __all__ = [
 CANONICAL_TYPES: Final[Mapping[str, str]] = {fhir: ours for ours, fhir in FHIR_TYPES.items()}
 """Canonical type of the FHIR types that are named otherwise."""
 
-_PROFILED: Final = {"SimpleQuantity": "Quantity"}
+_PROFILED: Final = {"SimpleQuantity": "Quantity", "Duration": "Quantity"}
 _KINDS: Final = {
     "CodeableConcept": frozenset({"Concept"}),
     "Coding": frozenset({"Coding", "Concept"}),

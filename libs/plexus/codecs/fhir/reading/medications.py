@@ -6,6 +6,7 @@ from typing import Any, Final
 from plexus.codecs.fhir.medications import STRENGTH_URL
 from plexus.codecs.fhir.reading.datatypes import fixed, subject
 from plexus.codecs.fhir.reading.filling import Each, Extensions, Reading, Table, fill
+from plexus.codecs.fhir.reading.timings import timing
 from plexus.codecs.fhir.reading.tree import Tree
 
 __all__ = ["TABLES"]
@@ -63,7 +64,7 @@ def _take_whole(medication: Tree) -> None:
 _DOSAGE: Final[Table] = {
     "text": "text",
     "additionalInstruction": "instructions",
-    "timing": {"repeat": {"boundsPeriod": "period"}, "code": {"text": "timing"}},
+    "timing": timing("period"),
     "asNeededBoolean": "as_needed",
     "site": "site",
     "route": "route",

@@ -6,6 +6,7 @@ from typing import Final
 from plexus.codecs.fhir.orders import CALLBACK_URL, RELEVANT_URL, STATUS_REASON_URL
 from plexus.codecs.fhir.reading.datatypes import fixed, subject
 from plexus.codecs.fhir.reading.filling import Each, Extensions, Table
+from plexus.codecs.fhir.reading.timings import timing
 
 __all__ = ["TABLES"]
 
@@ -33,7 +34,8 @@ TABLES: Final[Mapping[str, Table]] = {
         "encounter": "encounter",
         "occurrenceDateTime": "occurrence.start",
         "occurrencePeriod": "occurrence",
-        "occurrenceTiming": {"repeat": {"boundsPeriod": "occurrence"}, "code": {"text": "timing"}},
+        "occurrenceTiming": timing("occurrence"),
+        "asNeededCodeableConcept": "as_needed",
         "authoredOn": "authored_on",
         "requester": "requester",
         "performer": "performers",
