@@ -20,8 +20,9 @@ from plexus.codecs.fhir.judge import judge
 from plexus.codecs.hl7v2 import Message, leaves, read
 from plexus.errors import InvalidMessage, Reason
 from services.cli.benchmark.goldens import Agreement, facts, listed, values
+from services.cli.benchmark.retention import Retention
 from services.cli.simulation import Hospital
-from services.transform.domain import SourceContext, convert
+from services.transform.domain import SourceContext, convert, explain
 from services.transform.domain.load import Maps, load_maps
 from services.transform.domain.preview import PREVIEW, as_recorded
 
@@ -84,6 +85,7 @@ class Figures:
         repeated: of the converted whose second output differs.
         leaves: populated leaves of the converted.
         kept: of these, not residue: a map has taken them.
+        retention: what bundles and events hold of what the converted say.
         goldens: agreement by converter.
         per_second: rates by kind of message.
         large_ms: time for a result of 1 MB.
@@ -101,6 +103,7 @@ class Figures:
     repeated: int = 0
     leaves: int = 0
     kept: int = 0
+    retention: Retention = dataclasses.field(default_factory=Retention)
     goldens: dict[str, Agreement] = dataclasses.field(default_factory=dict)
     per_second: dict[str, float] = dataclasses.field(default_factory=dict)
     large_ms: float = 0.0
@@ -179,6 +182,7 @@ def _converted(
     figures.leaves += whole
     figures.kept += whole - len(event.residue)
     bundle: dict[str, Any] = orjson.loads(made)
+    figures.retention.add(explain(maps, content, _CONTEXT), bundle)
     found = judge(bundle)
     figures.valid += not found
     figures.dangling += sum(finding.rule == "dangling" for finding in found)

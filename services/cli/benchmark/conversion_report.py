@@ -24,6 +24,11 @@ def figures_of(found: Figures) -> dict[str, Any]:
         "differ_when_repeated": found.repeated,
         "leaves": found.leaves,
         "leaves_mapped_or_dropped": found.kept,
+        "leaves_in_event": found.retention.accounted,
+        "values": found.retention.values,
+        "values_in_fhir": found.retention.kept,
+        "values_in_fhir_as_written": found.retention.literal,
+        "values_dropped_by_rule": found.retention.dropped,
         "goldens": {name: _agreement(each) for name, each in found.goldens.items()},
         "per_second": {name: round(rate, 1) for name, rate in found.per_second.items()},
         "large_ms": round(found.large_ms, 1),
@@ -92,6 +97,19 @@ def _rows(found: Figures) -> list[list[str]]:
             ["dangling references", str(found.dangling)],
             ["bundles that differ when made again", str(found.repeated)],
             ["leaves that a rule maps or drops", _share(found.kept, found.leaves)],
+            [
+                "leaves in canonical event + residue",
+                _share(found.retention.accounted, found.retention.leaves),
+            ],
+            ["leaf values kept in FHIR", _share(found.retention.kept, found.retention.values)],
+            [
+                "   of these, in another form than written",
+                _share(found.retention.in_another_form, found.retention.values),
+            ],
+            [
+                "   not kept: left out by a rule, with its reason",
+                _share(found.retention.dropped, found.retention.values),
+            ],
         ]
     for name, each in found.goldens.items():
         rows.append(

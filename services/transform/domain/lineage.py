@@ -272,7 +272,11 @@ class _Finder:
     def _target(self, path: Path, rules: tuple[Rule, ...]) -> Target:
         fhir: tuple[Rendition, ...] = ()
         if len(path) > 2 and path[0][0] == "resources" and self._is_scalar(path):
-            fhir = self._rendered(path[0][1]).of(path[1:])
+            renditions = self._rendered(path[0][1])
+            fhir = renditions.of(path[1:])
+            if not fhir and path[-1][0] == "system_name" and self._at(path[:-1]).system:
+                # FHIR has one place for a code system: its URI goes before the sender's name of it.
+                fhir = renditions.of((*path[1:-1], ("system", -1)))
         return Target(spelled(path), fhir, rules)
 
     def _rendered(self, number: int) -> Renditions:

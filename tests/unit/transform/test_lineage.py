@@ -223,6 +223,20 @@ def test_a_level_of_a_place_is_told_by_its_own_location(maps: Maps) -> None:
             assert fhir
 
 
+def test_the_name_of_a_code_system_is_shown_by_its_uri(maps: Maps) -> None:
+    content = message("ADT^A01", PATIENT, "AL1|1|DA|7980^Penicillin^RXNORM")
+    [(path, fhir, _)] = told(maps, content, "AL1[1]-3[1].3.1")
+    assert path.endswith("code.codings[0].system_name")
+    assert fhir == ["AllergyIntolerance.code.coding[0].system"]
+
+
+def test_the_type_of_an_oid_is_shown_by_the_system_that_it_decides(maps: Maps) -> None:
+    found = told(maps, message("ADT^A01", PATIENT), "PID[1]-3[1].4.3")
+    assert [fhir for path, fhir, _ in found if path.startswith("resources")] == [
+        ["Patient.identifier[1].system"]
+    ]
+
+
 def outcome(maps: Maps, content: bytes, location: str) -> tuple[str, str, list[str]]:
     """Outcome, reason and lines of rules for a leaf that is not mapped."""
     [leaf] = [one for one in explain(maps, content, BERLIN).leaves if one.location == location]

@@ -1,7 +1,8 @@
 """Where in FHIR a canonical value is shown: found by taking it away and looking what is gone.
 
 A renderer is pure, so it is run again without the value; what is then missing or different is where
-the value was rendered. Of several places those are told that show the value's own text; where none
+the value was rendered; where nothing is, another value takes its place (the type of an OID, which is the
+usual one). Of several places those are told that show the value's own text; where none
 does, because the value became a code or decided what else is said, the place that holds all of them.
 Nothing is told of a value that no renderer shows, nor of all values of a resource with thousands of
 them. For explanations: it renders once for each value.
@@ -20,6 +21,7 @@ from plexus.ids import resource_id
 __all__ = ["Rendition", "Renditions"]
 
 _FEW = 3
+_ANOTHER = "another"
 # A resource is rendered once for each of its values: one with thousands of them would take minutes.
 _MOST_LOOKED_AT = 1_000_000
 _Json = dict[tuple[str | int, ...], Any]
@@ -83,6 +85,14 @@ class Renditions:
             at.ClearField(name)
         said = self._render(other)
         gone = [place for place, told in self._said.items() if said.get(place) != told]
+        if not gone and isinstance(value, str):
+            # What it says is the same without it, but another value would say something else there.
+            if index >= 0:
+                getattr(at, name).insert(index, _ANOTHER)
+            else:
+                setattr(at, name, _ANOTHER)
+            said = self._render(other)
+            gone = [place for place, told in self._said.items() if said.get(place) != told]
         text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
         shown = [place for place in gone if text and text in str(self._said[place])]
         if not shown and len(gone) > _FEW:
