@@ -14,7 +14,7 @@ from plexus.errors import InvalidMessage
 from plexus.ids import KeyDigest
 from plexus.store import Transaction
 from services.records.actors import Arrival, PersonRecord
-from services.records.domain import PERSON, Record, RestingRecords, pointers_of
+from services.records.domain import PERSON, Record, RestingRecords, places_of
 from services.records.store import Need, RecordKey, load, save
 
 __all__ = ["RecordsStage"]
@@ -40,14 +40,21 @@ class RecordsStage:
         needs: dict[RecordKey, Need] = {}
         work = [(turn, *_read(turn, needs)) for turn in turns]
         owners = {key: (turn.unit, transaction.epochs[turn.unit]) for turn, key, _ in work}
+        # Taken out until the commit: a pass that is run again, or a batch that fails, begins with
+        # what is stored.
+        at_hand = self._resting.take(owners)
+        records: dict[RecordKey, Record] = {}
+        lacking: Mapping[RecordKey, Need] = needs
         for _ in range(_MOST_PASSES):
-            # Taken out until the commit: a pass that is run again, or a batch that fails, begins
-            # with what is stored.
-            at_hand = self._resting.take(owners)
-            records = await load(transaction.connection, needs, at_hand)
-            await self._run(work, records)
-            if not _extend(needs, records):
+            read = await load(transaction.connection, lacking, at_hand)
+            records.update(read)
+            await self._run(work, read)
+            at_hand = {}
+            lacking = {key: need for key, need in lacking.items() if _extend(need, read[key])}
+            if not lacking:
                 break
+            # No turn looks at another record than its own, so the others stand.
+            work = [each for each in work if each[1] in lacking]
         await save(transaction.connection, records.values(), turns[-1].now)
         transaction.after_commit(lambda: self._resting.put(owners, records))
 
@@ -72,19 +79,14 @@ class RecordsStage:
         return self._digest.key(tenant, "person", person_id)
 
 
-def _extend(needs: Mapping[RecordKey, Need], records: Mapping[RecordKey, Record]) -> bool:
+def _extend(need: Need, record: Record) -> bool:
     """Add what turns would have told of, had it been loaded. True where there is anything."""
-    if not any(
-        record.wanted - needs[key].slots or record.wanted_referrers - needs[key].referrers
-        for key, record in records.items()
-    ):
+    if record.wanted <= need.slots and record.wanted_referrers <= need.referrers:
         return False
-    for key, record in records.items():
-        slots = needs[key].slots
-        slots |= record.wanted
-        needs[key].referrers |= record.wanted_referrers
-        # What was at hand this time is to be loaded the next time.
-        slots.update(slot for slot in record.held if slot.type != PERSON)
+    need.slots |= record.wanted
+    need.referrers |= record.wanted_referrers
+    # What was at hand this time is to be loaded the next time.
+    need.slots.update(slot for slot in record.held if slot.type != PERSON)
     return True
 
 
@@ -112,7 +114,7 @@ def _read(turn: Turn, needs: dict[RecordKey, Need]) -> tuple[RecordKey, Arrival]
         else:
             need.slots.add(said.slot)
             if said.names:
-                need.slots.update(pointers_of(said))
+                need.slots.update(places_of(said))
     if arrival.from_person_id:
         need.estates.add(arrival.from_person_id)
     return key, arrival

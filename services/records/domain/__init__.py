@@ -11,7 +11,7 @@ from services.records.domain.golden import Golden, golden_person, origin_of
 from services.records.domain.names import (
     Dispositions,
     Stamp,
-    pointers_of,
+    places_of,
     reconcile,
     referring_marks,
     rejoin,
@@ -51,7 +51,7 @@ __all__ = [
     "golden_person",
     "origin_of",
     "place_of",
-    "pointers_of",
+    "places_of",
     "reconcile",
     "references_of",
     "referring_marks",

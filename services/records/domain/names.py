@@ -25,7 +25,7 @@ from plexus.api.records.v1.records_pb2 import DISPOSITION_UPDATED, Disposition
 from services.records.domain.record import Record
 from services.records.domain.versions import PERSON, POINTER, Said, Slot, Version, place_of
 
-__all__ = ["Dispositions", "Stamp", "pointers_of", "reconcile", "referring_marks", "rejoin"]
+__all__ = ["Dispositions", "Stamp", "places_of", "reconcile", "referring_marks", "rejoin"]
 
 # There are placer, filler and accession number.
 _MOST_STEPS: Final = 8
@@ -43,9 +43,13 @@ class Stamp(NamedTuple):
     attempt: int
 
 
-def pointers_of(said: Said) -> Iterator[Slot]:
-    """Where it may stand that a resource is kept under another key."""
-    return (Slot(said.slot.type, key, POINTER) for key, precedence in said.names if precedence)
+def places_of(said: Said) -> Iterator[Slot]:
+    """Where a resource may be kept, by its names, and where it may stand that it is kept elsewhere."""
+    kind = said.slot.type
+    for key, precedence in said.names:
+        yield Slot(kind, key, "")
+        if precedence:
+            yield Slot(kind, key, POINTER)
 
 
 def reconcile(record: Record, said: list[Said], stamp: Stamp, changed: Dispositions) -> list[Said]:

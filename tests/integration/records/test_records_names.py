@@ -67,6 +67,27 @@ async def test_batches_give_what_one_actor_in_memory_gives(records_db: Database)
         assert (await _stored(records_db, person_id)).held == chart.record.held
 
 
+async def test_a_record_that_is_read_again_leaves_the_others_of_its_batch_as_they_are(
+    records_db: Database,
+) -> None:
+    replica = Replica(records_db)
+    linked, bare = OrderMessage("PF", 1, is_result=False), OrderMessage("F", 2, is_result=True)
+    await replica.settled(_envelope(linked, 1))
+    # Anna's placer number is not named here: that it is needed shows within the turn.
+    envelopes = [_envelope(linked, 2, BERT), _envelope(bare, 3), _envelope(bare, 4, BERT)]
+    turns = await replica.take(*envelopes)
+    assert [len(turn.outputs) for turn in turns] == [1, 1, 1]
+    for person_id, taken in ((ANNA, [linked, bare]), (BERT, [linked, bare])):
+        chart = Chart(person_id)
+        for receipt, message in enumerate(taken):
+            chart.turn(_envelope(message, receipt, person_id))
+        shown = living(await _stored(records_db, person_id))
+        assert shown == living(chart.record)
+    async with records_db.connection() as connection:
+        counts = await connection.fetch("SELECT count(*) FROM history GROUP BY person_id")
+    assert [count for (count,) in counts] == [4, 4]  # the order twice, the report, its result
+
+
 async def test_an_order_is_found_by_any_number_in_later_batches(records_db: Database) -> None:
     replica = Replica(records_db)
     await replica.settled(_envelope(OrderMessage("P", 1, is_result=False), 1))

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from plexus.api.canonical.v1.datatypes_pb2 import Origin
 from plexus.api.canonical.v1.resources_pb2 import Resource, ServiceRequest
-from services.records.domain import Record
+from services.records.actors import Arrival
+from services.records.domain import Record, Slot, places_of
 from tests.unit.records.orders_material import OrderMessage, key_of, living
 from tests.unit.records.records_material import ANNA, BERT, LAB, Chart, envelope_of, merge, resolved
 
@@ -58,6 +59,18 @@ def test_a_number_that_was_learnt_is_told_under_the_key_that_receivers_know() ->
     ]
     assert told[2].observation.based_on[0].key == key_of("ServiceRequest", "P")
     assert not any(each.deleted for each in told)
+
+
+@pytest.mark.parametrize("numbers", ["P", "F", "A", "PF", "FA", "PFA"])
+def test_what_a_new_order_may_meet_is_known_before_its_turn(numbers: str) -> None:
+    """So that it is loaded with the rest, and the turn need not be taken again."""
+    message, chart = OrderMessage(numbers, 1, is_result=True), Chart()
+    envelope = envelope_of(resolved(message.resources, trigger=message.trigger))
+    chart.turn(envelope)
+    known = set[Slot]()
+    for said in Arrival.read(envelope).said:
+        known.update([said.slot, *places_of(said)])
+    assert chart.record.wanted <= known
 
 
 def test_what_turns_out_to_be_one_is_joined_and_receivers_are_told() -> None:
