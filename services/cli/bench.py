@@ -1,5 +1,6 @@
 """`plexus bench`: figures of the mesh on this machine."""
 
+import dataclasses
 import json
 import pathlib
 import tempfile
@@ -9,6 +10,7 @@ import click
 
 from services.cli.benchmark.conversion import Corpus, measure
 from services.cli.benchmark.conversion_report import figures_of, figures_text
+from services.cli.benchmark.decisions import measure_decisions
 from services.cli.benchmark.pipeline import Plan, run_pipeline
 from services.cli.benchmark.profiling import top_functions
 from services.cli.benchmark.report import as_json, as_text
@@ -160,3 +162,19 @@ def transform(corpus: pathlib.Path | None, as_json: bool) -> int:
     else:
         click.echo(figures_text(found))
     return 0 if found.is_sound else 1
+
+
+@command.command("consent")
+@json_option
+def consent(as_json: bool) -> None:
+    """Measure how fast directives decide, in one process and without any server."""
+    found = measure_decisions()
+    if as_json:
+        echo_json(dataclasses.asdict(found))
+        return
+    click.echo(
+        f"decisions, directives of 5 provisions: {found.per_second:,.0f}/s on one core"
+        f" ({100 * found.permitted:.0f} % permitted)\n"
+        f"a bundle of 100 resources is decided in {1000 * found.bundle_seconds:.3f} ms\n"
+        f"a directive is read and compiled in {1000 * found.compile_seconds:.3f} ms"
+    )

@@ -30,8 +30,9 @@ _COMMANDS: Final = {
     "parked": "list, show and replay parked messages",
     "maps": "which maps run, and which fields no rule takes",
     "terms": "code maps, unmapped codes, and releases of LOINC, SNOMED CT, RxNorm, ICD",
+    "consent": "what consents decide: run vectors against the rules",
     "conservation": "check that nothing was lost",
-    "bench": "measure the pipeline",
+    "bench": "measure the pipeline, the maps and consent",
 }
 
 
