@@ -26,13 +26,13 @@ _COMMANDS: Final = {
     "simulate": "be a hospital that sends: believable patients, with the truth on the side",
     "receive": "be a FHIR server that takes what a destination gets",
     "judge": "judge FHIR in files: structure, invariants, references, terminology",
+    "consent": "directives of persons: file, end, list, explain, simulate, check",
     "why": "tell the story of one message",
     "parked": "list, show and replay parked messages",
     "maps": "which maps run, and which fields no rule takes",
     "terms": "code maps, unmapped codes, and releases of LOINC, SNOMED CT, RxNorm, ICD",
-    "consent": "what consents decide: run vectors against the rules",
     "conservation": "check that nothing was lost",
-    "bench": "measure the pipeline, the maps and consent",
+    "bench": "measure the pipeline",
 }
 
 

@@ -20,7 +20,7 @@ from plexus.errors import ConfigurationError
 from plexus.settings import Document, Section, ServiceSettings, describe, load_document, printable
 from services.cli.cross_checks import CrossChecks, Findings
 from services.cli.telling import echo_json, json_option, paint
-from services.consent.settings import PolicySection
+from services.consent.settings import PolicySection, RecipientSection
 from services.delivery.settings import Destination
 from services.ingest.settings import Feed
 from services.registry import SERVICES, load_service, sections_of
@@ -34,6 +34,7 @@ SECTION_MODELS: Final[dict[str, type[Section]]] = {
     "feeds": Feed,
     "destinations": Destination,
     "policies": PolicySection,
+    "recipients": RecipientSection,
 }
 """What an entry of each section of the mesh document is."""
 _LIMITS: Final = {"ge": "at least {}", "gt": "more than {}", "le": "at most {}", "pattern": "as {}"}

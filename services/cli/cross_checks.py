@@ -16,7 +16,7 @@ from plexus.errors import ConfigurationError
 from plexus.settings import Document
 from services.consent.domain import ANY, PURPOSES, covers
 from services.consent.domain.purposes import BREAK_GLASS
-from services.consent.settings import PolicySection
+from services.consent.settings import PolicySection, RecipientSection
 from services.delivery.settings import Destination
 from services.ingest.settings import Feed
 from services.transform.domain import load_maps, read_code_map, read_overlay
@@ -51,6 +51,7 @@ class CrossChecks:
     feeds: list[Feed]
     destinations: list[Destination]
     policies: list[PolicySection]
+    recipients: list[RecipientSection]
 
     def check(self, *, references: bool) -> None:
         before = len(self.findings.problems)
@@ -58,6 +59,7 @@ class CrossChecks:
         self._twice("tenants", self.tenants, lambda one: one.name, "name")
         self._twice("feeds", self.feeds, lambda one: one.name, "name")
         self._twice("destinations", self.destinations, lambda one: one.name, "name")
+        self._twice("recipients", self.recipients, lambda one: one.name, "name")
         self._twice("destinations", self.destinations, lambda one: str(one.path or ""), "path")
         self._check_listeners()
         self._check_values()
@@ -153,6 +155,9 @@ class CrossChecks:
         for index, policy in enumerate(self.policies):
             if policy.recipient not in recipients:
                 self._note("policies", index, "recipient", "no destination is this recipient")
+        for index, recipient in enumerate(self.recipients):
+            if all(one.recipient_name != recipient.name for one in self.destinations):
+                self._note("recipients", index, "name", "no destination is this recipient")
 
     @staticmethod
     def _permits(policy: PolicySection, destination: Destination) -> bool:

@@ -1,15 +1,21 @@
-"""gRPC of consent: validate, decide, answer, count."""
+"""gRPC of consent: validate, decide, answer, count; take directives, and tell what they do."""
 
 import collections
+import datetime
 from collections.abc import Sequence
 from typing import Final
 
 import grpc.aio
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from plexus.api.consent.v1 import consent_pb2, consent_pb2_grpc
+from plexus.clock import Clock
 from plexus.errors import InvalidRequest, Reason
 from plexus.telemetry.metrics import CONSENT_DECISIONS
-from services.consent.domain import Decider
+from services.consent.actors import Registry
+from services.consent.domain import NO_DIRECTIVES, Decider, Directives, explained
+from services.consent.domain.purposes import PURPOSES
+from services.consent.store import PersonKey
 
 __all__ = ["ConsentServicer"]
 
@@ -17,34 +23,152 @@ _Context = grpc.aio.ServicerContext[object, object]
 
 _MOST_REQUESTS: Final = 1000
 _MOST_TYPES: Final = 10_000
+_MOST_ABSORBED: Final = 100
+_MOST_TOLD: Final = 20
 
 
 class ConsentServicer(consent_pb2_grpc.ConsentServiceServicer):
-    """Answers with decisions; keeps nothing."""
+    """Answers with decisions; takes directives."""
 
-    def __init__(self, decider: Decider) -> None:
+    def __init__(
+        self,
+        decider: Decider,
+        registry: Registry,
+        clock: Clock,
+        *,
+        recipients: Sequence[str],
+        decision_seconds: float,
+    ) -> None:
         self._decider = decider
+        self._registry = registry
+        self._clock = clock
+        self._recipients = recipients
+        self._decision_seconds = decision_seconds
 
     async def Decide(  # noqa: N802 - the name in the contract
         self, request: consent_pb2.DecideRequest, context: _Context
     ) -> consent_pb2.DecideResponse:
-        return consent_pb2.DecideResponse(decision=self._decide([request.request])[0])
+        return consent_pb2.DecideResponse(decision=(await self._decide([request.request]))[0])
 
     async def DecideBatch(  # noqa: N802 - the name in the contract
         self, request: consent_pb2.DecideBatchRequest, context: _Context
     ) -> consent_pb2.DecideBatchResponse:
         if len(request.requests) > _MOST_REQUESTS:
             raise InvalidRequest(f"at most {_MOST_REQUESTS} requests at once", location="requests")
-        return consent_pb2.DecideBatchResponse(decisions=self._decide(request.requests))
+        return consent_pb2.DecideBatchResponse(decisions=await self._decide(request.requests))
 
-    def _decide(
+    async def FileConsent(  # noqa: N802 - the name in the contract
+        self, request: consent_pb2.FileConsentRequest, context: _Context
+    ) -> consent_pb2.FileConsentResponse:
+        person = _person(request.tenant, request.person_id)
+        consent_id, version, epoch = await self._registry.file(person, request.content)
+        await self._clock.sleep(self._decision_seconds)
+        return consent_pb2.FileConsentResponse(consent_id=consent_id, version=version, epoch=epoch)
+
+    async def RevokeConsent(  # noqa: N802 - the name in the contract
+        self, request: consent_pb2.RevokeConsentRequest, context: _Context
+    ) -> consent_pb2.RevokeConsentResponse:
+        person = _person(request.tenant, request.person_id)
+        version, epoch = await self._registry.revoke(person, request.consent_id)
+        await self._clock.sleep(self._decision_seconds)
+        return consent_pb2.RevokeConsentResponse(version=version, epoch=epoch)
+
+    async def ListConsents(  # noqa: N802 - the name in the contract
+        self, request: consent_pb2.ListConsentsRequest, context: _Context
+    ) -> consent_pb2.ListConsentsResponse:
+        person = _person(request.tenant, request.person_id)
+        epoch, stored = await self._registry.versions(person)
+        return consent_pb2.ListConsentsResponse(
+            epoch=epoch,
+            consents=[
+                consent_pb2.StoredConsent(
+                    consent_id=each.consent_id,
+                    version=each.version,
+                    status=each.status,
+                    filed_at=_timestamp(each.filed_at),
+                    content=each.content,
+                    problems=[str(problem) for problem in self._registry.read(each).problems],
+                    is_current=each.is_current,
+                )
+                for each in stored
+            ],
+        )
+
+    async def Explain(  # noqa: N802 - the name in the contract
+        self, request: consent_pb2.ExplainRequest, context: _Context
+    ) -> consent_pb2.ExplainResponse:
+        person = _person(request.tenant, request.person_id)
+        for name in ("recipients", "purposes"):
+            if len(getattr(request, name)) > _MOST_TOLD:
+                raise InvalidRequest(f"at most {_MOST_TOLD}", location=name)
+        if not PURPOSES.issuperset(request.purposes):
+            raise InvalidRequest("is no purpose of use (HL7 v3-ActReason)", location="purposes")
+        found = await self._registry.directives([person])
+        return consent_pb2.ExplainResponse(
+            rules=explained(
+                self._decider,
+                found.get(person, NO_DIRECTIVES),
+                tenant=request.tenant,
+                person_id=request.person_id,
+                recipients=request.recipients or self._recipients,
+                purposes=request.purposes,
+                now=self._clock.now(),
+            )
+        )
+
+    async def Simulate(  # noqa: N802 - the name in the contract
+        self, request: consent_pb2.SimulateRequest, context: _Context
+    ) -> consent_pb2.SimulateResponse:
+        person = _person(request.tenant, request.person_id)
+        resource = self._registry.understood(request.content)
+        _, stored = await self._registry.versions(person)
+        current = [each for each in stored if each.is_current]
+        before = Directives(map(self._registry.read, current))
+        after = self._registry.proposed(current, resource, person)
+        now = self._clock.now()
+        old, new = (
+            list(
+                explained(
+                    self._decider,
+                    directives,
+                    tenant=request.tenant,
+                    person_id=request.person_id,
+                    recipients=self._recipients,
+                    purposes=(),
+                    now=now,
+                    beside=beside,
+                )
+            )
+            for directives, beside in ((before, after), (after, before))
+        )
+        return consent_pb2.SimulateResponse(
+            compared=len(new),
+            changes=[
+                each
+                for was, each in zip(old, new, strict=True)
+                if was.decision.effect != each.decision.effect
+            ],
+        )
+
+    async def _decide(
         self, requests: Sequence[consent_pb2.DisclosureRequest]
     ) -> list[consent_pb2.Decision]:
-        if any(len(request.resource_types) > _MOST_TYPES for request in requests):
-            raise InvalidRequest(
-                f"at most {_MOST_TYPES} resources in one request", location="resource_types"
+        persons: dict[PersonKey, None] = {}
+        absorbed: dict[PersonKey, Sequence[str]] = {}
+        for request in requests:
+            _expect_bounds(request)
+            person = (request.tenant, request.person_id)
+            persons[person] = None
+            if request.absorbed_person_ids:
+                absorbed[person] = [*absorbed.get(person, ()), *request.absorbed_person_ids]
+        held = await self._registry.directives(persons, absorbed)
+        now = self._clock.now()
+        decisions = [
+            self._decider.decide(
+                request, held.get((request.tenant, request.person_id), NO_DIRECTIVES), now
             )
-        decisions = [self._decider.decide(request) for request in requests]
+            for request in requests
+        ]
         counts = collections.Counter((made.effect, made.reason) for made in decisions)
         for (effect, reason), count in counts.items():
             CONSENT_DECISIONS.labels(
@@ -52,3 +176,26 @@ class ConsentServicer(consent_pb2_grpc.ConsentServiceServicer):
                 reason=Reason.Name(reason).removeprefix("REASON_").lower() if reason else "none",
             ).inc(count)
         return decisions
+
+
+def _expect_bounds(request: consent_pb2.DisclosureRequest) -> None:
+    for name, most in (
+        ("resource_types", _MOST_TYPES),
+        ("data", _MOST_TYPES),
+        ("absorbed_person_ids", _MOST_ABSORBED),
+    ):
+        if len(getattr(request, name)) > most:
+            raise InvalidRequest(f"at most {most} resources in one request", location=name)
+
+
+def _person(tenant: str, person_id: str) -> PersonKey:
+    for name, value in (("tenant", tenant), ("person_id", person_id)):
+        if not value:
+            raise InvalidRequest("is required", location=name)
+    return tenant, person_id
+
+
+def _timestamp(moment: datetime.datetime) -> Timestamp:
+    made = Timestamp()
+    made.FromDatetime(moment)
+    return made

@@ -1,5 +1,6 @@
 """Settings of consent, and the default policies of the mesh document."""
 
+import zoneinfo
 from typing import Literal
 
 import pydantic
@@ -7,11 +8,43 @@ import pydantic
 from plexus.settings import Section, ServiceSettings
 from services.consent.domain import ACTIONS, ANY, PURPOSES
 
-__all__ = ["ConsentSettings", "PolicySection"]
+__all__ = ["ConsentSettings", "PolicySection", "RecipientSection"]
 
 
 class ConsentSettings(ServiceSettings):
-    """Consent needs nothing beyond what all services need."""
+    """Settings of consent, beside the mesh document."""
+
+    time_zone: str = "UTC"
+    """IANA name of the zone in which the days of directives begin and end, for example
+    Europe/Vienna."""
+
+    decision_seconds: float = pydantic.Field(default=1.0, ge=0)
+    """How long delivery relies on a decision. A change of a directive is answered this long after it
+    was stored: then nothing that was decided before it can leave any more."""
+
+    @pydantic.field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            zoneinfo.ZoneInfo(name)
+        except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError) as exc:
+            raise ValueError("is no time zone (IANA)") from exc
+        return name
+
+
+class RecipientSection(Section):
+    """Who a recipient is, as `recipients` of the mesh document lists it.
+
+    Of a recipient that is not listed nobody knows who they are: a directive that denies somebody may
+    mean them, and one that permits somebody does not.
+    """
+
+    name: str = pydantic.Field(min_length=1, max_length=200)
+    """As destinations name their recipient."""
+
+    actors: tuple[str, ...] = pydantic.Field(default=(), max_length=1000)
+    """References of all that it is, as directives name them: itself, the organisations above it, its
+    groups. For example Organization/north, or system|value of an identifier."""
 
 
 class PolicySection(Section):

@@ -1,22 +1,33 @@
 """The rules of consent, pure: no I/O and no clock, the same bytes in give the same bytes out.
 
-`purposes` knows the purposes of use and what covers what; `policy` is the default policy table;
-`decisions` turns a request into a decision, and holds the seam for directives of persons.
+`purposes` knows the purposes of use and what covers what; `policy` is the default policy table.
+Directives of persons: `reading`, `compiling` and `elements` make `rules` of FHIR, `matching` says which of
+them decides, `engine` puts them together with `statutes` and the default. `decisions` turns a request
+of the mesh into a decision, `explaining` tells who may have what.
 """
 
-from services.consent.domain.decisions import Decider, DefaultDecider
+from services.consent.domain.decisions import NO_DIRECTIVES, Decider
+from services.consent.domain.engine import Directives
+from services.consent.domain.explaining import explained
 from services.consent.domain.policy import ANY, Effect, Policy, Rule, Verdict
 from services.consent.domain.purposes import ACTIONS, PURPOSES, covers
+from services.consent.domain.questions import with_parents
+from services.consent.domain.reading import Directive, read_directive
 
 __all__ = [
     "ACTIONS",
     "ANY",
+    "NO_DIRECTIVES",
     "PURPOSES",
     "Decider",
-    "DefaultDecider",
+    "Directive",
+    "Directives",
     "Effect",
     "Policy",
     "Rule",
     "Verdict",
     "covers",
+    "explained",
+    "read_directive",
+    "with_parents",
 ]

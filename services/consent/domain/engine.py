@@ -110,6 +110,16 @@ class Directives:
     def __bool__(self) -> bool:
         return bool(self._kept)
 
+    def named(self) -> frozenset[tuple[str, str]]:
+        """Types and labels that provisions name, as (`class` or `label`, token)."""
+        nodes = [node for each in self._kept if each.root for node in each.root.walk()]
+        return frozenset(
+            (what, name)
+            for node in nodes
+            for what, names in (("class", node.classes or ()), ("label", node.labels))
+            for name in names
+        )
+
     def at(self, now: int) -> _View:
         """What is in force at a moment."""
         place = bisect.bisect_right(self._edges, now)

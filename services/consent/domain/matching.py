@@ -46,6 +46,7 @@ def asked_for(node: Node, request: Request) -> bool:
         and (
             node.actors is None
             or not node.actors.isdisjoint(request.loose_actors if node.is_deny else request.actors)
+            or (node.is_deny and not request.knows_actors)
         )
         and (node.actions is None or request.action in node.actions)
     )

@@ -34,6 +34,7 @@ class Request:
         reason: why the glass is broken, in words; only whether it is empty matters.
         expires: when the asker's right to ask ends, or None.
         problem: why it cannot be decided; empty where it can.
+        knows_actors: the actors are all that the asker is. Where not, a deny may mean the asker.
     """
 
     purposes: frozenset[str]
@@ -44,6 +45,7 @@ class Request:
     reason: str = ""
     expires: int | None = None
     problem: str = ""
+    knows_actors: bool = True
 
     @classmethod
     def of(
@@ -55,6 +57,7 @@ class Request:
         now: datetime.datetime,
         reason: str = "",
         expires: datetime.datetime | None = None,
+        knows_actors: bool = True,
     ) -> "Request":
         """A request in its one form; what is unknown in it becomes its `problem`."""
         whys = frozenset(token(each).rpartition("|")[2] for each in purposes)
@@ -77,6 +80,7 @@ class Request:
             reason=reason.strip(),
             expires=None if expires is None else instant(expires),
             problem=problem,
+            knows_actors=knows_actors,
         )
 
 

@@ -13,7 +13,7 @@ from plexus.api.audit.v1 import audit_pb2, audit_pb2_grpc
 from plexus.api.consent.v1 import consent_pb2, consent_pb2_grpc
 from plexus.clock import Clock
 from plexus.codecs.fhir import Disclosure
-from plexus.errors import Unavailable
+from plexus.errors import InvalidMessage, Unavailable
 from plexus.ids import named_id
 from plexus.rpc import Peer
 from plexus.telemetry.tracing import trace_id_of
@@ -32,6 +32,7 @@ class Passed(NamedTuple):
     """The gate's answer on one item.
 
     Attributes:
+        disclosure: what may leave; without what consent withholds of it.
         permitted: it may leave now.
         decision: consent's decision.
         at: monotonic time of the decision, in seconds.
@@ -69,31 +70,25 @@ class Gate:
                 purpose=self._destination.purpose,
                 action="disclose",
                 resource_types=disclosure.resource_types,
+                absorbed_person_ids=disclosure.absorbed_person_ids,
             )
             for item, disclosure in items
         ]
         traceparent = next(
             (item.traceparent for item, _ in items if item.traceparent.endswith("-01")), ""
         )
-        answer = await self._consent.ask(
-            self._decide,
-            consent_pb2.DecideBatchRequest(requests=requests),
-            deadline_seconds=_SECONDS,
-            traceparent=traceparent,
-        )
-        if len(answer.decisions) != len(items):
-            raise Unavailable("consent did not decide on all that was asked")
+        decisions = await self._decided(requests, traceparent)
+        # Few persons' directives look at the data: only theirs are looked at here.
+        again = [place for place, made in enumerate(decisions) if made.needs_data]
+        if again:
+            with_data = [_with_data(requests[place], items[place][1]) for place in again]
+            asked_again = await self._decided(with_data, traceparent)
+            for place, decision in zip(again, asked_again, strict=True):
+                decisions[place] = decision
         at = self._clock.monotonic()
         passed = [
-            Passed(
-                item,
-                disclosure,
-                # Anything but an explicit permit is a denial.
-                decision.effect == _PERMIT,
-                decision,
-                at,
-            )
-            for (item, disclosure), decision in zip(items, answer.decisions, strict=True)
+            _passed(item, disclosure, decision, at)
+            for (item, disclosure), decision in zip(items, decisions, strict=True)
         ]
         now = Timestamp()
         now.FromDatetime(self._clock.now())
@@ -108,6 +103,51 @@ class Gate:
             traceparent=traceparent,
         )
         return passed
+
+    async def _decided(
+        self, requests: Sequence[consent_pb2.DisclosureRequest], traceparent: str
+    ) -> list[consent_pb2.Decision]:
+        answer = await self._consent.ask(
+            self._decide,
+            consent_pb2.DecideBatchRequest(requests=requests),
+            deadline_seconds=_SECONDS,
+            traceparent=traceparent,
+        )
+        if len(answer.decisions) != len(requests):
+            raise Unavailable("consent did not decide on all that was asked")
+        return list(answer.decisions)
+
+
+def _with_data(
+    request: consent_pb2.DisclosureRequest, disclosure: Disclosure
+) -> consent_pb2.DisclosureRequest:
+    try:
+        told = disclosure.attributes()
+    except InvalidMessage:
+        return request  # what cannot be looked at is denied
+    made = consent_pb2.DisclosureRequest(
+        data=[
+            consent_pb2.Datum(
+                resource_type=each.resource_type,
+                labels=each.labels,
+                codes=each.codes,
+                date=each.date,
+            )
+            for each in told
+        ]
+    )
+    made.MergeFrom(request)
+    return made
+
+
+def _passed(
+    item: Item, disclosure: Disclosure, decision: consent_pb2.Decision, at: float
+) -> Passed:
+    # Anything but an explicit permit is a denial.
+    is_permitted = decision.effect == _PERMIT
+    if is_permitted and decision.withheld:
+        disclosure = disclosure.without(decision.withheld)
+    return Passed(item, disclosure, is_permitted, decision, at)
 
 
 def _event(
@@ -131,5 +171,5 @@ def _event(
         decision_id=decision_id,
         outcome="permit" if passed.permitted else "deny",
         trace_id=trace_id_of(item.traceparent),
-        resource_counts=dict.fromkeys(request.resource_types, 1),
+        resource_counts=dict.fromkeys(passed.disclosure.resource_types, 1),
     )

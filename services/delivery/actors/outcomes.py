@@ -65,5 +65,7 @@ def parked(item: Item, error: PlexusError) -> Outcome:
 
 
 def rule_of(passed: Passed) -> str:
-    """The rule that decided, for the custody entry."""
-    return f"rule {passed.decision.rule}" if passed.decision.rule else "no rule covers it"
+    """The rule that decided, and how much of the message it keeps back, for the custody entry."""
+    rule = f"rule {passed.decision.rule}" if passed.decision.rule else "no rule covers it"
+    count = passed.disclosure.withheld
+    return f"{rule}; {count} resource{'s' * (count != 1)} withheld" if count else rule

@@ -134,6 +134,7 @@ def test_all_problems_are_told_at_once(tmp_path: pathlib.Path) -> None:
         ("purpose: TREAT,", "purpose: HPAYMT,", ":9: destinations.0.purpose: no policy permits"),
         ("effect: permit", "effect: deny", ":9: destinations.0.purpose: no policy permits"),
         ("recipient: lab", "recipient: labb", ":11: policies.0.recipient: no destination is"),
+        ("policies:", "recipients: [{name: labb}]\npolicies:", ":10: recipients.0.name: no dest"),
     ],
 )
 def test_what_is_probably_not_meant_is_noted_and_no_problem(

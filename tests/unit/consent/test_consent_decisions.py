@@ -4,7 +4,7 @@ import time
 
 from plexus.api.consent.v1 import consent_pb2
 from plexus.errors import Reason
-from services.consent.domain import ANY, DefaultDecider, Effect, Policy, Rule
+from services.consent.domain import ANY, Decider, Effect, Policy, Rule
 
 RULES = [
     Rule("treatment", ANY, "TREAT", "app", frozenset({ANY}), "disclose", Effect.PERMIT),
@@ -28,7 +28,7 @@ def request(**changes: str) -> consent_pb2.DisclosureRequest:
 
 def test_a_permit_names_rule_and_policy() -> None:
     policy = Policy(RULES)
-    decision = DefaultDecider(policy).decide(request())
+    decision = Decider(policy).decide(request())
     assert decision.effect == consent_pb2.EFFECT_PERMIT
     assert decision.reason == Reason.REASON_UNSPECIFIED
     assert decision.rule == "default/treatment"
@@ -37,14 +37,14 @@ def test_a_permit_names_rule_and_policy() -> None:
 
 
 def test_a_deny_names_rule_and_reason() -> None:
-    decision = DefaultDecider(Policy(RULES)).decide(request(tenant="south"))
+    decision = Decider(Policy(RULES)).decide(request(tenant="south"))
     assert decision.effect == consent_pb2.EFFECT_DENY
     assert decision.reason == Reason.REASON_CONSENT_DENIED
     assert decision.rule == "default/sealed"
 
 
 def test_an_empty_request_is_denied() -> None:
-    decision = DefaultDecider(Policy(RULES)).decide(consent_pb2.DisclosureRequest())
+    decision = Decider(Policy(RULES)).decide(consent_pb2.DisclosureRequest())
     assert decision.effect == consent_pb2.EFFECT_DENY
     assert decision.reason == Reason.REASON_INVALID_ARGUMENT
     assert decision.decision_id
@@ -52,30 +52,30 @@ def test_an_empty_request_is_denied() -> None:
 
 
 def test_nothing_is_permitted_about_nobody() -> None:
-    decision = DefaultDecider(Policy(RULES)).decide(request(person_id=""))
+    decision = Decider(Policy(RULES)).decide(request(person_id=""))
     assert decision.effect == consent_pb2.EFFECT_DENY
     assert decision.reason == Reason.REASON_INVALID_ARGUMENT
 
 
 def test_the_same_inputs_give_the_same_bytes_in_every_process() -> None:
-    one = DefaultDecider(Policy(RULES)).decide(request())
-    other = DefaultDecider(Policy(list(RULES))).decide(request())
+    one = Decider(Policy(RULES)).decide(request())
+    other = Decider(Policy(list(RULES))).decide(request())
     assert one.SerializeToString(deterministic=True) == other.SerializeToString(deterministic=True)
 
 
 def test_another_request_or_another_policy_is_another_decision() -> None:
-    decider = DefaultDecider(Policy(RULES))
+    decider = Decider(Policy(RULES))
     ids = {
         decider.decide(request()).decision_id,
         decider.decide(request(person_id="person-2")).decision_id,
         decider.decide(request(recipient="other")).decision_id,
-        DefaultDecider(Policy(RULES[:1])).decide(request()).decision_id,
+        Decider(Policy(RULES[:1])).decide(request()).decision_id,
     }
     assert len(ids) == 4
 
 
 def test_256_decisions_take_less_than_10_ms() -> None:
-    decider = DefaultDecider(Policy(RULES))
+    decider = Decider(Policy(RULES))
     asked = [request(person_id=f"person-{number}") for number in range(256)]
 
     def seconds() -> float:

@@ -10,12 +10,14 @@ NDJSON lines stand for themselves: each has its id and points within the output 
 deletion is a transaction Bundle, as in FHIR Bulk Data Access ("deleted").
 """
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Collection
 from urllib.parse import quote
 
 import orjson
 
 from plexus.api.records.v1.records_pb2 import ChangedEvent
+from plexus.codecs.fhir.attributes import Attributes, attributes_of
 from plexus.codecs.fhir.elements import Json
 from plexus.codecs.fhir.entries import Entry, entries_of
 from plexus.codecs.fhir.provenance import Sender, provenance
@@ -41,9 +43,10 @@ class Disclosure:
     Attributes:
         person_id: whom it is about.
         is_merge: that person has taken over others.
+        withheld: how many resources are left out of it.
     """
 
-    __slots__ = ("_aliases", "_entries", "_read", "_tenant", "is_merge", "person_id")
+    __slots__ = ("_aliases", "_entries", "_read", "_tenant", "is_merge", "person_id", "withheld")
 
     def __init__(self, event: bytes, *, tenant: str) -> None:
         """Find out what the output holds.
@@ -59,6 +62,7 @@ class Disclosure:
         read = opened(ShallowEvent, event)
         self.person_id: str = read.person_id
         self.is_merge = bool(read.absorbed_person_ids)
+        self.withheld = 0
         self._tenant = tenant
         self._read = read
         self._entries, self._aliases = entries_of(read, tenant)
@@ -67,6 +71,39 @@ class Disclosure:
     def resource_types(self) -> list[str]:
         """The FHIR types that the bundle discloses, each once, in the order of the entries."""
         return list(dict.fromkeys([each.content.fhir_type for each in self._entries]))
+
+    @property
+    def absorbed_person_ids(self) -> list[str]:
+        """Whom that person has taken over with this event."""
+        return list(self._read.absorbed_person_ids)
+
+    def attributes(self) -> list[Attributes]:
+        """What consent looks at, of each resource that is told and not deleted, in order.
+
+        Raises:
+            InvalidMessage: a content cannot be read.
+        """
+        links = self._links(lambda entry: entry.urn)
+        return [
+            attributes_of(_resource(each, _own(each), "", links))
+            for each in self._entries
+            if not each.is_deleted
+        ]
+
+    def without(self, places: Collection[int]) -> "Disclosure":
+        """The same without some resources, by their places in `attributes`.
+
+        What points at one of them names it by a logical reference. Deletions stay: they tell
+        nothing that the receiver has not.
+        """
+        told = [each for each in self._entries if not each.is_deleted]
+        left_out = {id(told[place]) for place in places}
+        made = copy.copy(self)
+        made._entries = [each for each in self._entries if id(each) not in left_out]  # noqa: SLF001
+        if made._entries[:1] != self._entries[:1]:  # noqa: SLF001
+            made._aliases = []  # noqa: SLF001 - they are other names of the patient, who is left out
+        made.withheld = self.withheld + len(left_out)
+        return made
 
     def bundle(self, *, message_id: str, sender: Sender | None = None) -> dict[str, object]:
         """See `render_bundle`."""
@@ -116,6 +153,9 @@ class Disclosure:
         targets = dict.fromkeys(links.targets.values())
         if sender is None or not targets:
             return []
+        if self.withheld:
+            # What the message said, word for word, would tell of what is withheld.
+            sender = sender._replace(tells_residue=False)
         own = links.id("Provenance", message_id)
         return [
             provenance(

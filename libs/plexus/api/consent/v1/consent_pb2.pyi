@@ -6,6 +6,7 @@ May this flow? Asked at every disclosure, at the last moment."""
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from plexus.api.errors.v1 import errors_pb2 as _errors_pb2
@@ -56,6 +57,8 @@ class DisclosureRequest(_message.Message):
     PURPOSE_FIELD_NUMBER: _builtins.int
     ACTION_FIELD_NUMBER: _builtins.int
     RESOURCE_TYPES_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    ABSORBED_PERSON_IDS_FIELD_NUMBER: _builtins.int
     tenant: _builtins.str
     """Tenant that the data belong to."""
     person_id: _builtins.str
@@ -70,6 +73,18 @@ class DisclosureRequest(_message.Message):
     def resource_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """FHIR types of the resources, one for each in order."""
 
+    @_builtins.property
+    def data(self) -> _containers.RepeatedCompositeFieldContainer[Global___Datum]:
+        """What directives look at in each resource. Needed only where an answer says needs_data. At
+        most 10,000.
+        """
+
+    @_builtins.property
+    def absorbed_person_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Persons whom this one has taken over: their directives hold for this one from now on. At
+        most 100.
+        """
+
     def __init__(
         self,
         *,
@@ -79,14 +94,54 @@ class DisclosureRequest(_message.Message):
         purpose: _builtins.str = ...,
         action: _builtins.str = ...,
         resource_types: _abc.Iterable[_builtins.str] | None = ...,
+        data: _abc.Iterable[Global___Datum] | None = ...,
+        absorbed_person_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "person_id", b"person_id", "purpose", b"purpose", "recipient", b"recipient", "resource_types", b"resource_types", "tenant", b"tenant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["absorbed_person_ids", b"absorbed_person_ids", "action", b"action", "data", b"data", "person_id", b"person_id", "purpose", b"purpose", "recipient", b"recipient", "resource_types", b"resource_types", "tenant", b"tenant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DisclosureRequest: _TypeAlias = DisclosureRequest  # noqa: Y015
+
+@_typing.final
+class Datum(_message.Message):
+    """What directives look at in one resource. What is not told is unknown, and then denies match it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESOURCE_TYPE_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
+    CODES_FIELD_NUMBER: _builtins.int
+    DATE_FIELD_NUMBER: _builtins.int
+    resource_type: _builtins.str
+    """FHIR type."""
+    date: _builtins.str
+    """When it happened, as FHIR writes dates; empty where that is unknown."""
+    @_builtins.property
+    def labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Security labels as system|code."""
+
+    @_builtins.property
+    def codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Codings of the resource as system|code."""
+
+    def __init__(
+        self,
+        *,
+        resource_type: _builtins.str = ...,
+        labels: _abc.Iterable[_builtins.str] | None = ...,
+        codes: _abc.Iterable[_builtins.str] | None = ...,
+        date: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["codes", b"codes", "date", b"date", "labels", b"labels", "resource_type", b"resource_type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Datum: _TypeAlias = Datum  # noqa: Y015
 
 @_typing.final
 class Decision(_message.Message):
@@ -100,6 +155,10 @@ class Decision(_message.Message):
     RULE_FIELD_NUMBER: _builtins.int
     POLICY_VERSION_FIELD_NUMBER: _builtins.int
     EPOCH_FIELD_NUMBER: _builtins.int
+    WITHHELD_FIELD_NUMBER: _builtins.int
+    NEEDS_DATA_FIELD_NUMBER: _builtins.int
+    OBLIGATIONS_FIELD_NUMBER: _builtins.int
+    VALID_UNTIL_FIELD_NUMBER: _builtins.int
     decision_id: _builtins.str
     """Names the decision; it travels with what was disclosed."""
     effect: Global___Effect.ValueType
@@ -112,6 +171,20 @@ class Decision(_message.Message):
     """Content hash of the policy that decided."""
     epoch: _builtins.int
     """Consent epoch of the person: rises with each change of a directive."""
+    needs_data: _builtins.bool
+    """The person's directives depend on the data: ask again with them. Until then it is denied."""
+    @_builtins.property
+    def withheld(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Places in the request's data of what must not flow though the rest may."""
+
+    @_builtins.property
+    def obligations(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What whoever discloses must do, for example NO_REDISCLOSE."""
+
+    @_builtins.property
+    def valid_until(self) -> _timestamp_pb2.Timestamp:
+        """The next moment at which it may change; not set where none is known."""
+
     def __init__(
         self,
         *,
@@ -121,14 +194,400 @@ class Decision(_message.Message):
         rule: _builtins.str = ...,
         policy_version: _builtins.str = ...,
         epoch: _builtins.int = ...,
+        withheld: _abc.Iterable[_builtins.int] | None = ...,
+        needs_data: _builtins.bool = ...,
+        obligations: _abc.Iterable[_builtins.str] | None = ...,
+        valid_until: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["valid_until", b"valid_until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision_id", b"decision_id", "effect", b"effect", "epoch", b"epoch", "policy_version", b"policy_version", "reason", b"reason", "rule", b"rule"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision_id", b"decision_id", "effect", b"effect", "epoch", b"epoch", "needs_data", b"needs_data", "obligations", b"obligations", "policy_version", b"policy_version", "reason", b"reason", "rule", b"rule", "valid_until", b"valid_until", "withheld", b"withheld"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Decision: _TypeAlias = Decision  # noqa: Y015
+
+@_typing.final
+class StoredConsent(_message.Message):
+    """One version of a directive, as it is stored."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONSENT_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    FILED_AT_FIELD_NUMBER: _builtins.int
+    CONTENT_FIELD_NUMBER: _builtins.int
+    PROBLEMS_FIELD_NUMBER: _builtins.int
+    IS_CURRENT_FIELD_NUMBER: _builtins.int
+    consent_id: _builtins.str
+    """Names the directive; the same for all its versions."""
+    version: _builtins.int
+    """Number of the version, from 1."""
+    status: _builtins.str
+    """Status that it has: a code of HL7 consent-state-codes."""
+    content: _builtins.bytes
+    """The FHIR Consent, as JSON."""
+    is_current: _builtins.bool
+    """Nothing newer has been stored of this directive."""
+    @_builtins.property
+    def filed_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was stored."""
+
+    @_builtins.property
+    def problems(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What cannot be understood of it. While there is something, it denies everything."""
+
+    def __init__(
+        self,
+        *,
+        consent_id: _builtins.str = ...,
+        version: _builtins.int = ...,
+        status: _builtins.str = ...,
+        filed_at: _timestamp_pb2.Timestamp | None = ...,
+        content: _builtins.bytes = ...,
+        problems: _abc.Iterable[_builtins.str] | None = ...,
+        is_current: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filed_at", b"filed_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consent_id", b"consent_id", "content", b"content", "filed_at", b"filed_at", "is_current", b"is_current", "problems", b"problems", "status", b"status", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StoredConsent: _TypeAlias = StoredConsent  # noqa: Y015
+
+@_typing.final
+class FileConsentRequest(_message.Message):
+    """Stores a directive."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_FIELD_NUMBER: _builtins.int
+    PERSON_ID_FIELD_NUMBER: _builtins.int
+    CONTENT_FIELD_NUMBER: _builtins.int
+    tenant: _builtins.str
+    """Tenant that the person belongs to."""
+    person_id: _builtins.str
+    """The person whose directive it is."""
+    content: _builtins.bytes
+    """The FHIR Consent (R4 or R5), as JSON; at most 1 MB. One with the id of an earlier one is its
+    next version.
+    """
+    def __init__(
+        self,
+        *,
+        tenant: _builtins.str = ...,
+        person_id: _builtins.str = ...,
+        content: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "person_id", b"person_id", "tenant", b"tenant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FileConsentRequest: _TypeAlias = FileConsentRequest  # noqa: Y015
+
+@_typing.final
+class FileConsentResponse(_message.Message):
+    """What was stored."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONSENT_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
+    consent_id: _builtins.str
+    """Names the directive from now on."""
+    version: _builtins.int
+    """Number of the version."""
+    epoch: _builtins.int
+    """Consent epoch of the person from now on."""
+    def __init__(
+        self,
+        *,
+        consent_id: _builtins.str = ...,
+        version: _builtins.int = ...,
+        epoch: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consent_id", b"consent_id", "epoch", b"epoch", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FileConsentResponse: _TypeAlias = FileConsentResponse  # noqa: Y015
+
+@_typing.final
+class RevokeConsentRequest(_message.Message):
+    """Ends a directive."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_FIELD_NUMBER: _builtins.int
+    PERSON_ID_FIELD_NUMBER: _builtins.int
+    CONSENT_ID_FIELD_NUMBER: _builtins.int
+    tenant: _builtins.str
+    """Tenant that the person belongs to."""
+    person_id: _builtins.str
+    """The person whose directive it is."""
+    consent_id: _builtins.str
+    """The directive."""
+    def __init__(
+        self,
+        *,
+        tenant: _builtins.str = ...,
+        person_id: _builtins.str = ...,
+        consent_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consent_id", b"consent_id", "person_id", b"person_id", "tenant", b"tenant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RevokeConsentRequest: _TypeAlias = RevokeConsentRequest  # noqa: Y015
+
+@_typing.final
+class RevokeConsentResponse(_message.Message):
+    """What was stored."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERSION_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    """Number of the version that says it is ended."""
+    epoch: _builtins.int
+    """Consent epoch of the person from now on."""
+    def __init__(
+        self,
+        *,
+        version: _builtins.int = ...,
+        epoch: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RevokeConsentResponse: _TypeAlias = RevokeConsentResponse  # noqa: Y015
+
+@_typing.final
+class ListConsentsRequest(_message.Message):
+    """Asks for a person's directives."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_FIELD_NUMBER: _builtins.int
+    PERSON_ID_FIELD_NUMBER: _builtins.int
+    tenant: _builtins.str
+    """Tenant that the person belongs to."""
+    person_id: _builtins.str
+    """The person."""
+    def __init__(
+        self,
+        *,
+        tenant: _builtins.str = ...,
+        person_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["person_id", b"person_id", "tenant", b"tenant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListConsentsRequest: _TypeAlias = ListConsentsRequest  # noqa: Y015
+
+@_typing.final
+class ListConsentsResponse(_message.Message):
+    """A person's directives."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONSENTS_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
+    epoch: _builtins.int
+    """Consent epoch of the person."""
+    @_builtins.property
+    def consents(self) -> _containers.RepeatedCompositeFieldContainer[Global___StoredConsent]:
+        """All versions, the oldest first; at most 1,000."""
+
+    def __init__(
+        self,
+        *,
+        consents: _abc.Iterable[Global___StoredConsent] | None = ...,
+        epoch: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consents", b"consents", "epoch", b"epoch"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListConsentsResponse: _TypeAlias = ListConsentsResponse  # noqa: Y015
+
+@_typing.final
+class Ruled(_message.Message):
+    """One answer to: who may have what?"""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECIPIENT_FIELD_NUMBER: _builtins.int
+    PURPOSE_FIELD_NUMBER: _builtins.int
+    RESOURCE_TYPE_FIELD_NUMBER: _builtins.int
+    LABEL_FIELD_NUMBER: _builtins.int
+    DECISION_FIELD_NUMBER: _builtins.int
+    recipient: _builtins.str
+    """Who would receive."""
+    purpose: _builtins.str
+    """For what purpose: a code of HL7 v3-ActReason."""
+    resource_type: _builtins.str
+    """FHIR type."""
+    label: _builtins.str
+    """Security label as system|code; empty for data without labels."""
+    @_builtins.property
+    def decision(self) -> Global___Decision:
+        """The decision now."""
+
+    def __init__(
+        self,
+        *,
+        recipient: _builtins.str = ...,
+        purpose: _builtins.str = ...,
+        resource_type: _builtins.str = ...,
+        label: _builtins.str = ...,
+        decision: Global___Decision | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["decision", b"decision"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision", b"decision", "label", b"label", "purpose", b"purpose", "recipient", b"recipient", "resource_type", b"resource_type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Ruled: _TypeAlias = Ruled  # noqa: Y015
+
+@_typing.final
+class ExplainRequest(_message.Message):
+    """Asks who may have what of a person."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_FIELD_NUMBER: _builtins.int
+    PERSON_ID_FIELD_NUMBER: _builtins.int
+    RECIPIENTS_FIELD_NUMBER: _builtins.int
+    PURPOSES_FIELD_NUMBER: _builtins.int
+    tenant: _builtins.str
+    """Tenant that the person belongs to."""
+    person_id: _builtins.str
+    """The person."""
+    @_builtins.property
+    def recipients(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Recipients to tell about, at most 20; none: those that the mesh document names."""
+
+    @_builtins.property
+    def purposes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Purposes to tell about, at most 20; none: those that policies and directives name."""
+
+    def __init__(
+        self,
+        *,
+        tenant: _builtins.str = ...,
+        person_id: _builtins.str = ...,
+        recipients: _abc.Iterable[_builtins.str] | None = ...,
+        purposes: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["person_id", b"person_id", "purposes", b"purposes", "recipients", b"recipients", "tenant", b"tenant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainRequest: _TypeAlias = ExplainRequest  # noqa: Y015
+
+@_typing.final
+class ExplainResponse(_message.Message):
+    """Who may have what."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RULES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def rules(self) -> _containers.RepeatedCompositeFieldContainer[Global___Ruled]:
+        """One for each combination; at most 10,000."""
+
+    def __init__(
+        self,
+        *,
+        rules: _abc.Iterable[Global___Ruled] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["rules", b"rules"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainResponse: _TypeAlias = ExplainResponse  # noqa: Y015
+
+@_typing.final
+class SimulateRequest(_message.Message):
+    """Asks what a directive would change."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_FIELD_NUMBER: _builtins.int
+    PERSON_ID_FIELD_NUMBER: _builtins.int
+    CONTENT_FIELD_NUMBER: _builtins.int
+    tenant: _builtins.str
+    """Tenant that the person belongs to."""
+    person_id: _builtins.str
+    """The person."""
+    content: _builtins.bytes
+    """The FHIR Consent, as JSON; at most 1 MB."""
+    def __init__(
+        self,
+        *,
+        tenant: _builtins.str = ...,
+        person_id: _builtins.str = ...,
+        content: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "person_id", b"person_id", "tenant", b"tenant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SimulateRequest: _TypeAlias = SimulateRequest  # noqa: Y015
+
+@_typing.final
+class SimulateResponse(_message.Message):
+    """What would change."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGES_FIELD_NUMBER: _builtins.int
+    COMPARED_FIELD_NUMBER: _builtins.int
+    compared: _builtins.int
+    """How many combinations were looked at."""
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Ruled]:
+        """Combinations that are decided otherwise with it, as they would be then."""
+
+    def __init__(
+        self,
+        *,
+        changes: _abc.Iterable[Global___Ruled] | None = ...,
+        compared: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "compared", b"compared"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SimulateResponse: _TypeAlias = SimulateResponse  # noqa: Y015
 
 @_typing.final
 class DecideRequest(_message.Message):

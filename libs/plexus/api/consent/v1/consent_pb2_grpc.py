@@ -45,6 +45,31 @@ class ConsentServiceStub:
                 request_serializer=plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.DecideBatchRequest.SerializeToString,
                 response_deserializer=plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.DecideBatchResponse.FromString,
                 _registered_method=True)
+        self.FileConsent = channel.unary_unary(
+                '/plexus.api.consent.v1.ConsentService/FileConsent',
+                request_serializer=plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.FileConsentRequest.SerializeToString,
+                response_deserializer=plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.FileConsentResponse.FromString,
+                _registered_method=True)
+        self.RevokeConsent = channel.unary_unary(
+                '/plexus.api.consent.v1.ConsentService/RevokeConsent',
+                request_serializer=plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.RevokeConsentRequest.SerializeToString,
+                response_deserializer=plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.RevokeConsentResponse.FromString,
+                _registered_method=True)
+        self.ListConsents = channel.unary_unary(
+                '/plexus.api.consent.v1.ConsentService/ListConsents',
+                request_serializer=plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.ListConsentsRequest.SerializeToString,
+                response_deserializer=plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.ListConsentsResponse.FromString,
+                _registered_method=True)
+        self.Explain = channel.unary_unary(
+                '/plexus.api.consent.v1.ConsentService/Explain',
+                request_serializer=plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.ExplainRequest.SerializeToString,
+                response_deserializer=plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.ExplainResponse.FromString,
+                _registered_method=True)
+        self.Simulate = channel.unary_unary(
+                '/plexus.api.consent.v1.ConsentService/Simulate',
+                request_serializer=plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.SimulateRequest.SerializeToString,
+                response_deserializer=plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.SimulateResponse.FromString,
+                _registered_method=True)
 
 
 class ConsentServiceServicer:
@@ -65,6 +90,42 @@ class ConsentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def FileConsent(self, request, context):
+        """Stores a directive of a person, or a new version of one. One that cannot be understood is
+        refused, and the error names the element.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeConsent(self, request, context):
+        """Ends a directive. When this has returned no decision relies on it any more. It stays stored.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListConsents(self, request, context):
+        """The directives of a person, all versions.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Explain(self, request, context):
+        """Who may have what of a person, and what says so.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Simulate(self, request, context):
+        """What a directive would change, without storing it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ConsentServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -77,6 +138,31 @@ def add_ConsentServiceServicer_to_server(servicer, server):
                     servicer.DecideBatch,
                     request_deserializer=plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.DecideBatchRequest.FromString,
                     response_serializer=plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.DecideBatchResponse.SerializeToString,
+            ),
+            'FileConsent': grpc.unary_unary_rpc_method_handler(
+                    servicer.FileConsent,
+                    request_deserializer=plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.FileConsentRequest.FromString,
+                    response_serializer=plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.FileConsentResponse.SerializeToString,
+            ),
+            'RevokeConsent': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeConsent,
+                    request_deserializer=plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.RevokeConsentRequest.FromString,
+                    response_serializer=plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.RevokeConsentResponse.SerializeToString,
+            ),
+            'ListConsents': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListConsents,
+                    request_deserializer=plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.ListConsentsRequest.FromString,
+                    response_serializer=plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.ListConsentsResponse.SerializeToString,
+            ),
+            'Explain': grpc.unary_unary_rpc_method_handler(
+                    servicer.Explain,
+                    request_deserializer=plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.ExplainRequest.FromString,
+                    response_serializer=plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.ExplainResponse.SerializeToString,
+            ),
+            'Simulate': grpc.unary_unary_rpc_method_handler(
+                    servicer.Simulate,
+                    request_deserializer=plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.SimulateRequest.FromString,
+                    response_serializer=plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.SimulateResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -134,6 +220,141 @@ class ConsentService:
             '/plexus.api.consent.v1.ConsentService/DecideBatch',
             plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.DecideBatchRequest.SerializeToString,
             plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.DecideBatchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FileConsent(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/plexus.api.consent.v1.ConsentService/FileConsent',
+            plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.FileConsentRequest.SerializeToString,
+            plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.FileConsentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeConsent(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/plexus.api.consent.v1.ConsentService/RevokeConsent',
+            plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.RevokeConsentRequest.SerializeToString,
+            plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.RevokeConsentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListConsents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/plexus.api.consent.v1.ConsentService/ListConsents',
+            plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.ListConsentsRequest.SerializeToString,
+            plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.ListConsentsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Explain(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/plexus.api.consent.v1.ConsentService/Explain',
+            plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.ExplainRequest.SerializeToString,
+            plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.ExplainResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Simulate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/plexus.api.consent.v1.ConsentService/Simulate',
+            plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.SimulateRequest.SerializeToString,
+            plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.SimulateResponse.FromString,
             options,
             channel_credentials,
             insecure,

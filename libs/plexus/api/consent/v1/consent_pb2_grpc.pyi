@@ -37,6 +37,18 @@ class ConsentServiceStub:
     """Decides one request."""
     DecideBatch: _grpc.UnaryUnaryMultiCallable[_consent_pb2.DecideBatchRequest, _consent_pb2.DecideBatchResponse]
     """Decides many, in the order asked."""
+    FileConsent: _grpc.UnaryUnaryMultiCallable[_consent_pb2.FileConsentRequest, _consent_pb2.FileConsentResponse]
+    """Stores a directive of a person, or a new version of one. One that cannot be understood is
+    refused, and the error names the element.
+    """
+    RevokeConsent: _grpc.UnaryUnaryMultiCallable[_consent_pb2.RevokeConsentRequest, _consent_pb2.RevokeConsentResponse]
+    """Ends a directive. When this has returned no decision relies on it any more. It stays stored."""
+    ListConsents: _grpc.UnaryUnaryMultiCallable[_consent_pb2.ListConsentsRequest, _consent_pb2.ListConsentsResponse]
+    """The directives of a person, all versions."""
+    Explain: _grpc.UnaryUnaryMultiCallable[_consent_pb2.ExplainRequest, _consent_pb2.ExplainResponse]
+    """Who may have what of a person, and what says so."""
+    Simulate: _grpc.UnaryUnaryMultiCallable[_consent_pb2.SimulateRequest, _consent_pb2.SimulateResponse]
+    """What a directive would change, without storing it."""
 
 @_typing.type_check_only
 class ConsentServiceAsyncStub(ConsentServiceStub):
@@ -47,6 +59,18 @@ class ConsentServiceAsyncStub(ConsentServiceStub):
     """Decides one request."""
     DecideBatch: _aio.UnaryUnaryMultiCallable[_consent_pb2.DecideBatchRequest, _consent_pb2.DecideBatchResponse]  # type: ignore[assignment]
     """Decides many, in the order asked."""
+    FileConsent: _aio.UnaryUnaryMultiCallable[_consent_pb2.FileConsentRequest, _consent_pb2.FileConsentResponse]  # type: ignore[assignment]
+    """Stores a directive of a person, or a new version of one. One that cannot be understood is
+    refused, and the error names the element.
+    """
+    RevokeConsent: _aio.UnaryUnaryMultiCallable[_consent_pb2.RevokeConsentRequest, _consent_pb2.RevokeConsentResponse]  # type: ignore[assignment]
+    """Ends a directive. When this has returned no decision relies on it any more. It stays stored."""
+    ListConsents: _aio.UnaryUnaryMultiCallable[_consent_pb2.ListConsentsRequest, _consent_pb2.ListConsentsResponse]  # type: ignore[assignment]
+    """The directives of a person, all versions."""
+    Explain: _aio.UnaryUnaryMultiCallable[_consent_pb2.ExplainRequest, _consent_pb2.ExplainResponse]  # type: ignore[assignment]
+    """Who may have what of a person, and what says so."""
+    Simulate: _aio.UnaryUnaryMultiCallable[_consent_pb2.SimulateRequest, _consent_pb2.SimulateResponse]  # type: ignore[assignment]
+    """What a directive would change, without storing it."""
 
 class ConsentServiceServicer(metaclass=_abc_1.ABCMeta):
     """Decides. Unknown is denied."""
@@ -66,5 +90,47 @@ class ConsentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_consent_pb2.DecideBatchResponse, _abc.Awaitable[_consent_pb2.DecideBatchResponse]]:
         """Decides many, in the order asked."""
+
+    @_abc_1.abstractmethod
+    def FileConsent(
+        self,
+        request: _consent_pb2.FileConsentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_consent_pb2.FileConsentResponse, _abc.Awaitable[_consent_pb2.FileConsentResponse]]:
+        """Stores a directive of a person, or a new version of one. One that cannot be understood is
+        refused, and the error names the element.
+        """
+
+    @_abc_1.abstractmethod
+    def RevokeConsent(
+        self,
+        request: _consent_pb2.RevokeConsentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_consent_pb2.RevokeConsentResponse, _abc.Awaitable[_consent_pb2.RevokeConsentResponse]]:
+        """Ends a directive. When this has returned no decision relies on it any more. It stays stored."""
+
+    @_abc_1.abstractmethod
+    def ListConsents(
+        self,
+        request: _consent_pb2.ListConsentsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_consent_pb2.ListConsentsResponse, _abc.Awaitable[_consent_pb2.ListConsentsResponse]]:
+        """The directives of a person, all versions."""
+
+    @_abc_1.abstractmethod
+    def Explain(
+        self,
+        request: _consent_pb2.ExplainRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_consent_pb2.ExplainResponse, _abc.Awaitable[_consent_pb2.ExplainResponse]]:
+        """Who may have what of a person, and what says so."""
+
+    @_abc_1.abstractmethod
+    def Simulate(
+        self,
+        request: _consent_pb2.SimulateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_consent_pb2.SimulateResponse, _abc.Awaitable[_consent_pb2.SimulateResponse]]:
+        """What a directive would change, without storing it."""
 
 def add_ConsentServiceServicer_to_server(servicer: ConsentServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

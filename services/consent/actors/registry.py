@@ -1,0 +1,192 @@
+"""The directives of persons: filed, ended, and ready to decide with.
+
+Compiled directives are kept in memory with the consent epoch that they are of. The epoch is read from
+PostgreSQL for every decision; another one makes them be read anew. So whatever replica took a
+change, every decision after it sees it.
+"""
+
+import collections
+import datetime
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final
+
+import orjson
+
+from plexus.clock import Clock
+from plexus.errors import InvalidRequest, NotFound
+from plexus.ids import named_id
+from plexus.store import Database
+from plexus.telemetry.logs import get_log
+from services.consent.domain import Directive, Directives, read_directive
+from services.consent.store import DirectiveStore, PersonKey, Stored
+
+__all__ = ["Registry"]
+
+_log = get_log(__name__)
+
+_NAMESPACE: Final = uuid.UUID("0f5d7a1c-54c2-5d0b-9b1e-6e1d2a7c9b41").bytes
+_MOST_KEPT: Final = 20_000
+_MOST_BYTES: Final = 1024 * 1024
+_MOST_DIRECTIVES: Final = 1000
+_MOST_TOLD: Final = 5
+
+
+class Registry:
+    """All that was said, by whom."""
+
+    def __init__(self, database: Database, clock: Clock, zone: datetime.tzinfo) -> None:
+        self._database = database
+        self._clock = clock
+        self._zone = zone
+        self._kept: collections.OrderedDict[PersonKey, Directives] = collections.OrderedDict()
+
+    async def directives(
+        self,
+        persons: Collection[PersonKey],
+        absorbed: Mapping[PersonKey, Sequence[str]] | None = None,
+    ) -> dict[PersonKey, Directives]:
+        """What those persons have said who have said something, as of now.
+
+        Args:
+            persons: whom a decision is about.
+            absorbed: whom some of them have taken over: their directives are carried over first.
+
+        Raises:
+            Unavailable: PostgreSQL cannot be asked; then nothing may be disclosed.
+        """
+        for survivor, others in (absorbed or {}).items():
+            async with self._database.transaction() as connection:
+                await DirectiveStore(connection).adopt(survivor, others)
+        async with self._database.connection() as connection:
+            store = DirectiveStore(connection)
+            epochs = await store.epochs(persons)
+            found: dict[PersonKey, Directives] = {}
+            missing: list[PersonKey] = []
+            for person, epoch in epochs.items():
+                kept = self._kept.get(person)
+                if kept is None or kept.epoch != epoch:
+                    missing.append(person)
+                else:
+                    self._kept.move_to_end(person)
+                    found[person] = kept
+            if missing:
+                for person, (epoch, stored) in (await store.current(missing)).items():
+                    found[person] = self._keep(person, epoch, stored)
+        return found
+
+    def _keep(self, person: PersonKey, epoch: int, stored: Sequence[Stored]) -> Directives:
+        read = [self.read(each) for each in stored]
+        broken = sum(bool(each.matters and each.problems) for each in read)
+        if broken:
+            _log.error("directives that cannot be understood deny everything", count=broken)
+        made = Directives(read, epoch)
+        # An older state must not replace a newer one that another decision has read meanwhile.
+        kept = self._kept.get(person)
+        if kept is None or kept.epoch < epoch:
+            self._kept[person] = made
+            self._kept.move_to_end(person)
+            if len(self._kept) > _MOST_KEPT:
+                self._kept.popitem(last=False)
+        return made
+
+    def read(self, stored: Stored) -> Directive:
+        """Compile what is stored. What cannot be read at all has a problem, and denies."""
+        try:
+            content: Any = orjson.loads(stored.content)
+        except orjson.JSONDecodeError:
+            content = None
+        return read_directive(content, self._zone, str(stored.version))
+
+    def understood(self, content: bytes) -> dict[str, Any]:
+        """A directive that may be filed.
+
+        Raises:
+            InvalidRequest: it cannot be understood; the location is the first element that is wrong.
+        """
+        if len(content) > _MOST_BYTES:
+            raise InvalidRequest("a directive has at most 1 MB", location="content")
+        try:
+            resource = orjson.loads(content)
+        except orjson.JSONDecodeError as exc:
+            raise InvalidRequest("content is no JSON", location="content") from exc
+        problems = read_directive(resource, self._zone).problems
+        if not isinstance(resource, dict) or resource.get("resourceType") != "Consent":
+            raise InvalidRequest("content is no FHIR Consent", location="resourceType")
+        if problems:
+            told = "; ".join(str(each) for each in problems[:_MOST_TOLD])
+            raise InvalidRequest(told, location=problems[0].path)
+        return resource
+
+    def proposed(
+        self, stored: Sequence[Stored], resource: Mapping[str, Any], person: PersonKey
+    ) -> Directives:
+        """The directives as they would be with one more, or with a new version of one."""
+        consent_id = _consent_id(resource, person)
+        others = [self.read(each) for each in stored if each.consent_id != consent_id]
+        own = dict(resource) | {"id": consent_id or "proposed"}
+        return Directives([*others, read_directive(own, self._zone, "proposed")])
+
+    async def file(self, person: PersonKey, content: bytes) -> tuple[str, int, int]:
+        """Store a directive, or its next version: its id, the version, and the new epoch.
+
+        Raises:
+            InvalidRequest: it cannot be understood, or the person has too many.
+        """
+        resource = self.understood(content)
+        async with self._database.transaction() as connection:
+            store = DirectiveStore(connection)
+            owner = await store.survivor(person)
+            consent_id = _consent_id(resource, owner) or str(uuid.uuid4())
+            epoch = await store.bump(owner)
+            newest = await store.newest(owner, consent_id)
+            if newest is None and len(await store.held(owner)) >= _MOST_DIRECTIVES:
+                raise InvalidRequest(f"a person has at most {_MOST_DIRECTIVES} directives")
+            version = newest.version + 1 if newest else 1
+            await store.add(owner, self._stored(resource, consent_id, version))
+        return consent_id, version, epoch
+
+    async def revoke(self, person: PersonKey, consent_id: str) -> tuple[int, int]:
+        """End a directive: the number of the version that says so, and the new epoch.
+
+        Ending it again changes nothing.
+
+        Raises:
+            NotFound: the person has no such directive.
+        """
+        async with self._database.transaction() as connection:
+            store = DirectiveStore(connection)
+            owner = await store.survivor(person)
+            if await store.newest(owner, consent_id) is None:
+                raise NotFound("the person has no such directive", location="consent_id")
+            epoch = await store.bump(owner)
+            newest = await store.newest(owner, consent_id)
+            assert newest is not None
+            if newest.status == "inactive":
+                return newest.version, epoch
+            resource = dict(orjson.loads(newest.content)) | {"status": "inactive"}
+            ended = self._stored(resource, consent_id, newest.version + 1)
+            await store.add(owner, ended)
+        return ended.version, epoch
+
+    async def versions(self, person: PersonKey) -> tuple[int, list[Stored]]:
+        """The epoch, and all versions of all directives of a person."""
+        async with self._database.connection() as connection:
+            store = DirectiveStore(connection)
+            return await store.versions(await store.survivor(person))
+
+    def _stored(self, resource: Mapping[str, Any], consent_id: str, version: int) -> Stored:
+        content = orjson.dumps(dict(resource) | {"id": consent_id})
+        status = str(resource["status"])
+        return Stored(consent_id, version, status, content, self._clock.now(), is_current=True)
+
+
+def _consent_id(resource: Mapping[str, Any], person: PersonKey) -> str:
+    """Our name for a directive that has one of its own; empty for one that has none."""
+    own = resource.get("id")
+    if not isinstance(own, str) or not own:
+        return ""
+    try:
+        return str(uuid.UUID(own))  # one that was filed before, told back
+    except ValueError:
+        return named_id(_NAMESPACE, "|".join((*person, own)))
