@@ -19,7 +19,7 @@ from plexus.codecs.fhir import bundle_bytes
 from plexus.codecs.fhir.judge import judge
 from plexus.codecs.hl7v2 import Message, leaves, read
 from plexus.errors import InvalidMessage, Reason
-from services.cli.benchmark.goldens import Agreement, facts, listed, values
+from services.cli.benchmark.goldens import Agreement, facts, listed, sending_of, values
 from services.cli.benchmark.retention import Retention
 from services.cli.simulation import Hospital
 from services.transform.domain import SourceContext, convert, explain
@@ -159,7 +159,7 @@ def _one(maps: Maps, corpus: Corpus, row: dict[str, str], figures: Figures) -> N
     ours = _converted(maps, content, message, name, figures)
     converter = _converter(row)
     if converter:
-        _agree(corpus, row["golden"], converter, ours, figures)
+        _agree(corpus, row["golden"], converter, message, ours, figures)
 
 
 def _converted(
@@ -199,7 +199,12 @@ def _converter(row: dict[str, str]) -> str:
 
 
 def _agree(
-    corpus: Corpus, golden: str, converter: str, ours: dict[str, Any], figures: Figures
+    corpus: Corpus,
+    golden: str,
+    converter: str,
+    message: Message,
+    ours: dict[str, Any],
+    figures: Figures,
 ) -> None:
     try:
         theirs = orjson.loads(corpus.content(golden).removeprefix(b"\xef\xbb\xbf"))
@@ -210,7 +215,7 @@ def _agree(
     if agreement is None:
         meant = [each for each in listed() if each.golden == converter]
         agreement = figures.goldens[converter] = Agreement(meant)
-    agreement.add(facts(theirs), facts(ours), values(ours))
+    agreement.add(facts(theirs), facts(ours), values(ours), sending_of(message))
 
 
 # -- speed --------------------------------------------------------------------------------------

@@ -11,13 +11,15 @@ import datetime
 import importlib.resources
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 import yaml
 
-__all__ = ["Agreement", "Difference", "Fact", "facts", "listed", "values"]
+from plexus.codecs.hl7v2 import Message, leaves
+
+__all__ = ["Agreement", "Difference", "Fact", "facts", "listed", "sending_of", "values"]
 
 Fact = tuple[str, str]
 """Path, such as Patient.name.family, and value."""
@@ -33,6 +35,7 @@ _NAMESPACE: Final = re.compile(
     r"^(?:urn:(?:plexus:(?:authority|codesystem)|oid|uuid|id):|https?://example\.com/.*/)"
 )
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT")
+_SPELLING: Final = re.compile(r"[\s_]+")
 _NUMBER: Final = re.compile(r"-?\d+(\.\d+)?")
 
 
@@ -45,6 +48,8 @@ class Difference(NamedTuple):
         path: of the facts, as a regular expression.
         reason: why, with the row of the guide where there is one.
         elsewhere: only for values that stand somewhere else in ours.
+        value: of the facts, as a regular expression; None for any.
+        of_sending: only for values that the message says in its header and nowhere else.
     """
 
     golden: str
@@ -52,6 +57,17 @@ class Difference(NamedTuple):
     path: re.Pattern[str]
     reason: str
     elsewhere: bool
+    value: re.Pattern[str] | None = None
+    of_sending: bool = False
+
+    def covers(self, path: str, value: str, *, is_said: bool, is_of_sending: bool) -> bool:
+        """Whether it is about a fact; `is_said` and `is_of_sending` as `elsewhere` and `of_sending` ask."""
+        return bool(
+            self.path.match(path)
+            and (is_said or not self.elsewhere)
+            and (is_of_sending or not self.of_sending)
+            and (self.value is None or self.value.search(value))
+        )
 
 
 def listed() -> list[Difference]:
@@ -59,7 +75,13 @@ def listed() -> list[Difference]:
     file = importlib.resources.files("services.cli.benchmark") / "golden_differences.yaml"
     return [
         Difference(
-            golden, one["side"], re.compile(one["path"]), one["reason"], one.get("elsewhere", False)
+            golden,
+            one["side"],
+            re.compile(one["path"]),
+            one["reason"],
+            one.get("elsewhere", False),
+            re.compile(one["value"]) if "value" in one else None,
+            one.get("of_sending", False),
         )
         for golden, them in yaml.safe_load(file.read_text(encoding="utf-8")).items()
         for one in them
@@ -86,6 +108,17 @@ def values(bundle: Any) -> set[str]:
     if isinstance(bundle, list):
         return set().union(*(values(each) for each in bundle)) if bundle else set()
     return {_NAMESPACE.sub("", str(bundle).strip()).lower()}
+
+
+def sending_of(message: Message) -> Callable[[str], bool]:
+    """Knows the values that only the header of a message says (MSH, SFT, EVN), spelled as namespaces are."""
+    head: set[str] = set()
+    rest: set[str] = set()
+    for leaf in leaves(message):
+        found = head if leaf.location.startswith(("MSH", "SFT", "EVN")) else rest
+        found.add(_SPELLING.sub("-", leaf.value.lower()))
+    only = head - rest
+    return lambda value: _SPELLING.sub("-", value) in only
 
 
 def _facts(path: str, value: Any) -> Iterator[Fact]:
@@ -145,24 +178,36 @@ class Agreement:
     meant: Counter[tuple[str, bool]] = field(default_factory=Counter)
     unlisted: Counter[tuple[str, bool]] = field(default_factory=Counter)
 
-    def add(self, golden: set[Fact], ours: set[Fact], said: set[str]) -> None:
-        """Count one message; `said` are the values of all of ours."""
+    def add(
+        self,
+        golden: set[Fact],
+        ours: set[Fact],
+        said: set[str],
+        of_sending: Callable[[str], bool] = lambda _: False,
+    ) -> None:
+        """Count one message; `said` are the values of all of ours, `of_sending` knows those of its header."""
         self.both += len(golden & ours)
         self.golden += len(golden)
         self.ours += len(ours)
         for is_golden, only in ((True, golden - ours), (False, ours - golden)):
             side = "golden" if is_golden else "ours"
             for path, value in only:
-                is_said = _NAMESPACE.sub("", value).lower() in said
-                reason = self._reason(path, side, is_said=is_said)
+                plain = _NAMESPACE.sub("", value).lower()
+                reason = self._reason(
+                    path, side, value, is_said=plain in said, is_of_sending=of_sending(plain)
+                )
                 if reason:
                     self.meant[reason, is_golden] += 1
                 else:
                     self.unlisted[path, is_golden] += 1
 
-    def _reason(self, path: str, side: str, *, is_said: bool) -> str:
+    def _reason(
+        self, path: str, side: str, value: str, *, is_said: bool, is_of_sending: bool
+    ) -> str:
         for each in self.differences:
-            if each.side == side and each.path.match(path) and (is_said or not each.elsewhere):
+            if each.side == side and each.covers(
+                path, value, is_said=is_said, is_of_sending=is_of_sending
+            ):
                 return each.reason
         return ""
 

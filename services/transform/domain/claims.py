@@ -4,6 +4,8 @@ Component c has two bits: `whole(c)` says that all of it was read, `first(c)` th
 subcomponent was. `ALL` covers the repetition with everything in it.
 """
 
+from collections.abc import Container
+
 from plexus.codecs.hl7v2 import Value
 
 __all__ = [
@@ -13,6 +15,7 @@ __all__ = [
     "completed",
     "first",
     "nested",
+    "parted",
     "whole",
 ]
 
@@ -48,6 +51,21 @@ def nested(part: Value, mask: int, component: int) -> int:
             if not mask & 3 and leaf:
                 return 0
     return 1 << (2 * component)
+
+
+def parted(component: Value, mask: int, number: int, read: Container[int]) -> int:
+    """Claim of a component whose parts are read one by one; 0 where not all of them are.
+
+    Args:
+        component: as a value of its own.
+        mask: what is claimed of the value around it; that its first part is, if there is one.
+        number: of the component.
+        read: the further parts that rules read.
+    """
+    for part, leaf in enumerate(component.leaves(), 1):
+        if leaf and part not in read and not (part == 1 and mask & first(number)):
+            return 0
+    return whole(number)
 
 
 def completed(mask: int, value: Value) -> int:

@@ -31,6 +31,8 @@ _TRIPLETS = ((1, 2, 3, 7), (4, 5, 6, 8), (10, 11, 12, 13))
 _TEXT = 9
 _CWE_PARTS = 13
 _XTN_PARTS = 18
+_ADDRESS = 4
+_NUMBER_PARTS = {5: "country_code", 6: "area", 7: "local", 8: "extension"}
 
 
 def decimal(text: str) -> str:
@@ -129,7 +131,8 @@ class TelecomReader:
     """XTN as a Telecom (XTN[ContactPoint] 1-12).
 
     The value is the first there is of: unformatted number (XTN.12), address (XTN.4), number as
-    written (XTN.1), number in parts (XTN.5-8). What was not chosen stays as residue.
+    written (XTN.1), number in parts (XTN.5-8). An address beside a number, or a number beside an
+    address, is the other value. The number written in yet another way stays as residue.
     """
 
     uses: Table
@@ -158,15 +161,25 @@ class TelecomReader:
             chosen = (4,)
         else:
             return 0
-        if len(chosen) == 1 and chosen[0] != 7:
-            telecom.value = parts[chosen[0]]
-        else:
+        in_parts = ""
+        if parts[7]:
             country = f"+{parts[5].lstrip('+')} " if parts[5] else ""
             area = f"{parts[6]} " if parts[6] else ""
             extension = f" X{parts[8]}" if parts[8] else ""
-            telecom.value = f"{country}{area}{parts[7]}{extension}"
+            in_parts = f"{country}{area}{parts[7]}{extension}"
+        telecom.value = in_parts if chosen[0] in _NUMBER_PARTS else parts[chosen[0]]
         for n in chosen:
             mask |= first(n)
+        for n, name in _NUMBER_PARTS.items():
+            if parts[n]:
+                setattr(telecom, name, parts[n])
+                mask |= first(n)
+        other = 4 if chosen[0] != _ADDRESS else 12 if parts[12] else 1
+        if parts[other]:
+            telecom.other_value = parts[other]
+            mask |= first(other)
+        elif other == 1 and in_parts:
+            telecom.other_value = in_parts
         for n, end in ((13, "start"), (14, "end")):
             if parts[n] and (at := terms.time(parts[n])):
                 setattr(telecom.period, end, at)

@@ -167,6 +167,9 @@ class _Writer:
         return depth + 1 if guard else depth
 
     def _read(self, rule: Rule, place: Place, steps: list[Step], depth: int) -> None:
+        if not self._is_segment and len(place.numbers) == 2:
+            self._read_part(rule, place, steps, depth)
+            return
         if len(place.numbers) > (2 if self._is_segment else 1):
             raise ConfigurationError(f"{rule.where}: read the component {place} by its datatype")
         if not self._is_segment and rule.many:
@@ -233,6 +236,28 @@ class _Writer:
                 self._emit(depth + 1, f"x.blame({segment}, {field_number}, {reason})")
             else:
                 self._emit(depth + 1, f"x.pending = {reason}")
+
+    def _read_part(self, rule: Rule, place: Place, steps: list[Step], depth: int) -> None:
+        """A further part of a component (FN, SAD), whose first part another rule reads."""
+        component, part = place.numbers
+        if rule.datatype or rule.table or rule.condition or rule.many or part == 1:
+            raise ConfigurationError(f"{rule.where}: {place} can be read as it is, and only so")
+        read = {
+            each.source.numbers[1]
+            for each in self._section.rules
+            if isinstance(each.source, Place)
+            and each.source.numbers[0] == component
+            and len(each.source.numbers) > 1
+        }
+        self._emit(depth, f"if parts[{component - 1}] != leaves[{component - 1}]:")
+        self._emit(depth + 1, f"t = v.get({component}, {part})")
+        self._emit(depth + 1, "if t not in EMPTY:")
+        self._emit(depth + 2, "w = t")
+        target = self._slots.reach(steps)
+        for line in target.reach:
+            self._emit(depth + 2, line)
+        claim = Claim("k", f"parted(v.component({component}), k, {component}, {read})")
+        self._store(target, rule, claim, depth + 2)
 
     def _store(self, target: Target, rule: Rule, claim: Claim, depth: int) -> None:
         take = self._fetching.take

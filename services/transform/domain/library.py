@@ -18,7 +18,7 @@ from plexus.api.canonical.v1.datatypes_pb2 import Authority, Concept, Quantity
 from plexus.codecs.hl7v2 import NULL
 from plexus.errors import ConfigurationError, Reason
 from services.transform.domain.citations import MessageMap
-from services.transform.domain.claims import nested
+from services.transform.domain.claims import nested, parted
 from services.transform.domain.conditions import Place
 from services.transform.domain.datatypes import TEXTS, ConceptReader, TelecomReader
 from services.transform.domain.kept import Kept
@@ -109,6 +109,7 @@ class Library:
             "DATA_TYPE": Reason.REASON_DATA_TYPE,
             "TABLE_VALUE": Reason.REASON_TABLE_VALUE,
             "nested": nested,
+            "parted": parted,
             "text_of": _text_of,
             "RULES": self.traced,
         }

@@ -22,6 +22,7 @@ from plexus.api.records.v1.records_pb2 import ChangedEvent
 from plexus.codecs.fhir import bundle_bytes, render_resource
 from plexus.codecs.fhir.people import BIRTH_TIME_URL
 from plexus.codecs.fhir.reading import read_document
+from plexus.codecs.fhir.reading.datatypes import DATATYPES
 from plexus.codecs.fhir.reading.tables import TABLES
 from plexus.errors import InvalidMessage, Reason
 from services.transform.domain import Maps, SourceContext, convert, convert_fhir
@@ -247,9 +248,15 @@ def _said(event: CanonicalEvent) -> str:
 
 _STRUCTURAL = {
     # What is where a value lies, and not the value; the renderer writes it again.
-    *(url for table in TABLES.values() for url in getattr(table.get("extension"), "by_url", ())),
+    *(
+        url
+        for table in (*TABLES.values(), *DATATYPES.values())
+        for name in ("extension", "_family")
+        for url in getattr(table.get(name), "by_url", ())
+    ),
     *(BIRTH_TIME_URL, "code", "text", "ombCategory", "detailed", "original-sub-identifier"),
     "http://terminology.hl7.org/CodeSystem/v2-0203",
+    "http://terminology.hl7.org/CodeSystem/v2-0301",
     *(
         f"http://terminology.hl7.org/CodeSystem/{each}"
         for each in (

@@ -91,7 +91,7 @@ def coverage(source: resources_pb2.Coverage, links: Links) -> Json:
         "type": concept(source.type),
         "policyHolder": links.one(source.policy_holder, _PAYOR),
         "subscriber": links.one(source.subscriber, frozenset({"Patient", "RelatedPerson"}))
-        or ({"display": _written(subscriber)} if subscriber else None),
+        or filled({"display": _written(subscriber)}),
         "subscriberId": text(source.subscriber_id),
         "beneficiary": links.subject(),
         "relationship": concept(source.relationship),

@@ -19,6 +19,7 @@ __all__ = [
     "ALLERGY_TYPE",
     "ALLERGY_VERIFICATION",
     "APPOINTMENT_STATUS",
+    "ASSEMBLY_ORDER",
     "CARE_TEAM_STATUS",
     "CHARGE_STATUS",
     "COMPARATOR",
@@ -79,6 +80,7 @@ ADDRESS_USE = _closed("home work temp old billing")
 ADDRESS_TYPE = _closed("postal physical both")
 TELECOM_SYSTEM = _closed("phone fax pager email url sms other")
 TELECOM_USE = _closed("home work temp old mobile")
+ASSEMBLY_ORDER = _closed("G F", g="G", f="F")
 IDENTIFIER_USE = _closed("usual official temp secondary old")
 COMPARATOR = _closed("< <= >= >")
 

@@ -15,17 +15,25 @@ from plexus.api.canonical.v1 import datatypes_pb2 as canonical
 from plexus.codecs.fhir import codes, times
 from plexus.codecs.fhir.code_check import is_code_of
 from plexus.codecs.fhir.codes import coded
-from plexus.codecs.fhir.elements import Json, every, filled, remembered, text, token, uri
+from plexus.codecs.fhir.elements import Json, every, extension, filled, remembered, text, token, uri
 from plexus.codecs.fhir.systems import (
+    AUTHORITY_PREFIX,
     IDENTIFIER_TYPE_SYSTEM,
     IDENTIFIER_TYPES,
     authority_uri,
     claimed,
     system_uri,
 )
-from plexus.codecs.terminology import display
+from plexus.codecs.terminology import display, table
 
 __all__ = [
+    "ASSEMBLY_ORDER_URL",
+    "CENSUS_TRACT_URL",
+    "CHECK_DIGIT_SCHEME_URL",
+    "CHECK_DIGIT_URL",
+    "FAMILY_PARTS",
+    "NUMBER_PARTS",
+    "UNIVERSAL_ID_TYPE_SYSTEM",
     "address",
     "addresses",
     "annotation",
@@ -44,7 +52,31 @@ __all__ = [
     "span",
     "telecom",
     "telecoms",
+    "universal_id_type",
 ]
+
+_HL7 = "http://hl7.org/fhir/StructureDefinition"
+ASSEMBLY_ORDER_URL = f"{_HL7}/humanname-assembly-order"
+CENSUS_TRACT_URL = f"{_HL7}/iso21090-ADXP-censusTract"
+CHECK_DIGIT_SCHEME_URL = f"{_HL7}/namingsystem-checkDigit"
+CHECK_DIGIT_URL = f"{_HL7}/identifier-checkDigit"
+FAMILY_PARTS = {
+    f"{_HL7}/humanname-own-prefix": "own_prefix",
+    f"{_HL7}/humanname-own-name": "own_family",
+    f"{_HL7}/humanname-partner-prefix": "partner_prefix",
+    f"{_HL7}/humanname-partner-name": "partner_family",
+}
+"""Extensions of HumanName.family, with the canonical field of each."""
+NUMBER_PARTS = {
+    f"{_HL7}/contactpoint-country": "country_code",
+    f"{_HL7}/contactpoint-area": "area",
+    f"{_HL7}/contactpoint-local": "local",
+    f"{_HL7}/contactpoint-extension": "extension",
+}
+"""Extensions of ContactPoint, with the canonical field of each."""
+UNIVERSAL_ID_TYPE_SYSTEM = "http://terminology.hl7.org/CodeSystem/v2-0301"
+_universal_id_types = table(301)
+_UNIVERSAL_ID_TYPES = frozenset(_universal_id_types.codes if _universal_id_types else ())
 
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(?:;[\x21-\x7e]+)*")
 
@@ -126,6 +158,13 @@ def identifier(source: canonical.Identifier) -> Json:
     if not value:
         return {}
     made: Json = {}
+    if source.check_digit or source.check_digit_scheme:
+        digits = (
+            extension(CHECK_DIGIT_URL, valueString=text(source.check_digit)),
+            extension(CHECK_DIGIT_SCHEME_URL, valueString=text(source.check_digit_scheme)),
+        )
+        if known := [each for each in digits if each]:
+            made["extension"] = known
     if use := coded(source.use, codes.IDENTIFIER_USE):
         made["use"] = use
     if kind := token(source.type_code):
@@ -139,9 +178,40 @@ def identifier(source: canonical.Identifier) -> Json:
     made["value"] = value
     if valid := span(source.start, source.end):
         made["period"] = valid
-    if authority.universal_id and (assigner := text(namespace)):
-        made["assigner"] = {"display": assigner}
+    says_more = authority.universal_id or source.HasField("facility")
+    if says_more and (assigner := _assigner(authority, system, source.facility)):
+        made["assigner"] = assigner
     return made
+
+
+def _assigner(authority: canonical.Authority, system: str, facility: canonical.Authority) -> Json:
+    """What the system does not say of who assigns (HD[Organization] HD.1 to HD.3), by a logical reference.
+
+    The facility where it was assigned is its name, else the namespace beside an id.
+    """
+    namespace, universal_id = text(authority.namespace), text(authority.universal_id)
+    where = text(facility.namespace)
+    known: Json = {}
+    is_named = system.startswith(AUTHORITY_PREFIX)
+    if is_named and universal_id and namespace and universal_id != namespace:
+        known = {"type": universal_id_type(authority.universal_id_type), "value": universal_id}
+    elif not is_named and universal_id and where and namespace:
+        known = {"value": namespace}
+    elif facility.universal_id and (
+        uri := authority_uri("", facility.universal_id, facility.universal_id_type)
+    ):
+        known = {"system": "urn:ietf:rfc:3986", "value": uri}
+    shown = where or (namespace if universal_id else "")
+    made = filled({"identifier": filled(known), "display": shown})
+    return {"type": "Organization", **made} if "identifier" in made else made
+
+
+def universal_id_type(kind: str) -> Json:
+    """A type of universal ids as a concept: coded where HL7 table 0301 knows it."""
+    kind = token(kind)
+    if kind in _UNIVERSAL_ID_TYPES:
+        return {"coding": [{"system": UNIVERSAL_ID_TYPE_SYSTEM, "code": kind}]}
+    return {"text": kind} if kind else {}
 
 
 @lru_cache(maxsize=256)
@@ -165,6 +235,7 @@ def human_name(source: canonical.HumanName) -> Json:
     made = filled(
         {
             "family": text(source.family),
+            "_family": _parts_of_family(source),
             "given": _texts(source.given),
             "prefix": _texts(source.prefix),
             "suffix": _texts(source.suffix),
@@ -172,14 +243,32 @@ def human_name(source: canonical.HumanName) -> Json:
     )
     if not made:
         return {}
+    if source.assembly_order and (order := coded(source.assembly_order, codes.ASSEMBLY_ORDER)):
+        made["extension"] = [{"url": ASSEMBLY_ORDER_URL, "valueCode": order}]
     return made | filled(
         {"use": coded(source.use, codes.NAME_USE), "period": period(source.period)}
     )
 
 
+def _parts_of_family(source: canonical.HumanName) -> Json:
+    """The extensions of the family name (FN[HumanName] FN.2 to FN.5)."""
+    found = [
+        {"url": url, "valueString": made}
+        for url, field in FAMILY_PARTS.items()
+        if (part := getattr(source, field)) and (made := text(part))
+    ]
+    return {"extension": found} if found else {}
+
+
 def human_names(sources: Sequence[canonical.HumanName]) -> list[Json]:
-    """All that are not empty."""
-    return every(human_name, sources)
+    """All that are not empty; what somebody is called is a name of its own (XPN[HumanName] XPN.15)."""
+    made = every(human_name, sources)
+    made += (
+        {"given": [called], "use": "nickname"}
+        for each in sources[:]
+        if each.called and (called := text(each.called))
+    )
+    return made
 
 
 def address(source: canonical.Address) -> Json:
@@ -194,6 +283,8 @@ def address(source: canonical.Address) -> Json:
             "country": text(source.country),
         }
     )
+    if source.census_tract and (tract := text(source.census_tract)):
+        made["extension"] = [{"url": CENSUS_TRACT_URL, "valueString": tract}]
     if not made:
         return {}
     return made | filled(
@@ -222,12 +313,37 @@ def telecom(source: canonical.Telecom) -> Json:
         made["rank"] = source.rank
     if source.HasField("period") and (valid := span(source.period.start, source.period.end)):
         made["period"] = valid
+    if source.local and (parts := _parts_of_number(source)):
+        made["extension"] = parts
     return made
 
 
+def _parts_of_number(source: canonical.Telecom) -> list[Json]:
+    """The extensions of a number in parts (XTN[ContactPoint] XTN.5 to XTN.8)."""
+    return [
+        {"url": url, "valueString": made}
+        for url, field in NUMBER_PARTS.items()
+        if (part := getattr(source, field)) and (made := text(part))
+    ]
+
+
 def telecoms(sources: Sequence[canonical.Telecom]) -> list[Json]:
-    """All that are not empty."""
-    return every(telecom, sources)
+    """All that are not empty; a further value of one is a contact point of its own."""
+    made = every(telecom, sources)
+    for each in sources[:] if sources else ():
+        if each.other_value and (value := text(each.other_value)):
+            shared = filled(
+                {"use": coded(each.use, codes.TELECOM_USE), "period": period(each.period)}
+            )
+            made.append({"system": _system_beside(each, value), "value": value} | shared)
+    return made
+
+
+def _system_beside(source: canonical.Telecom, value: str) -> str:
+    """An address says what it is, and beside an address stands a number."""
+    if "@" in value:
+        return "email"
+    return "phone" if source.system == "email" else "other"
 
 
 def attachment(source: canonical.Attachment) -> Json:

@@ -16,7 +16,6 @@ from plexus.codecs.fhir.datatypes import (
     concept_label,
     concepts,
     human_names,
-    identifier,
     labels,
     period,
     telecoms,
@@ -34,7 +33,7 @@ __all__ = [
     "ETHNICITY_URL",
     "MAIDEN_NAME_URL",
     "MOTHER",
-    "MOTHER_IDENTIFIER_URL",
+    "NATIONALITY_URL",
     "RACE_URL",
     "RELIGION_URL",
     "location",
@@ -54,7 +53,7 @@ CONGREGATION_URL = f"{_HL7}/patient-congregation"
 DISABILITY_URL = f"{_HL7}/patient-disability"
 ETHNICITY_URL = f"{_US_CORE}/us-core-ethnicity"
 MAIDEN_NAME_URL = f"{_HL7}/patient-mothersMaidenName"
-MOTHER_IDENTIFIER_URL = "urn:plexus:extension:mother-identifier"
+NATIONALITY_URL = f"{_HL7}/patient-nationality"
 RACE_URL = f"{_US_CORE}/us-core-race"
 RELIGION_URL = f"{_HL7}/patient-religion"
 _CDC_RACE = "urn:oid:2.16.840.1.113883.6.238"
@@ -113,13 +112,14 @@ def _patient_extensions(person: resources_pb2.Person) -> list[Json]:
     ]
     if place := text(person.birth_place):
         found.append(extension(BIRTH_PLACE_URL, valueAddress={"text": place}))
-    found += (
-        {
-            "url": CITIZENSHIP_URL,
-            "extension": [{"url": "code", "valueCodeableConcept": made}],
-        }
-        for made in concepts(person.citizenships)
-    )
+    for url, of in (
+        (CITIZENSHIP_URL, person.citizenships),
+        (NATIONALITY_URL, person.nationalities),
+    ):
+        found += (
+            {"url": url, "extension": [{"url": "code", "valueCodeableConcept": made}]}
+            for made in concepts(of)
+        )
     animal = [
         {"url": name, "valueCodeableConcept": made}
         for name, made in (("species", concept(person.species)), ("breed", concept(person.breed)))
@@ -135,10 +135,6 @@ def _patient_extensions(person: resources_pb2.Person) -> list[Json]:
         for made in concepts(person.disabilities)
     )
     found.append(extension(CONGREGATION_URL, valueString=text(person.congregation)))
-    found += (
-        extension(MOTHER_IDENTIFIER_URL, valueIdentifier=identifier(each))
-        for each in person.mother_identifiers
-    )
     return [each for each in found if each]
 
 
@@ -154,7 +150,10 @@ def _race(races: Sequence[datatypes_pb2.Concept]) -> Json:
             labels[label] = None
         for each in race.codings:
             code = token(each.code)
-            if system_uri(each.system, each.system_name) in _V2_RACES and code:
+            # The five categories are known by their codes, however the sender names the table.
+            if code in _OMB_RACES or (
+                code and system_uri(each.system, each.system_name) in _V2_RACES
+            ):
                 (omb if code in _OMB_RACES else detailed)[code] = _cdc("valueCoding", code, each)
     # 2131-1 "other race" is in neither value set of US Core.
     detailed.pop("2131-1", None)
@@ -173,7 +172,8 @@ def _ethnicity(ethnicities: Sequence[datatypes_pb2.Concept]) -> Json:
             labels[label] = None
         for each in ethnicity.codings:
             system, code = system_uri(each.system, each.system_name), token(each.code)
-            if system not in _V2_ETHNICITIES or not code:
+            is_known = system in _V2_ETHNICITIES or code in _OMB_ETHNICITIES.values()
+            if not is_known or not code:
                 continue
             if category := _OMB_ETHNICITIES.get(code):
                 if not omb:

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'plexus/api/canonical/v1/datatypes.proto\x12\x17plexus.api.canonical.v1\":\n\x06Origin\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x12\n\nmessage_id\x18\x02 \x01(\t\x12\x0c\n\x04time\x18\x03 \x01(\t\"O\n\tAuthority\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x14\n\x0cuniversal_id\x18\x02 \x01(\t\x12\x19\n\x11universal_id_type\x18\x03 \x01(\t\"\xbf\x01\n\nIdentifier\x12\r\n\x05value\x18\x01 \x01(\t\x12\x35\n\tauthority\x18\x02 \x01(\x0b\x32\".plexus.api.canonical.v1.Authority\x12\x11\n\ttype_code\x18\x03 \x01(\t\x12\x0b\n\x03use\x18\x04 \x01(\t\x12\r\n\x05start\x18\x05 \x01(\t\x12\x0b\n\x03\x65nd\x18\x06 \x01(\t\x12/\n\x06origin\x18\x07 \x01(\x0b\x32\x1f.plexus.api.canonical.v1.Origin\"]\n\x06\x43oding\x12\x0e\n\x06system\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0f\n\x07\x64isplay\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x13\n\x0bsystem_name\x18\x05 \x01(\t\"I\n\x07\x43oncept\x12\x30\n\x07\x63odings\x18\x01 \x03(\x0b\x32\x1f.plexus.api.canonical.v1.Coding\x12\x0c\n\x04text\x18\x02 \x01(\t\"$\n\x06Period\x12\r\n\x05start\x18\x01 \x01(\t\x12\x0b\n\x03\x65nd\x18\x02 \x01(\t\"\xb9\x01\n\tHumanName\x12\x0e\n\x06\x66\x61mily\x18\x01 \x01(\t\x12\r\n\x05given\x18\x02 \x03(\t\x12\x0e\n\x06prefix\x18\x03 \x03(\t\x12\x0e\n\x06suffix\x18\x04 \x03(\t\x12\x0b\n\x03use\x18\x05 \x01(\t\x12/\n\x06period\x18\x06 \x01(\x0b\x32\x1f.plexus.api.canonical.v1.Period\x12/\n\x06origin\x18\x07 \x01(\x0b\x32\x1f.plexus.api.canonical.v1.Origin\"\xe9\x01\n\x07\x41\x64\x64ress\x12\x0c\n\x04line\x18\x01 \x03(\t\x12\x0c\n\x04\x63ity\x18\x02 \x01(\t\x12\x10\n\x08\x64istrict\x18\x03 \x01(\t\x12\r\n\x05state\x18\x04 \x01(\t\x12\x13\n\x0bpostal_code\x18\x05 \x01(\t\x12\x0f\n\x07\x63ountry\x18\x06 \x01(\t\x12\x0b\n\x03use\x18\x07 \x01(\t\x12\x0c\n\x04type\x18\x08 \x01(\t\x12/\n\x06period\x18\t \x01(\x0b\x32\x1f.plexus.api.canonical.v1.Period\x12/\n\x06origin\x18\n \x01(\x0b\x32\x1f.plexus.api.canonical.v1.Origin\"\xa5\x01\n\x07Telecom\x12\x0e\n\x06system\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x0b\n\x03use\x18\x03 \x01(\t\x12/\n\x06origin\x18\x04 \x01(\x0b\x32\x1f.plexus.api.canonical.v1.Origin\x12/\n\x06period\x18\x05 \x01(\x0b\x32\x1f.plexus.api.canonical.v1.Period\x12\x0c\n\x04rank\x18\x06 \x01(\r\"Y\n\x08Quantity\x12\r\n\x05value\x18\x01 \x01(\t\x12\x12\n\ncomparator\x18\x02 \x01(\t\x12\x0c\n\x04unit\x18\x03 \x01(\t\x12\x0e\n\x06system\x18\x04 \x01(\t\x12\x0c\n\x04\x63ode\x18\x05 \x01(\t\"h\n\x05Range\x12.\n\x03low\x18\x01 \x01(\x0b\x32!.plexus.api.canonical.v1.Quantity\x12/\n\x04high\x18\x02 \x01(\x0b\x32!.plexus.api.canonical.v1.Quantity\"u\n\x05Ratio\x12\x34\n\tnumerator\x18\x01 \x01(\x0b\x32!.plexus.api.canonical.v1.Quantity\x12\x36\n\x0b\x64\x65nominator\x18\x02 \x01(\x0b\x32!.plexus.api.canonical.v1.Quantity\"\xc0\x02\n\x06Timing\x12.\n\x04\x63ode\x18\x01 \x01(\x0b\x32 .plexus.api.canonical.v1.Concept\x12\x0c\n\x04\x64\x61ys\x18\x02 \x03(\t\x12\r\n\x05times\x18\x03 \x03(\t\x12\x31\n\x06period\x18\x04 \x01(\x0b\x32!.plexus.api.canonical.v1.Quantity\x12\x0c\n\x04when\x18\x05 \x01(\t\x12\x31\n\x06offset\x18\x06 \x01(\x0b\x32!.plexus.api.canonical.v1.Quantity\x12\x33\n\x08\x64uration\x18\x07 \x01(\x0b\x32!.plexus.api.canonical.v1.Quantity\x12\r\n\x05\x63ount\x18\x08 \x01(\r\x12\x31\n\x06length\x18\t \x01(\x0b\x32!.plexus.api.canonical.v1.Quantity\"^\n\nAttachment\x12\x14\n\x0c\x63ontent_type\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12\x0b\n\x03url\x18\x03 \x01(\t\x12\r\n\x05title\x18\x04 \x01(\t\x12\x10\n\x08\x63reation\x18\x05 \x01(\t\"8\n\nAnnotation\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0e\n\x06\x61uthor\x18\x02 \x01(\t\x12\x0c\n\x04time\x18\x03 \x01(\t\"p\n\tReference\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x37\n\nidentifier\x18\x03 \x01(\x0b\x32#.plexus.api.canonical.v1.Identifier\x12\x0f\n\x07\x64isplay\x18\x04 \x01(\t\"*\n\x07Residue\x12\x10\n\x08location\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'plexus/api/canonical/v1/datatypes.proto\x12\x17plexus.api.canonical.v1\":\n\x06Origin\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x12\n\nmessage_id\x18\x02 \x01(\t\x12\x0c\n\x04time\x18\x03 \x01(\t\"O\n\tAuthority\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x14\n\x0cuniversal_id\x18\x02 \x01(\t\x12\x19\n\x11universal_id_type\x18\x03 \x01(\t\"\xa6\x02\n\nIdentifier\x12\r\n\x05value\x18\x01 \x01(\t\x12\x35\n\tauthority\x18\x02 \x01(\x0b\x32\".plexus.api.canonical.v1.Authority\x12\x11\n\ttype_code\x18\x03 \x01(\t\x12\x0b\n\x03use\x18\x04 \x01(\t\x12\r\n\x05start\x18\x05 \x01(\t\x12\x0b\n\x03\x65nd\x18\x06 \x01(\t\x12/\n\x06origin\x18\x07 \x01(\x0b\x32\x1f.plexus.api.canonical.v1.Origin\x12\x13\n\x0b\x63heck_digit\x18\x08 \x01(\t\x12\x1a\n\x12\x63heck_digit_scheme\x18\t \x01(\t\x12\x34\n\x08\x66\x61\x63ility\x18\n \x01(\x0b\x32\".plexus.api.canonical.v1.Authority\"]\n\x06\x43oding\x12\x0e\n\x06system\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0f\n\x07\x64isplay\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x13\n\x0bsystem_name\x18\x05 \x01(\t\"I\n\x07\x43oncept\x12\x30\n\x07\x63odings\x18\x01 \x03(\x0b\x32\x1f.plexus.api.canonical.v1.Coding\x12\x0c\n\x04text\x18\x02 \x01(\t\"$\n\x06Period\x12\r\n\x05start\x18\x01 \x01(\t\x12\x0b\n\x03\x65nd\x18\x02 \x01(\t\"\xb9\x02\n\tHumanName\x12\x0e\n\x06\x66\x61mily\x18\x01 \x01(\t\x12\r\n\x05given\x18\x02 \x03(\t\x12\x0e\n\x06prefix\x18\x03 \x03(\t\x12\x0e\n\x06suffix\x18\x04 \x03(\t\x12\x0b\n\x03use\x18\x05 \x01(\t\x12/\n\x06period\x18\x06 \x01(\x0b\x32\x1f.plexus.api.canonical.v1.Period\x12/\n\x06origin\x18\x07 \x01(\x0b\x32\x1f.plexus.api.canonical.v1.Origin\x12\x12\n\nown_prefix\x18\x08 \x01(\t\x12\x12\n\nown_family\x18\t \x01(\t\x12\x16\n\x0epartner_prefix\x18\n \x01(\t\x12\x16\n\x0epartner_family\x18\x0b \x01(\t\x12\x0e\n\x06\x63\x61lled\x18\x0c \x01(\t\x12\x16\n\x0e\x61ssembly_order\x18\r \x01(\t\"\xff\x01\n\x07\x41\x64\x64ress\x12\x0c\n\x04line\x18\x01 \x03(\t\x12\x0c\n\x04\x63ity\x18\x02 \x01(\t\x12\x10\n\x08\x64istrict\x18\x03 \x01(\t\x12\r\n\x05state\x18\x04 \x01(\t\x12\x13\n\x0bpostal_code\x18\x05 \x01(\t\x12\x0f\n\x07\x63ountry\x18\x06 \x01(\t\x12\x0b\n\x03use\x18\x07 \x01(\t\x12\x0c\n\x04type\x18\x08 \x01(\t\x12/\n\x06period\x18\t \x01(\x0b\x32\x1f.plexus.api.canonical.v1.Period\x12/\n\x06origin\x18\n \x01(\x0b\x32\x1f.plexus.api.canonical.v1.Origin\x12\x14\n\x0c\x63\x65nsus_tract\x18\x0b \x01(\t\"\x80\x02\n\x07Telecom\x12\x0e\n\x06system\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x0b\n\x03use\x18\x03 \x01(\t\x12/\n\x06origin\x18\x04 \x01(\x0b\x32\x1f.plexus.api.canonical.v1.Origin\x12/\n\x06period\x18\x05 \x01(\x0b\x32\x1f.plexus.api.canonical.v1.Period\x12\x0c\n\x04rank\x18\x06 \x01(\r\x12\x14\n\x0c\x63ountry_code\x18\x07 \x01(\t\x12\x0c\n\x04\x61rea\x18\x08 \x01(\t\x12\r\n\x05local\x18\t \x01(\t\x12\x11\n\textension\x18\n \x01(\t\x12\x13\n\x0bother_value\x18\x0b \x01(\t\"Y\n\x08Quantity\x12\r\n\x05value\x18\x01 \x01(\t\x12\x12\n\ncomparator\x18\x02 \x01(\t\x12\x0c\n\x04unit\x18\x03 \x01(\t\x12\x0e\n\x06system\x18\x04 \x01(\t\x12\x0c\n\x04\x63ode\x18\x05 \x01(\t\"h\n\x05Range\x12.\n\x03low\x18\x01 \x01(\x0b\x32!.plexus.api.canonical.v1.Quantity\x12/\n\x04high\x18\x02 \x01(\x0b\x32!.plexus.api.canonical.v1.Quantity\"u\n\x05Ratio\x12\x34\n\tnumerator\x18\x01 \x01(\x0b\x32!.plexus.api.canonical.v1.Quantity\x12\x36\n\x0b\x64\x65nominator\x18\x02 \x01(\x0b\x32!.plexus.api.canonical.v1.Quantity\"\xc0\x02\n\x06Timing\x12.\n\x04\x63ode\x18\x01 \x01(\x0b\x32 .plexus.api.canonical.v1.Concept\x12\x0c\n\x04\x64\x61ys\x18\x02 \x03(\t\x12\r\n\x05times\x18\x03 \x03(\t\x12\x31\n\x06period\x18\x04 \x01(\x0b\x32!.plexus.api.canonical.v1.Quantity\x12\x0c\n\x04when\x18\x05 \x01(\t\x12\x31\n\x06offset\x18\x06 \x01(\x0b\x32!.plexus.api.canonical.v1.Quantity\x12\x33\n\x08\x64uration\x18\x07 \x01(\x0b\x32!.plexus.api.canonical.v1.Quantity\x12\r\n\x05\x63ount\x18\x08 \x01(\r\x12\x31\n\x06length\x18\t \x01(\x0b\x32!.plexus.api.canonical.v1.Quantity\"^\n\nAttachment\x12\x14\n\x0c\x63ontent_type\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12\x0b\n\x03url\x18\x03 \x01(\t\x12\r\n\x05title\x18\x04 \x01(\t\x12\x10\n\x08\x63reation\x18\x05 \x01(\t\"8\n\nAnnotation\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0e\n\x06\x61uthor\x18\x02 \x01(\t\x12\x0c\n\x04time\x18\x03 \x01(\t\"p\n\tReference\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x37\n\nidentifier\x18\x03 \x01(\x0b\x32#.plexus.api.canonical.v1.Identifier\x12\x0f\n\x07\x64isplay\x18\x04 \x01(\t\"*\n\x07Residue\x12\x10\n\x08location\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,33 +36,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUTHORITY']._serialized_start=128
   _globals['_AUTHORITY']._serialized_end=207
   _globals['_IDENTIFIER']._serialized_start=210
-  _globals['_IDENTIFIER']._serialized_end=401
-  _globals['_CODING']._serialized_start=403
-  _globals['_CODING']._serialized_end=496
-  _globals['_CONCEPT']._serialized_start=498
-  _globals['_CONCEPT']._serialized_end=571
-  _globals['_PERIOD']._serialized_start=573
-  _globals['_PERIOD']._serialized_end=609
-  _globals['_HUMANNAME']._serialized_start=612
-  _globals['_HUMANNAME']._serialized_end=797
-  _globals['_ADDRESS']._serialized_start=800
-  _globals['_ADDRESS']._serialized_end=1033
-  _globals['_TELECOM']._serialized_start=1036
-  _globals['_TELECOM']._serialized_end=1201
-  _globals['_QUANTITY']._serialized_start=1203
-  _globals['_QUANTITY']._serialized_end=1292
-  _globals['_RANGE']._serialized_start=1294
-  _globals['_RANGE']._serialized_end=1398
-  _globals['_RATIO']._serialized_start=1400
-  _globals['_RATIO']._serialized_end=1517
-  _globals['_TIMING']._serialized_start=1520
-  _globals['_TIMING']._serialized_end=1840
-  _globals['_ATTACHMENT']._serialized_start=1842
-  _globals['_ATTACHMENT']._serialized_end=1936
-  _globals['_ANNOTATION']._serialized_start=1938
-  _globals['_ANNOTATION']._serialized_end=1994
-  _globals['_REFERENCE']._serialized_start=1996
-  _globals['_REFERENCE']._serialized_end=2108
-  _globals['_RESIDUE']._serialized_start=2110
-  _globals['_RESIDUE']._serialized_end=2152
+  _globals['_IDENTIFIER']._serialized_end=504
+  _globals['_CODING']._serialized_start=506
+  _globals['_CODING']._serialized_end=599
+  _globals['_CONCEPT']._serialized_start=601
+  _globals['_CONCEPT']._serialized_end=674
+  _globals['_PERIOD']._serialized_start=676
+  _globals['_PERIOD']._serialized_end=712
+  _globals['_HUMANNAME']._serialized_start=715
+  _globals['_HUMANNAME']._serialized_end=1028
+  _globals['_ADDRESS']._serialized_start=1031
+  _globals['_ADDRESS']._serialized_end=1286
+  _globals['_TELECOM']._serialized_start=1289
+  _globals['_TELECOM']._serialized_end=1545
+  _globals['_QUANTITY']._serialized_start=1547
+  _globals['_QUANTITY']._serialized_end=1636
+  _globals['_RANGE']._serialized_start=1638
+  _globals['_RANGE']._serialized_end=1742
+  _globals['_RATIO']._serialized_start=1744
+  _globals['_RATIO']._serialized_end=1861
+  _globals['_TIMING']._serialized_start=1864
+  _globals['_TIMING']._serialized_end=2184
+  _globals['_ATTACHMENT']._serialized_start=2186
+  _globals['_ATTACHMENT']._serialized_end=2280
+  _globals['_ANNOTATION']._serialized_start=2282
+  _globals['_ANNOTATION']._serialized_end=2338
+  _globals['_REFERENCE']._serialized_start=2340
+  _globals['_REFERENCE']._serialized_end=2452
+  _globals['_RESIDUE']._serialized_start=2454
+  _globals['_RESIDUE']._serialized_end=2496
 # @@protoc_insertion_point(module_scope)

@@ -91,6 +91,9 @@ class Identifier(_message.Message):
     START_FIELD_NUMBER: _builtins.int
     END_FIELD_NUMBER: _builtins.int
     ORIGIN_FIELD_NUMBER: _builtins.int
+    CHECK_DIGIT_FIELD_NUMBER: _builtins.int
+    CHECK_DIGIT_SCHEME_FIELD_NUMBER: _builtins.int
+    FACILITY_FIELD_NUMBER: _builtins.int
     value: _builtins.str
     """The value itself."""
     type_code: _builtins.str
@@ -101,6 +104,10 @@ class Identifier(_message.Message):
     """Start of validity: FHIR dateTime text."""
     end: _builtins.str
     """End of validity: FHIR dateTime text."""
+    check_digit: _builtins.str
+    """Check digit that is not part of the value, HL7 CX.2."""
+    check_digit_scheme: _builtins.str
+    """How the check digit is worked out, HL7 table 0061, for example M10."""
     @_builtins.property
     def authority(self) -> Global___Authority:
         """Who assigned it."""
@@ -108,6 +115,10 @@ class Identifier(_message.Message):
     @_builtins.property
     def origin(self) -> Global___Origin:
         """Where the identifier comes from."""
+
+    @_builtins.property
+    def facility(self) -> Global___Authority:
+        """The facility or place where it was assigned, HL7 CX.6."""
 
     def __init__(
         self,
@@ -119,10 +130,13 @@ class Identifier(_message.Message):
         start: _builtins.str = ...,
         end: _builtins.str = ...,
         origin: Global___Origin | None = ...,
+        check_digit: _builtins.str = ...,
+        check_digit_scheme: _builtins.str = ...,
+        facility: Global___Authority | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority", "origin", b"origin"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority", "facility", b"facility", "origin", b"origin"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority", "end", b"end", "origin", b"origin", "start", b"start", "type_code", b"type_code", "use", b"use", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority", "check_digit", b"check_digit", "check_digit_scheme", b"check_digit_scheme", "end", b"end", "facility", b"facility", "origin", b"origin", "start", b"start", "type_code", b"type_code", "use", b"use", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -233,10 +247,28 @@ class HumanName(_message.Message):
     USE_FIELD_NUMBER: _builtins.int
     PERIOD_FIELD_NUMBER: _builtins.int
     ORIGIN_FIELD_NUMBER: _builtins.int
+    OWN_PREFIX_FIELD_NUMBER: _builtins.int
+    OWN_FAMILY_FIELD_NUMBER: _builtins.int
+    PARTNER_PREFIX_FIELD_NUMBER: _builtins.int
+    PARTNER_FAMILY_FIELD_NUMBER: _builtins.int
+    CALLED_FIELD_NUMBER: _builtins.int
+    ASSEMBLY_ORDER_FIELD_NUMBER: _builtins.int
     family: _builtins.str
     """Family name with its prefix as written."""
     use: _builtins.str
     """FHIR name use: usual, official, temp, nickname, anonymous, old or maiden."""
+    own_prefix: _builtins.str
+    """Prefix of one's own family name, such as "van" (HL7 FN.2)."""
+    own_family: _builtins.str
+    """One's own family name, apart from a partner's (FN.3)."""
+    partner_prefix: _builtins.str
+    """Prefix of the family name taken from a partner (FN.4)."""
+    partner_family: _builtins.str
+    """Family name taken from a partner (FN.5)."""
+    called: _builtins.str
+    """Name by which the person is called (XPN.15)."""
+    assembly_order: _builtins.str
+    """In which order the parts are written: code of HL7 table 0444."""
     @_builtins.property
     def given(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Given names in their order."""
@@ -267,10 +299,16 @@ class HumanName(_message.Message):
         use: _builtins.str = ...,
         period: Global___Period | None = ...,
         origin: Global___Origin | None = ...,
+        own_prefix: _builtins.str = ...,
+        own_family: _builtins.str = ...,
+        partner_prefix: _builtins.str = ...,
+        partner_family: _builtins.str = ...,
+        called: _builtins.str = ...,
+        assembly_order: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["origin", b"origin", "period", b"period"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["family", b"family", "given", b"given", "origin", b"origin", "period", b"period", "prefix", b"prefix", "suffix", b"suffix", "use", b"use"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assembly_order", b"assembly_order", "called", b"called", "family", b"family", "given", b"given", "origin", b"origin", "own_family", b"own_family", "own_prefix", b"own_prefix", "partner_family", b"partner_family", "partner_prefix", b"partner_prefix", "period", b"period", "prefix", b"prefix", "suffix", b"suffix", "use", b"use"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -292,6 +330,7 @@ class Address(_message.Message):
     TYPE_FIELD_NUMBER: _builtins.int
     PERIOD_FIELD_NUMBER: _builtins.int
     ORIGIN_FIELD_NUMBER: _builtins.int
+    CENSUS_TRACT_FIELD_NUMBER: _builtins.int
     city: _builtins.str
     """City."""
     district: _builtins.str
@@ -306,6 +345,8 @@ class Address(_message.Message):
     """FHIR address use: home, work, temp, old or billing."""
     type: _builtins.str
     """FHIR address type: postal, physical or both."""
+    census_tract: _builtins.str
+    """Census tract (HL7 XAD.10)."""
     @_builtins.property
     def line(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Street lines."""
@@ -331,10 +372,11 @@ class Address(_message.Message):
         type: _builtins.str = ...,
         period: Global___Period | None = ...,
         origin: Global___Origin | None = ...,
+        census_tract: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["origin", b"origin", "period", b"period"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["city", b"city", "country", b"country", "district", b"district", "line", b"line", "origin", b"origin", "period", b"period", "postal_code", b"postal_code", "state", b"state", "type", b"type", "use", b"use"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["census_tract", b"census_tract", "city", b"city", "country", b"country", "district", b"district", "line", b"line", "origin", b"origin", "period", b"period", "postal_code", b"postal_code", "state", b"state", "type", b"type", "use", b"use"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -352,6 +394,11 @@ class Telecom(_message.Message):
     ORIGIN_FIELD_NUMBER: _builtins.int
     PERIOD_FIELD_NUMBER: _builtins.int
     RANK_FIELD_NUMBER: _builtins.int
+    COUNTRY_CODE_FIELD_NUMBER: _builtins.int
+    AREA_FIELD_NUMBER: _builtins.int
+    LOCAL_FIELD_NUMBER: _builtins.int
+    EXTENSION_FIELD_NUMBER: _builtins.int
+    OTHER_VALUE_FIELD_NUMBER: _builtins.int
     system: _builtins.str
     """FHIR contact point system: phone, fax, email, pager, url, sms or other."""
     value: _builtins.str
@@ -360,6 +407,16 @@ class Telecom(_message.Message):
     """FHIR contact point use: home, work, temp, old or mobile."""
     rank: _builtins.int
     """Order of preference, from 1; zero where unknown."""
+    country_code: _builtins.str
+    """Country code of a number in parts (HL7 XTN.5)."""
+    area: _builtins.str
+    """Area or city code (XTN.6)."""
+    local: _builtins.str
+    """Local number (XTN.7)."""
+    extension: _builtins.str
+    """Extension within a company (XTN.8)."""
+    other_value: _builtins.str
+    """Another value that the sender gives for it: the number beside a mail address, or the other way round."""
     @_builtins.property
     def origin(self) -> Global___Origin:
         """Where it comes from."""
@@ -377,10 +434,15 @@ class Telecom(_message.Message):
         origin: Global___Origin | None = ...,
         period: Global___Period | None = ...,
         rank: _builtins.int = ...,
+        country_code: _builtins.str = ...,
+        area: _builtins.str = ...,
+        local: _builtins.str = ...,
+        extension: _builtins.str = ...,
+        other_value: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["origin", b"origin", "period", b"period"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["origin", b"origin", "period", b"period", "rank", b"rank", "system", b"system", "use", b"use", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["area", b"area", "country_code", b"country_code", "extension", b"extension", "local", b"local", "origin", b"origin", "other_value", b"other_value", "period", b"period", "rank", b"rank", "system", b"system", "use", b"use", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -51,6 +51,7 @@ class Person(_message.Message):
     SPECIES_FIELD_NUMBER: _builtins.int
     BREED_FIELD_NUMBER: _builtins.int
     IMPORTANCE_FIELD_NUMBER: _builtins.int
+    NATIONALITIES_FIELD_NUMBER: _builtins.int
     birth_date: _builtins.str
     """Date of birth: FHIR dateTime text, precision as given."""
     gender: _builtins.str
@@ -105,7 +106,7 @@ class Person(_message.Message):
 
     @_builtins.property
     def citizenships(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Concept]:
-        """Nationality or citizenship."""
+        """Citizenship."""
 
     @_builtins.property
     def mother_identifiers(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Identifier]:
@@ -139,6 +140,10 @@ class Person(_message.Message):
     def importance(self) -> _datatypes_pb2.Concept:
         """How important the person is to the body, for example a board member."""
 
+    @_builtins.property
+    def nationalities(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Concept]:
+        """Nationality, where it is told apart from citizenship."""
+
     def __init__(
         self,
         *,
@@ -168,10 +173,11 @@ class Person(_message.Message):
         species: _datatypes_pb2.Concept | None = ...,
         breed: _datatypes_pb2.Concept | None = ...,
         importance: _datatypes_pb2.Concept | None = ...,
+        nationalities: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_deceased", b"_deceased", "_multiple_birth", b"_multiple_birth", "breed", b"breed", "deceased", b"deceased", "importance", b"importance", "language", b"language", "marital_status", b"marital_status", "multiple_birth", b"multiple_birth", "religion", b"religion", "species", b"species"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_deceased", b"_deceased", "_multiple_birth", b"_multiple_birth", "addresses", b"addresses", "birth_date", b"birth_date", "birth_order", b"birth_order", "birth_place", b"birth_place", "breed", b"breed", "citizenships", b"citizenships", "congregation", b"congregation", "deceased", b"deceased", "deceased_time", b"deceased_time", "disabilities", b"disabilities", "ethnicities", b"ethnicities", "gender", b"gender", "general_practitioners", b"general_practitioners", "identifiers", b"identifiers", "importance", b"importance", "language", b"language", "marital_status", b"marital_status", "mother_identifiers", b"mother_identifiers", "mother_names", b"mother_names", "multiple_birth", b"multiple_birth", "names", b"names", "races", b"races", "religion", b"religion", "restrictions", b"restrictions", "species", b"species", "telecoms", b"telecoms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_deceased", b"_deceased", "_multiple_birth", b"_multiple_birth", "addresses", b"addresses", "birth_date", b"birth_date", "birth_order", b"birth_order", "birth_place", b"birth_place", "breed", b"breed", "citizenships", b"citizenships", "congregation", b"congregation", "deceased", b"deceased", "deceased_time", b"deceased_time", "disabilities", b"disabilities", "ethnicities", b"ethnicities", "gender", b"gender", "general_practitioners", b"general_practitioners", "identifiers", b"identifiers", "importance", b"importance", "language", b"language", "marital_status", b"marital_status", "mother_identifiers", b"mother_identifiers", "mother_names", b"mother_names", "multiple_birth", b"multiple_birth", "names", b"names", "nationalities", b"nationalities", "races", b"races", "religion", b"religion", "restrictions", b"restrictions", "species", b"species", "telecoms", b"telecoms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__deceased: _TypeAlias = _typing.Literal["deceased"]  # noqa: Y015
     _WhichOneofArgType__deceased: _TypeAlias = _typing.Literal["_deceased", b"_deceased"]  # noqa: Y015

@@ -7,6 +7,15 @@ from collections.abc import Mapping
 from typing import Any, Final, TypeGuard
 from urllib.parse import unquote
 
+from plexus.codecs.fhir.datatypes import (
+    ASSEMBLY_ORDER_URL,
+    CENSUS_TRACT_URL,
+    CHECK_DIGIT_SCHEME_URL,
+    CHECK_DIGIT_URL,
+    FAMILY_PARTS,
+    NUMBER_PARTS,
+    UNIVERSAL_ID_TYPE_SYSTEM,
+)
 from plexus.codecs.fhir.quantities import ORIGINAL_URL
 from plexus.codecs.fhir.reading.filling import Extensions, Reading, Table, Take, take_code
 from plexus.codecs.fhir.reading.tree import Tree, is_read
@@ -98,15 +107,59 @@ def _authority(source: Tree, name: str, target: Any, _reading: Reading) -> None:
 
 def _assigner(source: Tree, name: str, target: Any, _reading: Reading) -> None:
     assigner = source[name]
-    if not isinstance(assigner, dict) or not _is_text(shown := assigner.get("display")):
+    if not isinstance(assigner, dict):
         return
     authority = target.authority
+    is_named = _assigner_identifier(assigner, target)
+    if not _is_text(shown := assigner.get("display")):
+        return
     if not authority.namespace:
         authority.namespace = assigner.pop("display")
-    elif authority.namespace == shown.strip() and not authority.universal_id:
+    elif authority.namespace == shown.strip():
         # The namespace stands for an id that is not of its type.
-        authority.namespace = assigner.pop("display")
-        authority.universal_id, authority.universal_id_type = shown, "L"
+        del assigner["display"]
+        authority.namespace = shown
+        if not authority.universal_id:
+            authority.universal_id, authority.universal_id_type = shown, "L"
+    elif is_named or not authority.universal_id:
+        target.facility.namespace = assigner.pop("display")
+
+
+def _assigner_identifier(assigner: Tree, target: Any) -> bool:
+    """The id of who assigns that the system does not say, or that of the place; whether there was one."""
+    known = assigner.get("identifier")
+    if not isinstance(known, dict) or not _is_text(value := known.get("value")):
+        return False
+    authority, kind = target.authority, known.get("type")
+    if set(known) == {"type", "value"} and isinstance(kind, dict) and not authority.universal_id:
+        code = _universal_id_type(kind)
+        if not code:
+            return False
+        authority.universal_id, authority.universal_id_type = value, code
+    elif set(known) == {"value"} and not authority.namespace:
+        authority.namespace = value
+    elif set(known) == {"system", "value"} and known["system"] == "urn:ietf:rfc:3986":
+        target.facility.universal_id, target.facility.universal_id_type = value, "URI"
+        del known["system"]
+    else:
+        return False
+    del known["value"]
+    if assigner.get("type") == "Organization":
+        del assigner["type"]
+    return True
+
+
+def _universal_id_type(kind: Tree) -> str:
+    codings = kind.get("coding")
+    if (
+        isinstance(codings, list)
+        and len(codings) == 1
+        and isinstance(codings[0], dict)
+        and codings[0].get("system") == UNIVERSAL_ID_TYPE_SYSTEM
+        and "display" not in codings[0]
+    ):
+        return take_code(codings[0])
+    return str(kind.pop("text")) if _is_text(kind.get("text")) and not codings else ""
 
 
 def _identifier_type(source: Tree, name: str, target: Any, _reading: Reading) -> None:
@@ -138,6 +191,7 @@ DATATYPES: Final[Mapping[str, Table]] = {
         "use": "use",
         "type": "type",
         "period": "period",
+        "extension": Extensions({CENSUS_TRACT_URL: "census_tract"}),
     },
     "Annotation": {"authorString": "author", "time": "time", "text": "text"},
     "Attachment": {
@@ -154,7 +208,14 @@ DATATYPES: Final[Mapping[str, Table]] = {
         "code": "code",
         "display": "display",
     },
-    "ContactPoint": {"system": "system", "value": "value", "use": "use"},
+    "ContactPoint": {
+        "system": "system",
+        "value": "value",
+        "use": "use",
+        "rank": "rank",
+        "period": "period",
+        "extension": Extensions(NUMBER_PARTS),
+    },
     "HumanName": {
         "family": "family",
         "given": "given",
@@ -162,8 +223,13 @@ DATATYPES: Final[Mapping[str, Table]] = {
         "suffix": "suffix",
         "use": "use",
         "period": "period",
+        "_family": Extensions(FAMILY_PARTS),
+        "extension": Extensions({ASSEMBLY_ORDER_URL: "assembly_order"}),
     },
     "Identifier": {
+        "extension": Extensions(
+            {CHECK_DIGIT_URL: "check_digit", CHECK_DIGIT_SCHEME_URL: "check_digit_scheme"}
+        ),
         "use": "use",
         "type": _identifier_type,
         "system": _authority,

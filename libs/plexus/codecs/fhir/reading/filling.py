@@ -118,7 +118,11 @@ def _apply(
     if callable(rule):
         rule(source, name, target, reading)
     elif isinstance(rule, Extensions):
-        _take_extensions(rule, source[name], target, reading)
+        values = source[name]
+        if name.startswith("_"):
+            # What stands beside a primitive.
+            values = values.get("extension") if isinstance(values, dict) else None
+        _take_extensions(rule, values, target, reading)
     else:
         member = _members(fhir_type)[name]
         if isinstance(rule, str):

@@ -35,9 +35,9 @@ TABLES: Final[Mapping[str, Table]] = {
                 people.MAIDEN_NAME_URL: patients.maiden_name,
                 people.BIRTH_PLACE_URL: {"text": "birth_place"},
                 people.CITIZENSHIP_URL: Extensions({"code": "citizenships"}),
+                people.NATIONALITY_URL: Extensions({"code": "nationalities"}),
                 people.DISABILITY_URL: "disabilities",
                 people.CONGREGATION_URL: "congregation",
-                people.MOTHER_IDENTIFIER_URL: "mother_identifiers",
             }
         ),
     },

@@ -59,7 +59,8 @@ class Fields(SegmentWriter):
     def cx(self, source: canonical.Identifier) -> str:
         """CX (2.A.14)."""
         return self.parts(
-            source.value, "", "", self._hd(source.authority), source.type_code, "",
+            source.value, source.check_digit, source.check_digit_scheme,
+            self._hd(source.authority), source.type_code, self._hd(source.facility),
             self.time(source.start)[:8], self.time(source.end)[:8],
         )  # fmt: skip
 
@@ -71,8 +72,9 @@ class Fields(SegmentWriter):
     def _hd(source: canonical.Authority) -> list[str]:
         return [source.namespace, source.universal_id, source.universal_id_type]
 
-    def _named(self, source: canonical.HumanName) -> list[str]:
-        """Family, given, further given, suffix, prefix: what XPN and XCN have in common."""
+    @staticmethod
+    def _named(source: canonical.HumanName) -> list[str]:
+        """Family, given, further given, suffix, prefix: what XPN, XCN and CNN have in common."""
         given, further = list(source.given), ""
         if len(given) >= _MOST_GIVEN:
             further = " ".join(given[1:])
@@ -85,23 +87,34 @@ class Fields(SegmentWriter):
             source.suffix[1] if len(source.suffix) > 1 else "",
         ]
 
+    @staticmethod
+    def _family(source: canonical.HumanName) -> list[str]:
+        """FN (2.A.30)."""
+        return [
+            source.family, source.own_prefix, source.own_family, source.partner_prefix,
+            source.partner_family,
+        ]  # fmt: skip
+
     def xpn(self, source: canonical.HumanName) -> str:
         """XPN (2.A.89)."""
         period = source.period
         return self.parts(
-            *self._named(source), spelled(_NAME_TYPES, source.use), "", "", "", "",
-            self.time(period.start), self.time(period.end),
+            self._family(source), *self._named(source)[1:], spelled(_NAME_TYPES, source.use), "",
+            "", "", source.assembly_order, self.time(period.start), self.time(period.end), "",
+            source.called,
         )  # fmt: skip
 
     def xcn(self, source: Practitioner) -> str:
         """XCN (2.A.88)."""
         known = source.identifiers[0] if source.identifiers else canonical.Identifier()
         name = source.names[0] if source.names else canonical.HumanName()
-        family, given, further, suffix, prefix, _ = self._named(name)
+        _, given, further, suffix, prefix, _ = self._named(name)
         degree = source.qualifications[0].text if source.qualifications else ""
         return self.parts(
-            known.value, family, given, further, suffix, prefix, degree, "",
-            self._hd(known.authority), spelled(_NAME_TYPES, name.use), "", "", known.type_code,
+            known.value, self._family(name), given, further, suffix, prefix, degree, "",
+            self._hd(known.authority), spelled(_NAME_TYPES, name.use), known.check_digit,
+            known.check_digit_scheme, known.type_code, self._hd(known.facility), "", "", "",
+            name.assembly_order,
         )  # fmt: skip
 
     def cnn(self, source: Practitioner) -> list[str]:
@@ -114,8 +127,8 @@ class Fields(SegmentWriter):
         """XON (2.A.86)."""
         known = source.identifiers[0] if source.identifiers else canonical.Identifier()
         return self.parts(
-            source.name, "", "", "", "", self._hd(known.authority), known.type_code, "", "",
-            known.value,
+            source.name, "", "", known.check_digit, known.check_digit_scheme,
+            self._hd(known.authority), known.type_code, self._hd(known.facility), "", known.value,
         )  # fmt: skip
 
     def xad(self, source: canonical.Address) -> str:
@@ -124,7 +137,7 @@ class Fields(SegmentWriter):
         kind = spelled(_ADDRESS_TYPES, source.use) or ("M" if source.type == "postal" else "")
         return self.parts(
             lines[0], lines[1], source.city, source.state, source.postal_code, source.country,
-            kind, lines[2], source.district, "", "", "",
+            kind, lines[2], source.district, source.census_tract, "", "",
             self.time(source.period.start), self.time(source.period.end),
         )  # fmt: skip
 
@@ -132,9 +145,13 @@ class Fields(SegmentWriter):
         """XTN (2.A.90)."""
         equipment = spelled(_EQUIPMENT, source.system)
         use = spelled(_TELECOM_USES, source.use)
+        number, address = source.value, source.other_value
         if source.system == "email":
-            return self.parts("", use or "NET", equipment, source.value)
-        return self.parts(source.value, use, equipment)
+            number, address, use = source.other_value, source.value, use or "NET"
+        return self.parts(
+            number, use, equipment, address, source.country_code, source.area, source.local,
+            source.extension,
+        )  # fmt: skip
 
     def cwe(self, source: canonical.Concept, *, alone: bool = False) -> str:
         """CWE (2.A.13): the first two codings and the words.

@@ -45,6 +45,7 @@ class PersonSegments(Cited):
                 24: _YES_NO[person.multiple_birth] if person.HasField("multiple_birth") else "",
                 25: str(person.birth_order or ""),
                 26: self.each(map(self.cwe, person.citizenships)),
+                28: self.cwe(person.nationalities[0]) if person.nationalities else "",
                 29: self.time(person.deceased_time),
                 30: _YES_NO[person.deceased] if person.HasField("deceased") else "",
             },
