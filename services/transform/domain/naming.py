@@ -52,6 +52,7 @@ def name_resources(draft: Draft, scopes: list[Scope], structure: Structure) -> N
                 continue
             if made.kind in _CITED and (key := cited_key(made.kind, made.content)):
                 if _is_another(draft, made, key):
+                    used.add(key)  # by the one that a field cites
                     made.key = made.resource.key = _unused(key, used, counts)
                 elif draft.known(key) is not made.resource:
                     dropped.append(made)

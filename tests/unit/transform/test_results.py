@@ -253,3 +253,20 @@ def test_trouble_with_a_field_is_told_once_though_many_read_it(maps: Maps) -> No
     event = converted(maps, "ORU^R01", PID, order, obx("NM", "1"), obx("NM", "2"))
     assert [issue.location for issue in event.issues] == ["OBR[1]-7"]
     assert residue(event)["OBR[1]-7[1].1.1"] == "someday"
+
+
+def test_a_laboratory_with_the_number_of_a_cited_one_and_another_name_has_a_key_of_its_own(
+    maps: Maps,
+) -> None:
+    tail = "F||||L1^East^CLIA||||||||West^^^^^CLIA^XX^^^L1|1 Main Street^^Town"
+    event = converted(
+        maps,
+        "ORU^R01",
+        PID,
+        "OBR|1|P1|F1|C^Panel^L",
+        f"OBX|1|ST|A^One^L||x||||||{tail}",
+        f"OBX|2|ST|B^Two^L||y||||||{tail}",
+    )
+    keys = [each.key for each in event.resources]
+    assert len(set(keys)) == len(keys)
+    assert {each.name for each in contents(event, "organization")} == {"East", "West"}
