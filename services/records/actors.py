@@ -16,7 +16,7 @@ from plexus.actors import Turn
 from plexus.api.canonical.v1.datatypes_pb2 import Residue
 from plexus.api.canonical.v1.event_pb2 import EventKind
 from plexus.api.envelope.v1.envelope_pb2 import Envelope, PayloadKind
-from plexus.api.identity.v1.identity_pb2 import ResolvedEvent
+from plexus.api.records.v1.parts_pb2 import AdoptionParts, ResolvedEventParts
 from plexus.api.records.v1.records_pb2 import (
     DISPOSITION_UNCHANGED,
     Adoption,
@@ -53,7 +53,7 @@ class Arrival(NamedTuple):
         trigger: of the event.
         event_time: of the event.
         said: what the event says of each resource.
-        residue: what the message said beyond.
+        residue: what the message said beyond, each serialised.
     """
 
     person_id: str
@@ -63,7 +63,7 @@ class Arrival(NamedTuple):
     trigger: str
     event_time: str
     said: list[Said]
-    residue: Sequence[Residue]
+    residue: Sequence[bytes]
 
     @classmethod
     def read(cls, envelope: Envelope) -> "Arrival":
@@ -73,11 +73,18 @@ class Arrival(NamedTuple):
             InvalidMessage: it is of another kind, names no person, or a resource of it has no content
                 or no key.
         """
-        message = _parsed(envelope)
-        event, source = message.event, envelope.source
-        kind = event.kind
+        try:
+            message = _parts(envelope)
+            event, source = message.event, envelope.source
+            kind, trigger = event.kind, event.trigger
+            said = [said_in(each, source, kind, trigger) for each in event.resources]
+        except DecodeError as exc:
+            raise InvalidMessage(
+                "the payload is not of the kind that the envelope says",
+                reason=Reason.REASON_INTERNAL,
+            ) from exc
         merged_into, from_person = "", ""
-        if isinstance(message, Adoption):
+        if isinstance(message, AdoptionParts):
             from_person = message.from_person_id
         else:
             merged_into = message.merged_into
@@ -86,9 +93,9 @@ class Arrival(NamedTuple):
             merged_into,
             from_person,
             kind,
-            event.trigger,
+            trigger,
             event.event_time,
-            [said_in(each, source, kind, event.trigger) for each in event.resources],
+            said,
             event.residue,
         )
 
@@ -121,9 +128,10 @@ class PersonRecord:
 
     def _hand_on(self, from_person: str, turn: Turn) -> None:
         survivor = self._record.merged_into
-        # Read once more, for the event goes on as it came.
-        event = _parsed(turn.envelope).event
-        adoption = Adoption(person_id=survivor, from_person_id=from_person, event=event)
+        # The event goes on as it came, with all that is not read here.
+        event = _parts(turn.envelope).event.SerializeToString()
+        adoption = Adoption(person_id=survivor, from_person_id=from_person)
+        adoption.event.MergeFromString(event)
         turn.emit(
             "resolved",
             PayloadKind.PAYLOAD_KIND_ADOPTION,
@@ -171,27 +179,23 @@ class PersonRecord:
                 trigger=message.trigger,
                 kind=message.kind,
                 event_time=message.event_time,
-                residue=message.residue if self._tells_residue else (),
+                residue=map(Residue.FromString, message.residue) if self._tells_residue else (),
             ),
             [from_person] if is_absorbed else [],
         )
         turn.emit("changed", PayloadKind.PAYLOAD_KIND_CHANGED, envelope.key, changed)
 
 
-def _parsed(envelope: Envelope) -> ResolvedEvent | Adoption:
-    try:
-        if envelope.kind == PayloadKind.PAYLOAD_KIND_RESOLVED:
-            resolved = ResolvedEvent.FromString(envelope.payload)
-            _check_persons(resolved.person_id, resolved.merged_into or resolved.person_id)
-            return resolved
-        if envelope.kind == PayloadKind.PAYLOAD_KIND_ADOPTION:
-            adoption = Adoption.FromString(envelope.payload)
-            _check_persons(adoption.person_id, adoption.from_person_id)
-            return adoption
-    except DecodeError as exc:
-        raise InvalidMessage(
-            "the payload is not of the kind that the envelope says", reason=Reason.REASON_INTERNAL
-        ) from exc
+def _parts(envelope: Envelope) -> ResolvedEventParts | AdoptionParts:
+    """Raises InvalidMessage where it is neither, and DecodeError where it cannot be read."""
+    if envelope.kind == PayloadKind.PAYLOAD_KIND_RESOLVED:
+        resolved = ResolvedEventParts.FromString(envelope.payload)
+        _check_persons(resolved.person_id, resolved.merged_into or resolved.person_id)
+        return resolved
+    if envelope.kind == PayloadKind.PAYLOAD_KIND_ADOPTION:
+        adoption = AdoptionParts.FromString(envelope.payload)
+        _check_persons(adoption.person_id, adoption.from_person_id)
+        return adoption
     raise InvalidMessage(
         "the resolved stream carries resolved events and adoptions only",
         reason=Reason.REASON_INTERNAL,

@@ -4,7 +4,7 @@
 wins, `standing` how settled one is, `golden` makes one person of what several sources tell, `record` keeps one person's record, `resting` those worked
 on lately, `references` says what a resource points at, `milestones` what is
 kept beside it, `names` under which of its keys it is kept, `telling`
-what a record tells of an event, `wire` puts resources together as bytes.
+what a record tells of an event, `wire` takes resources apart and puts them together as bytes.
 """
 
 from services.records.domain.golden import Golden, golden_person, origin_of

@@ -146,7 +146,13 @@ class Record:
         version = Version(content, source, time, message_id, receipt, attempt)
         if reached is not NO_COURSE:
             version.milestones = milestones_of(reached, time, receipt, message_id, attempt)
-        return self._put(slot, version)
+        held = self.held.get(slot)
+        if held is None:
+            version.number = 1
+            self._hold(slot, version)
+            self.history.append(Past(slot, version, 1, DISPOSITION_CREATED))
+            return DISPOSITION_CREATED
+        return self._meet(slot, held, version)
 
     def replace(self, slot: Slot, version: Version) -> None:
         """Hold a version that has its number already; what is not a pointer is history, too."""
@@ -159,7 +165,7 @@ class Record:
         if place not in self.held:
             self.replace(place, version)
         else:
-            self._put(place, version)
+            self._meet(place, self.held[place], version)
 
     def absorb(self, from_person: str, message_id: str) -> dict[Slot, Disposition.ValueType] | None:
         """Take over what another record has left.
@@ -191,14 +197,10 @@ class Record:
     def _accounts(self) -> Iterator[tuple[str, Version]]:
         return ((slot.told_by, held) for slot, held in self.held.items() if slot.type == PERSON)
 
-    def _put(self, slot: Slot, version: Version, *, is_told: bool = False) -> Disposition.ValueType:
+    def _meet(
+        self, slot: Slot, held: Version, version: Version, *, is_told: bool = False
+    ) -> Disposition.ValueType:
         """Take in a version; one that was told before and does not win is history already."""
-        held = self.held.get(slot)
-        if held is None:
-            version.number = 1
-            self._hold(slot, version)
-            self.history.append(Past(slot, version, 1, DISPOSITION_CREATED))
-            return DISPOSITION_CREATED
         is_same = held.content == version.content
         # It says the same: nothing for the history, but a later word counts as later.
         if is_same and version.milestones == held.milestones and is_little(held.milestones):
@@ -246,7 +248,7 @@ class Record:
             return DISPOSITION_CREATED
         if left.is_moved and not held.is_moved:
             return DISPOSITION_UNCHANGED
-        return self._put(slot, dataclasses.replace(left), is_told=True)
+        return self._meet(slot, held, dataclasses.replace(left), is_told=True)
 
     def _hold(self, slot: Slot, version: Version) -> None:
         self.held[slot] = version

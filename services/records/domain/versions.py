@@ -1,11 +1,13 @@
 """Versions of a resource, where they are kept, and which of two wins."""
 
 import dataclasses
+import functools
 import hashlib
 from typing import Final, NamedTuple
 
+from plexus.api.canonical.v1.datatypes_pb2 import Origin
 from plexus.api.canonical.v1.event_pb2 import EventKind
-from plexus.api.canonical.v1.resources_pb2 import Resource
+from plexus.api.canonical.v1.resources_pb2 import Name, Resource
 from plexus.errors import InvalidMessage, Reason
 from services.records.domain.milestones import (
     HAVE_COURSE,
@@ -18,6 +20,7 @@ from services.records.domain.milestones import (
 )
 from services.records.domain.standing import RANKED, SETTLED, standing_of
 from services.records.domain.times import age
+from services.records.domain.wire import Parts, taken_apart
 
 __all__ = [
     "MERGE_ACCOUNT",
@@ -37,6 +40,8 @@ POINTER: Final = "="
 MERGE_ACCOUNT: Final = "/merge"
 """Ends `told_by` of what a merge says of the person: just enough to tell who it is."""
 
+# What has been cleared, which a Person has, is no part of the content.
+_HAVE_STATUS: Final = HAVE_COURSE - {PERSON}
 _MERGE: Final = EventKind.EVENT_KIND_MERGE
 _MOST_KEY_CHARACTERS: Final = 500
 
@@ -168,37 +173,68 @@ def place_of(key: str) -> str:
     return f"{key[:64]}#{hashlib.blake2b(key.encode(), digest_size=32).hexdigest()}"
 
 
-def said_in(resource: Resource, source: str, kind: EventKind.ValueType, trigger: str = "") -> Said:
+def said_in(resource: bytes, source: str, kind: EventKind.ValueType, trigger: str = "") -> Said:
     """What a resource says, in an event of that kind.
 
     Args:
-        resource: the event's; loses its origin.
+        resource: the event's, serialised.
         source: of the message, which is the resource's where that names none.
         kind: of the event.
         trigger: what the source calls the event.
 
     Raises:
         InvalidMessage: the resource has no content, or no key that can be kept.
+        DecodeError: it is no resource.
     """
-    name, key, origin = type_of(resource), resource.key, resource.origin
-    source, time = origin.source or source, origin.time
+    parts, reached = taken_apart(resource), NO_COURSE
+    if parts is None:
+        parts, reached = _read_apart(resource, trigger)
+        key, origin, known_by, name, content = parts
+    else:
+        key, origin, known_by, name, content = parts
+        if name in _HAVE_STATUS:
+            reached = _reached(content, name, trigger)
+    named_source, time = _origin(origin)
+    source = named_source or source
     # PostgreSQL keeps every character but this one.
     if not key or "\0" in key or "\0" in time:
         raise InvalidMessage(
             "a resource of the event has no key, or one with a NUL",
             reason=Reason.REASON_MAPPING_FAILED,
         )
-    resource.ClearField("origin")
     told_by = ""
     if name == PERSON:
         told_by = source + MERGE_ACCOUNT if kind == _MERGE else source
-    slot = Slot(name, place_of(key), told_by)
     names: tuple[tuple[str, int], ...] = ()
-    if resource.names:
-        if len(key) <= _MOST_KEY_CHARACTERS:
-            names = tuple((each.key, each.precedence) for each in resource.names)
-        resource.ClearField("names")
-    reached = reached_in(resource, name, trigger) if name in HAVE_COURSE else NO_COURSE
-    if resource.cleared:
-        resource.ClearField("cleared")
-    return Said(slot, resource.SerializeToString(), source, time, reached, names)
+    if known_by and len(key) <= _MOST_KEY_CHARACTERS:
+        names = tuple(_name(each) for each in known_by)
+    return Said(Slot(name, place_of(key), told_by), content, source, time, reached, names)
+
+
+def _read_apart(resource: bytes, trigger: str) -> tuple[Parts, Reached]:
+    """The parts of a resource as protobuf reads it, and what it says of its course."""
+    read = Resource.FromString(resource)
+    name, origin = type_of(read), read.origin.SerializeToString()
+    names = [each.SerializeToString() for each in read.names]
+    reached = reached_in(read, name, trigger) if name in HAVE_COURSE else NO_COURSE
+    for field in ("origin", "names", "cleared"):
+        read.ClearField(field)
+    return (read.key, origin, names, name, read.SerializeToString()), reached
+
+
+@functools.lru_cache(maxsize=1024)
+def _reached(content: bytes, name: str, trigger: str) -> Reached:
+    """Remembered: of a stay, most messages say what the one before has said."""
+    return reached_in(Resource.FromString(content), name, trigger)
+
+
+@functools.lru_cache(maxsize=256)
+def _origin(origin: bytes) -> tuple[str, str]:
+    """Source and time; all resources of a message have few."""
+    read = Origin.FromString(origin)
+    return read.source, read.time
+
+
+def _name(name: bytes) -> tuple[str, int]:
+    read = Name.FromString(name)
+    return read.key, read.precedence

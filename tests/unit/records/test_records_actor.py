@@ -1,11 +1,18 @@
 """What a record emits for each message. Which version wins: test_records_survivorship."""
 
 import pytest
+from google.protobuf.message import Message
 
 from plexus.actors import run_turn
-from plexus.api.canonical.v1.event_pb2 import EventKind
+from plexus.api.canonical.v1.event_pb2 import CanonicalEvent, EventKind
 from plexus.api.canonical.v1.resources_pb2 import Resource
 from plexus.api.envelope.v1.envelope_pb2 import PayloadKind
+from plexus.api.identity.v1.identity_pb2 import ResolvedEvent
+from plexus.api.records.v1.parts_pb2 import (
+    AdoptionParts,
+    CanonicalEventParts,
+    ResolvedEventParts,
+)
 from plexus.api.records.v1.records_pb2 import Adoption, ChangedEvent, Disposition
 from plexus.errors import InvalidMessage
 from services.records.actors import Arrival, PersonRecord
@@ -88,13 +95,14 @@ def test_a_long_key_has_a_short_place_of_its_own() -> None:
 def test_a_record_that_goes_under_hands_over_and_says_nothing_itself() -> None:
     chart = Chart(BERT)
     chart.take(result())
-    turn = chart.turn(envelope_of(merge(BERT, ANNA, [person("Quill")])))
-    ((stream, emitted),) = turn.outputs
+    told = merge(BERT, ANNA, [person("Quill")])
+    told.event.subject.add(value="1")
+    ((stream, emitted),) = chart.turn(envelope_of(told)).outputs
     adoption = Adoption.FromString(emitted.payload)
     assert (stream, emitted.kind) == ("resolved", PayloadKind.PAYLOAD_KIND_ADOPTION)
     assert emitted.key == person_key(TENANT, ANNA)
     assert (adoption.person_id, adoption.from_person_id) == (ANNA, BERT)
-    assert adoption.event.resources[0].person.names[0].family == "Quill"
+    assert adoption.event == told.event
     assert chart.record.merged_into == ANNA
 
 
@@ -184,3 +192,19 @@ def test_the_residue_is_handed_on_where_it_is_to_be_told(tells: bool, told: list
     ((_, emitted),) = run_turn(actor, Arrival.read(envelope), envelope).outputs
     changed = ChangedEvent.FromString(emitted.payload)
     assert [each.value for each in changed.residue] == told
+
+
+@pytest.mark.parametrize(
+    ("parts", "whole"),
+    [
+        (ResolvedEventParts, ResolvedEvent),
+        (AdoptionParts, Adoption),
+        (CanonicalEventParts, CanonicalEvent),
+    ],
+)
+def test_what_is_read_of_a_message_has_the_numbers_that_it_has_there(
+    parts: type[Message], whole: type[Message]
+) -> None:
+    there = {field.name: field.number for field in whole.DESCRIPTOR.fields}
+    here = {field.name: field.number for field in parts.DESCRIPTOR.fields}
+    assert here.items() <= there.items()
