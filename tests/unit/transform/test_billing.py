@@ -2,6 +2,8 @@
 
 import pytest
 
+from plexus.api.canonical.v1 import resources_pb2
+from plexus.api.canonical.v1.event_pb2 import CanonicalEvent
 from services.transform.domain import Maps
 from tests.unit.transform.messages import contents, converted, residue, segment
 
@@ -132,3 +134,135 @@ def test_visits_of_one_account_keep_their_diagnoses(maps: Maps) -> None:
     )
     one, two = contents(event, "condition")
     assert one.encounter.key != two.encounter.key
+
+
+EMPLOYER = {"f10": "G7^^^ACME", "f11": "Acme Works", "f44": "1 Mill Road^^Town"}
+
+
+def coverage_of(event: CanonicalEvent) -> resources_pb2.Coverage:
+    made = contents(event, "coverage")
+    assert len(made) == 1
+    coverage: resources_pb2.Coverage = made[0]
+    return coverage
+
+
+def organizations(event: CanonicalEvent) -> dict[str, resources_pb2.Organization]:
+    """By name."""
+    return {made.name: made for made in contents(event, "organization")}
+
+
+def test_the_body_through_which_an_insurance_is_held_is_one_with_all_that_is_said_of_it(
+    maps: Maps,
+) -> None:
+    line = segment("IN1", f2="P^Plan^L", f3="I7^^^HOSP", f15="HMO", **EMPLOYER)
+    second = segment("IN2", f49="Roe^Ann", f50="^WPN^PH^^^555^0100", f70="Acme Ltd")
+    event = converted(maps, "ADT^A01", PID, VISIT, line, second)
+    body = organizations(event)["Acme Works"]
+    assert [i.value for i in body.identifiers] == ["G7"]
+    assert [a.city for a in body.addresses] == ["Town"]
+    assert list(body.aliases) == ["Acme Ltd"]
+    (contact,) = body.contacts
+    assert (contact.name.family, contact.telecoms[0].value) == ("Roe", "555 0100")
+    keys = {
+        r.key for r in event.resources if r.WhichOneof("content") == "organization"
+        and r.organization.name == "Acme Works"
+    }  # fmt: skip
+    assert keys == {coverage_of(event).policy_holder.key}
+
+
+def test_without_a_second_segment_the_body_is_named_by_its_number(maps: Maps) -> None:
+    line = segment("IN1", f2="P^Plan^L", f3="I7^^^HOSP", f15="HMO", **EMPLOYER)
+    holder = coverage_of(converted(maps, "ADT^A01", PID, VISIT, line)).policy_holder
+    assert (holder.type, holder.display) == ("Organization", "Acme Works")
+    assert holder.identifier.value == "G7"
+    assert not holder.key
+
+
+def test_a_deductible_is_what_the_person_pays(maps: Maps) -> None:
+    line = segment("IN1", f2="P^Plan^L", f3="I7^^^HOSP", f15="HMO", f37="150.00&USD^DC")
+    (cost,) = coverage_of(converted(maps, "ADT^A01", PID, VISIT, line)).costs
+    assert (cost.amount.value, cost.amount.currency) == ("150.00", "USD")
+    assert [c.code for c in cost.type.codings] == ["deductible", "DC"]
+
+
+@pytest.mark.parametrize(
+    ("relation", "code"), [("SPO", "spouse"), ("SEL", "self"), ("MTH", "MTH"), ("CHD", "CHILD")]
+)
+def test_a_relation_that_reads_both_ways_has_the_code_that_fhir_asks_for(
+    maps: Maps, relation: str, code: str
+) -> None:
+    event = converted(maps, "ADT^A01", PID, VISIT, insurance(f"{relation}^Word^HL70063"))
+    assert coverage_of(event).relationship.codings[-1].code == code
+
+
+def test_where_a_guarantor_works_is_a_body_that_can_be_reached(maps: Maps) -> None:
+    guarantor = segment(
+        "GT1", f3="Roe^Ann", f11="MTH", f16="Roe^Rob", f17="1 Mill Road^^Town", f19="E5",
+        f29="B9^^^ACME", f45="Teal^Tim", f46="^WPN^PH^^^555^0101", f47="Bills", f51="Acme Works",
+    )  # fmt: skip
+    event = converted(maps, "ADT^A01", PID, VISIT, guarantor)
+    body = organizations(event)["Acme Works"]
+    assert [i.value for i in body.identifiers] == ["B9"]
+    employer, asked = body.contacts
+    assert (employer.name.family, asked.name.family) == ("Roe", "Teal")
+    assert (asked.telecoms[0].value, asked.purpose.codings[0].code) == ("555 0101", "Bills")
+    (person,) = contents(event, "related_person")
+    assert [i.type_code for i in person.identifiers] == ["EI"]
+    assert not person.addresses
+
+
+def test_where_nobody_names_the_employer_its_address_is_where_the_guarantor_works(
+    maps: Maps,
+) -> None:
+    guarantor = segment("GT1", f3="Roe^Ann", f11="MTH", f17="1 Mill Road^^Town")
+    event = converted(maps, "ADT^A01", PID, VISIT, guarantor)
+    (address,) = contents(event, "related_person")[0].addresses
+    assert (address.use, address.city) == ("work", "Town")
+    assert organizations(event) == {}
+
+
+CHARGE = segment(
+    "FT1", f2="T1^HOSP", f4="20240101", f6="CG", f7="X^Xray^L", f13="D^Dept", f21="7^Gray^Gil",
+    f25="99011^Visit^L", f29="0182-1061-05^Aspirin^NDC", f32="West Clinic", f33="East Clinic",
+    f34="I5^Item^L", f35="Model 5", f42="R77", f43="5^Capsule",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "lines"),
+    [
+        ("DFT^P03", ()),
+        ("ORM^O01", ("ORC|NW|O1^L", "OBR|1|O1^L||T^Test^L")),
+        ("OML^O21", ("ORC|NW|O1^L", "OBR|1|O1^L||T^Test^L")),
+        ("ORU^R01", ("OBR|1|O1^L||T^Test^L",)),
+    ],
+)
+def test_a_medicine_that_is_charged_was_handed_out(
+    maps: Maps, kind: str, lines: tuple[str, ...]
+) -> None:
+    event = converted(maps, kind, PID, VISIT, *lines, CHARGE)
+    (item,) = contents(event, "charge_item")
+    assert [c.code for c in item.code.codings] == ["X", "99011"]
+    assert [c.code for c in item.product.codings] == ["0182-1061-05", "I5"]
+    assert item.product.text == "Model 5"
+    names = {r.key: r.organization.name for r in event.resources if r.HasField("organization")}
+    asked = (item.performing_organization, item.requesting_organization, item.cost_center)
+    assert [names[r.key] for r in asked] == ["West Clinic", "East Clinic", "Dept"]
+    (dispensed,) = contents(event, "medication_dispense")
+    assert (dispensed.quantity.value, dispensed.quantity.unit) == ("5", "Capsule")
+    assert [i.value for i in dispensed.identifiers] == ["R77"]
+    assert [r.type for r in item.services] == ["MedicationDispense"] * (kind == "DFT^P03")
+
+
+def test_a_payment_is_neither_a_charge_nor_a_dispense(maps: Maps) -> None:
+    event = converted(maps, "DFT^P03", PID, VISIT, CHARGE.replace("|CG|", "|PY|"))
+    assert contents(event, "charge_item") == []
+    assert contents(event, "medication_dispense") == []
+
+
+def test_an_accident_says_who_wrote_it_down_and_what_happened(maps: Maps) -> None:
+    line = segment("ACC", f1="20240101", f3="Corner", f7="7^Gray^Gil", f8="Fell", f13="A5")
+    (accident,) = contents(converted(maps, "ADT^A01", PID, VISIT, line), "observation")
+    assert [n.text for n in accident.notes] == ["Corner", "Fell"]
+    assert [r.type for r in accident.performers] == ["Practitioner"]
+    assert [i.value for i in accident.identifiers] == ["A5"]

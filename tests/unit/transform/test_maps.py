@@ -159,7 +159,7 @@ OTHERS = [
      "coverage", "payors.0.key", "Organization|source:hosp|C1"),
     ("IN1|1|PPO^Plan|C1|||||G5", "coverage", "payors.0.key", "Organization|source:hosp|C1"),
     ("IN1|1|PPO^Plan|C1|Acme||||G5||||20240101|20241231", "coverage", "period.end", "2024-12-31"),
-    ("IN1|1|PPO|C1|Acme||||||||||||Doe^J|SEL", "coverage", "relationship.codings.1.code", "ONESELF"),
+    ("IN1|1|PPO|C1|Acme||||||||||||Doe^J|SEL", "coverage", "relationship.codings.1.code", "self"),
     ("NK1|1|Doe^John|SPO|1 Elm|555-0100|555-0101", "related_person", "names.0.family", "Doe"),
     ("NK1|1|Doe^John|SPO|1 Elm|555-0100|555-0101", "related_person", "telecoms.1.use", "work"),
     ("NK1|1|Doe^John|SPO", "related_person", "relationships.0.codings.1.code", "SPS"),

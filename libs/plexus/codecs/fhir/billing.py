@@ -1,6 +1,8 @@
 """Account, ChargeItem and Coverage: what is owed, for what, and who pays."""
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from plexus.api.canonical.v1 import resources_pb2
 from plexus.codecs.fhir import codes, times
@@ -10,6 +12,7 @@ from plexus.codecs.fhir.elements import (
     ABSENT,
     ABSENT_CONCEPT,
     Json,
+    every,
     extension,
     filled,
     required,
@@ -20,12 +23,32 @@ from plexus.codecs.fhir.quantities import number, quantity
 from plexus.codecs.fhir.references import ENCOUNTER, ORGANIZATION, PERFORMER, PRACTITIONER, Links
 from plexus.codecs.fhir.results import period_or_time
 
-__all__ = ["COVERAGE_CLASS", "UNIT_PRICE_URL", "account", "charge_item", "coverage"]
+__all__ = ["COVERAGE_CLASSES", "UNIT_PRICE_URL", "account", "charge_item", "coverage"]
 
-COVERAGE_CLASS = "http://terminology.hl7.org/CodeSystem/coverage-class"
+COVERAGE_CLASSES: Mapping[str, Mapping[str, object]] = MappingProxyType(
+    {
+        kind: {
+            "system": "http://terminology.hl7.org/CodeSystem/coverage-class",
+            "code": kind,
+            "display": shown,
+        }
+        for kind, shown in (("group", "Group"), ("plan", "Plan"), ("subplan", "SubPlan"))
+    }
+)
+"""How a Coverage says what kind of group or plan it is of."""
 UNIT_PRICE_URL = "urn:plexus:extension:unit-price"
 _PAYOR = ORGANIZATION | {"Patient", "RelatedPerson"}
 _CHARGER = PERFORMER | {"Patient", "RelatedPerson", "Device"}
+_CHARGED = frozenset(
+    {
+        "DiagnosticReport",
+        "Immunization",
+        "MedicationAdministration",
+        "MedicationDispense",
+        "Observation",
+        "Procedure",
+    }
+)
 _CURRENCY = re.compile("[A-Z]{3}")
 
 
@@ -63,11 +86,14 @@ def charge_item(source: resources_pb2.ChargeItem, links: Links) -> Json:
         **period_or_time("occurrence", source.occurrence),
         "performer": links.performers(source.performers, _CHARGER),
         "performingOrganization": links.one(source.performing_organization, ORGANIZATION),
+        "requestingOrganization": links.one(source.requesting_organization, ORGANIZATION),
+        "costCenter": links.one(source.cost_center, ORGANIZATION),
         "quantity": quantity(source.quantity),
         "priceOverride": _money(source.total),
         "enterer": links.one(source.enterer, PRACTITIONER | _PAYOR),
         "enteredDate": times.date_time(source.entered),
         "reason": concepts(source.reasons),
+        "service": links.many(source.services, _CHARGED),
         "productCodeableConcept": concept(source.product),
         "account": links.many(source.accounts, frozenset({"Account"})),
         "note": annotations(source.notes),
@@ -86,6 +112,11 @@ def _money(source: resources_pb2.Money) -> Json:
 def coverage(source: resources_pb2.Coverage, links: Links) -> Json:
     """R4 Coverage."""
     subscriber = human_name(source.subscriber_name)
+    classes = (
+        _class("group", source.group, source.group_name),
+        _class("plan", source.plan, source.plan_name),
+        _class("subplan", source.subplan, source.subplan_name),
+    )
     return {
         **required("status", coded(source.status, codes.COVERAGE_STATUS)),
         "type": concept(source.type),
@@ -97,22 +128,26 @@ def coverage(source: resources_pb2.Coverage, links: Links) -> Json:
         "relationship": concept(source.relationship),
         "period": span(source.period.start, source.period.end),
         "payor": links.many(source.payors, _PAYOR) or [ABSENT],
-        "class": [
-            filled(
-                {
-                    "type": {"coding": [{"system": COVERAGE_CLASS, "code": kind}]},
-                    "value": value or name,
-                    "name": name if value else "",
-                }
-            )
-            for kind, value, name in (
-                ("group", text(source.group), text(source.group_name)),
-                ("plan", text(source.plan), ""),
-            )
-            if value or name
-        ],
+        "class": [each for each in classes if each],
         "order": source.rank if 0 < source.rank < 2**31 else None,
+        "costToBeneficiary": every(_cost, source.costs),
     }
+
+
+def _class(kind: str, code: str, words: str) -> Json:
+    value, name = text(code), text(words)
+    if not (value or name):
+        return {}
+    return {
+        "type": {"coding": [COVERAGE_CLASSES[kind]]},
+        "value": value or name,
+        **({"name": name} if value and name else {}),
+    }
+
+
+def _cost(source: resources_pb2.Cost) -> Json:
+    amount = _money(source.amount)
+    return filled({"type": concept(source.type), "valueMoney": amount}) if amount else {}
 
 
 def _written(name: Json) -> str:

@@ -15,12 +15,13 @@ from plexus.codecs.fhir.datatypes import (
     concept,
     concept_label,
     concepts,
+    human_name,
     human_names,
     labels,
     period,
     telecoms,
 )
-from plexus.codecs.fhir.elements import Json, extension, text, token
+from plexus.codecs.fhir.elements import Json, every, extension, filled, text, token
 from plexus.codecs.fhir.references import LOCATION, ORGANIZATION, PRACTITIONER, Links
 from plexus.codecs.fhir.systems import system_uri
 
@@ -254,10 +255,23 @@ def organization(source: resources_pb2.Organization, links: Links) -> Json:
     return {
         "type": concepts(source.types),
         "name": text(source.name),
+        "alias": [words for each in source.aliases if (words := text(each))],
         "telecom": made_telecoms,
         "address": made_addresses,
         "partOf": links.one(source.part_of, ORGANIZATION),
+        "contact": every(_organization_contact, source.contacts),
     }
+
+
+def _organization_contact(source: resources_pb2.OrganizationContact) -> Json:
+    return filled(
+        {
+            "purpose": concept(source.purpose),
+            "name": human_name(source.name),
+            "telecom": telecoms(source.telecoms),
+            "address": address(source.address),
+        }
+    )
 
 
 def location(source: resources_pb2.Location, links: Links) -> Json:

@@ -1268,6 +1268,10 @@ class Coverage(_message.Message):
     SUBSCRIBER_FIELD_NUMBER: _builtins.int
     POLICY_HOLDER_FIELD_NUMBER: _builtins.int
     GROUP_NAME_FIELD_NUMBER: _builtins.int
+    PLAN_NAME_FIELD_NUMBER: _builtins.int
+    SUBPLAN_FIELD_NUMBER: _builtins.int
+    SUBPLAN_NAME_FIELD_NUMBER: _builtins.int
+    COSTS_FIELD_NUMBER: _builtins.int
     status: _builtins.str
     """FHIR status: active, cancelled, draft or entered-in-error."""
     subscriber_id: _builtins.str
@@ -1280,6 +1284,12 @@ class Coverage(_message.Message):
     """Order among several coverages; zero where unknown."""
     group_name: _builtins.str
     """Group name."""
+    plan_name: _builtins.str
+    """Name of the plan."""
+    subplan: _builtins.str
+    """What tells the plan closer: its code."""
+    subplan_name: _builtins.str
+    """Name of that."""
     @_builtins.property
     def identifiers(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Identifier]:
         """Policy and group numbers."""
@@ -1312,6 +1322,10 @@ class Coverage(_message.Message):
     def policy_holder(self) -> _datatypes_pb2.Reference:
         """The body through which the policy is held, such as an employer."""
 
+    @_builtins.property
+    def costs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Cost]:
+        """What the person has to pay themself."""
+
     def __init__(
         self,
         *,
@@ -1329,14 +1343,48 @@ class Coverage(_message.Message):
         subscriber: _datatypes_pb2.Reference | None = ...,
         policy_holder: _datatypes_pb2.Reference | None = ...,
         group_name: _builtins.str = ...,
+        plan_name: _builtins.str = ...,
+        subplan: _builtins.str = ...,
+        subplan_name: _builtins.str = ...,
+        costs: _abc.Iterable[Global___Cost] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["period", b"period", "policy_holder", b"policy_holder", "relationship", b"relationship", "subscriber", b"subscriber", "subscriber_name", b"subscriber_name", "type", b"type"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["group", b"group", "group_name", b"group_name", "identifiers", b"identifiers", "payors", b"payors", "period", b"period", "plan", b"plan", "policy_holder", b"policy_holder", "rank", b"rank", "relationship", b"relationship", "status", b"status", "subscriber", b"subscriber", "subscriber_id", b"subscriber_id", "subscriber_name", b"subscriber_name", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["costs", b"costs", "group", b"group", "group_name", b"group_name", "identifiers", b"identifiers", "payors", b"payors", "period", b"period", "plan", b"plan", "plan_name", b"plan_name", "policy_holder", b"policy_holder", "rank", b"rank", "relationship", b"relationship", "status", b"status", "subplan", b"subplan", "subplan_name", b"subplan_name", "subscriber", b"subscriber", "subscriber_id", b"subscriber_id", "subscriber_name", b"subscriber_name", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Coverage: _TypeAlias = Coverage  # noqa: Y015
+
+@_typing.final
+class Cost(_message.Message):
+    """What somebody has to pay themself for care that is covered."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def type(self) -> _datatypes_pb2.Concept:
+        """Kind, for example a deductible."""
+
+    @_builtins.property
+    def amount(self) -> Global___Money:
+        """How much."""
+
+    def __init__(
+        self,
+        *,
+        type: _datatypes_pb2.Concept | None = ...,
+        amount: Global___Money | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "type", b"type"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Cost: _TypeAlias = Cost  # noqa: Y015
 
 @_typing.final
 class Allergy(_message.Message):
@@ -2411,6 +2459,48 @@ class Practitioner(_message.Message):
 Global___Practitioner: _TypeAlias = Practitioner  # noqa: Y015
 
 @_typing.final
+class OrganizationContact(_message.Message):
+    """Somebody who can be reached about a matter of a body."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PURPOSE_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    TELECOMS_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def purpose(self) -> _datatypes_pb2.Concept:
+        """What for."""
+
+    @_builtins.property
+    def name(self) -> _datatypes_pb2.HumanName:
+        """Whom to ask for."""
+
+    @_builtins.property
+    def telecoms(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Telecom]:
+        """Ways to reach them."""
+
+    @_builtins.property
+    def address(self) -> _datatypes_pb2.Address:
+        """Where they are."""
+
+    def __init__(
+        self,
+        *,
+        purpose: _datatypes_pb2.Concept | None = ...,
+        name: _datatypes_pb2.HumanName | None = ...,
+        telecoms: _abc.Iterable[_datatypes_pb2.Telecom] | None = ...,
+        address: _datatypes_pb2.Address | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "name", b"name", "purpose", b"purpose"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "name", b"name", "purpose", b"purpose", "telecoms", b"telecoms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OrganizationContact: _TypeAlias = OrganizationContact  # noqa: Y015
+
+@_typing.final
 class Organization(_message.Message):
     """A body that gives, pays for or governs care."""
 
@@ -2422,6 +2512,8 @@ class Organization(_message.Message):
     ADDRESSES_FIELD_NUMBER: _builtins.int
     TYPES_FIELD_NUMBER: _builtins.int
     PART_OF_FIELD_NUMBER: _builtins.int
+    CONTACTS_FIELD_NUMBER: _builtins.int
+    ALIASES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name."""
     @_builtins.property
@@ -2444,6 +2536,14 @@ class Organization(_message.Message):
     def part_of(self) -> _datatypes_pb2.Reference:
         """Organization that it is part of."""
 
+    @_builtins.property
+    def contacts(self) -> _containers.RepeatedCompositeFieldContainer[Global___OrganizationContact]:
+        """Whom to reach there."""
+
+    @_builtins.property
+    def aliases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Other names that it goes by."""
+
     def __init__(
         self,
         *,
@@ -2453,10 +2553,12 @@ class Organization(_message.Message):
         addresses: _abc.Iterable[_datatypes_pb2.Address] | None = ...,
         types: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
         part_of: _datatypes_pb2.Reference | None = ...,
+        contacts: _abc.Iterable[Global___OrganizationContact] | None = ...,
+        aliases: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["part_of", b"part_of"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "identifiers", b"identifiers", "name", b"name", "part_of", b"part_of", "telecoms", b"telecoms", "types", b"types"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "aliases", b"aliases", "contacts", b"contacts", "identifiers", b"identifiers", "name", b"name", "part_of", b"part_of", "telecoms", b"telecoms", "types", b"types"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2650,6 +2752,9 @@ class ChargeItem(_message.Message):
     ENCOUNTER_FIELD_NUMBER: _builtins.int
     NOTES_FIELD_NUMBER: _builtins.int
     PRODUCT_FIELD_NUMBER: _builtins.int
+    COST_CENTER_FIELD_NUMBER: _builtins.int
+    REQUESTING_ORGANIZATION_FIELD_NUMBER: _builtins.int
+    SERVICES_FIELD_NUMBER: _builtins.int
     status: _builtins.str
     """FHIR status: planned, billable, not-billable, aborted, billed, entered-in-error or unknown."""
     entered: _builtins.str
@@ -2710,6 +2815,18 @@ class ChargeItem(_message.Message):
     def product(self) -> _datatypes_pb2.Concept:
         """Which products were used, for example a medicine."""
 
+    @_builtins.property
+    def cost_center(self) -> _datatypes_pb2.Reference:
+        """Who the revenue is of."""
+
+    @_builtins.property
+    def requesting_organization(self) -> _datatypes_pb2.Reference:
+        """Who asked for what is charged."""
+
+    @_builtins.property
+    def services(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Reference]:
+        """What was done that is charged."""
+
     def __init__(
         self,
         *,
@@ -2729,10 +2846,13 @@ class ChargeItem(_message.Message):
         encounter: _datatypes_pb2.Reference | None = ...,
         notes: _abc.Iterable[_datatypes_pb2.Annotation] | None = ...,
         product: _datatypes_pb2.Concept | None = ...,
+        cost_center: _datatypes_pb2.Reference | None = ...,
+        requesting_organization: _datatypes_pb2.Reference | None = ...,
+        services: _abc.Iterable[_datatypes_pb2.Reference] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "encounter", b"encounter", "enterer", b"enterer", "occurrence", b"occurrence", "performing_organization", b"performing_organization", "product", b"product", "quantity", b"quantity", "total", b"total", "unit_price", b"unit_price"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "cost_center", b"cost_center", "encounter", b"encounter", "enterer", b"enterer", "occurrence", b"occurrence", "performing_organization", b"performing_organization", "product", b"product", "quantity", b"quantity", "requesting_organization", b"requesting_organization", "total", b"total", "unit_price", b"unit_price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accounts", b"accounts", "code", b"code", "encounter", b"encounter", "entered", b"entered", "enterer", b"enterer", "identifiers", b"identifiers", "notes", b"notes", "occurrence", b"occurrence", "performers", b"performers", "performing_organization", b"performing_organization", "product", b"product", "quantity", b"quantity", "reasons", b"reasons", "status", b"status", "total", b"total", "unit_price", b"unit_price"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accounts", b"accounts", "code", b"code", "cost_center", b"cost_center", "encounter", b"encounter", "entered", b"entered", "enterer", b"enterer", "identifiers", b"identifiers", "notes", b"notes", "occurrence", b"occurrence", "performers", b"performers", "performing_organization", b"performing_organization", "product", b"product", "quantity", b"quantity", "reasons", b"reasons", "requesting_organization", b"requesting_organization", "services", b"services", "status", b"status", "total", b"total", "unit_price", b"unit_price"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from plexus.codecs.fhir.billing import COVERAGE_CLASS, UNIT_PRICE_URL
+from plexus.codecs.fhir.billing import COVERAGE_CLASSES, UNIT_PRICE_URL
 from plexus.codecs.fhir.reading.datatypes import subject
 from plexus.codecs.fhir.reading.filling import Each, Extensions, Reading, Table, fill
 from plexus.codecs.fhir.reading.tree import Tree
@@ -12,17 +12,23 @@ __all__ = ["TABLES"]
 
 
 def _coverage_classes(source: Tree, name: str, target: Any, _reading: Reading) -> None:
-    """The first group and the first plan."""
+    """The first group, plan and subplan, with their names."""
     values = source[name]
     for each in values if isinstance(values, list) else ():
         if not isinstance(each, dict) or type(value := each.get("value")) is not str:
             continue
-        for kind in ("group", "plan"):
-            said = {"coding": [{"system": COVERAGE_CLASS, "code": kind}]}
-            if each.get("type") == said and not getattr(target, kind):
-                setattr(target, kind, value)
-                del each["type"], each["value"]
+        for kind, coding in COVERAGE_CLASSES.items():
+            undisplayed = {k: v for k, v in coding.items() if k != "display"}
+            if each.get("type") not in ({"coding": [coding]}, {"coding": [undisplayed]}):
+                continue
+            if getattr(target, kind):
                 break
+            setattr(target, kind, value)
+            del each["type"], each["value"]
+            if type(words := each.get("name")) is str:
+                setattr(target, f"{kind}_name", words)
+                del each["name"]
+            break
 
 
 def _subscriber(source: Tree, name: str, target: Any, reading: Reading) -> None:
@@ -80,6 +86,9 @@ TABLES: Final[Mapping[str, Table]] = {
         "occurrencePeriod": "occurrence",
         "performer": Each("performers", {"function": "role", "actor": "actor"}),
         "performingOrganization": "performing_organization",
+        "requestingOrganization": "requesting_organization",
+        "costCenter": "cost_center",
+        "service": "services",
         "quantity": "quantity",
         "priceOverride": "total",
         "enterer": "enterer",
@@ -102,5 +111,6 @@ TABLES: Final[Mapping[str, Table]] = {
         "payor": "payors",
         "class": _coverage_classes,
         "order": "rank",
+        "costToBeneficiary": Each("costs", {"type": "type", "valueMoney": "amount"}),
     },
 }

@@ -6,7 +6,7 @@ from typing import Final
 from plexus.codecs.fhir import people
 from plexus.codecs.fhir.reading import patients
 from plexus.codecs.fhir.reading.datatypes import code_in, subject
-from plexus.codecs.fhir.reading.filling import Extensions, Table
+from plexus.codecs.fhir.reading.filling import Each, Extensions, Table
 
 __all__ = ["TABLES"]
 
@@ -87,9 +87,14 @@ TABLES: Final[Mapping[str, Table]] = {
         "identifier": "identifiers",
         "type": "types",
         "name": "name",
+        "alias": "aliases",
         "telecom": "telecoms",
         "address": "addresses",
         "partOf": "part_of",
+        "contact": Each(
+            "contacts",
+            {"purpose": "purpose", "name": "name", "telecom": "telecoms", "address": "address"},
+        ),
     },
     "Location": {
         "identifier": "identifiers",
