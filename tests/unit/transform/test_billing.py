@@ -266,3 +266,21 @@ def test_an_accident_says_who_wrote_it_down_and_what_happened(maps: Maps) -> Non
     assert [n.text for n in accident.notes] == ["Corner", "Fell"]
     assert [r.type for r in accident.performers] == ["Practitioner"]
     assert [i.value for i in accident.identifiers] == ["A5"]
+
+
+@pytest.mark.parametrize(("flag", "lists"), [("Y", (1, 0)), ("N", (0, 1)), ("", (0, 0))])
+def test_a_hold_on_bills_is_of_the_guarantor(maps: Maps, flag: str, lists: tuple[int, int]) -> None:
+    guarantor = segment("GT1", f3="Roe^Ann", f11="MTH", f22=flag)
+    event = converted(maps, "ADT^A01", PID, VISIT, guarantor)
+    (account,) = contents(event, "account")
+    assert (len(account.held), len(account.not_held)) == lists
+    told = {each.key for each in (*account.held, *account.not_held)}
+    assert told <= {each.key for each in account.guarantors}
+
+
+def test_a_plan_that_fhir_has_a_code_for_has_it_beside_the_senders(maps: Maps) -> None:
+    line = segment("IN1", f2="P^Plan^L", f3="I7^^^HOSP", f15="HMO^Ours^L", f49="M1^^^ACME")
+    coverage = coverage_of(converted(maps, "ADT^A01", PID, VISIT, line))
+    assert [c.code for c in coverage.type.codings] == ["HMO", "HMO"]
+    assert coverage.type.codings[0].display == "Ours"
+    assert (coverage.subscriber_id, coverage.plan_name) == ("M1", "Plan")

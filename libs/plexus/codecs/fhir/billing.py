@@ -54,9 +54,18 @@ _CURRENCY = re.compile("[A-Z]{3}")
 
 def account(source: resources_pb2.Account, links: Links) -> Json:
     """R4 Account of the patient."""
-    guarantors = links.many(source.guarantors, _PAYOR)
-    if source.person_guarantees:
-        guarantors = [links.subject(), *guarantors]
+    # Who has no key is told from others by all that is said of them.
+    holds = {
+        each.SerializeToString(): on_hold
+        for on_hold, those in ((True, source.held), (False, source.not_held))
+        for each in those
+    }
+    guarantors: list[Json] = [{"party": links.subject()}] if source.person_guarantees else []
+    guarantors += (
+        filled({"party": party, "onHold": holds.get(each.SerializeToString())})
+        for each in source.guarantors
+        if (party := links.one(each, _PAYOR))
+    )
     return {
         "status": coded(source.status, codes.ACCOUNT_STATUS, "unknown"),
         "type": concept(source.type),
@@ -70,7 +79,7 @@ def account(source: resources_pb2.Account, links: Links) -> Json:
             )
         ],
         "owner": links.one(source.owner, ORGANIZATION),
-        "guarantor": [{"party": made} for made in guarantors],
+        "guarantor": guarantors,
     }
 
 

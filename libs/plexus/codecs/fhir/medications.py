@@ -1,6 +1,6 @@
 """MedicationRequest, MedicationDispense, MedicationAdministration and Immunization."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from plexus.api.canonical.v1 import datatypes_pb2, resources_pb2
@@ -35,8 +35,10 @@ from plexus.codecs.fhir.references import (
 )
 from plexus.codecs.fhir.results import period_or_time
 from plexus.codecs.fhir.timings import timing
+from plexus.codecs.terminology import UCUM
 
 __all__ = [
+    "DAY",
     "STRENGTH_URL",
     "immunization",
     "medication_administration",
@@ -51,6 +53,8 @@ _REQUEST = frozenset({"MedicationRequest"})
 _STAY = ENCOUNTER | {"EpisodeOfCare"}
 _REASON = frozenset({"Condition", "Observation"})
 _MEDICINE = "medicine"
+DAY: Mapping[str, object] = {"value": 1, "unit": "day", "system": UCUM, "code": "d"}
+"""The time for which the most that may be taken is told."""
 STRENGTH_URL = "urn:plexus:extension:ingredient-strength"
 
 
@@ -99,7 +103,9 @@ def _ingredient(source: resources_pb2.Ingredient) -> Json:
         {
             "extension": [strength] if strength else None,
             "itemCodeableConcept": item or ABSENT_CONCEPT,
-            "strength": {"numerator": amount, "denominator": {"value": 1}} if amount else None,
+            "strength": {"numerator": amount, "denominator": quantity(source.per) or {"value": 1}}
+            if amount
+            else None,
         }
     )
 
@@ -139,6 +145,7 @@ def medication_request(source: resources_pb2.MedicationRequest, links: Links) ->
 
 def _dosage(source: resources_pb2.Dosage) -> Json:
     bounds = span(source.period.start, source.period.end)
+    most = quantity(source.most_per_day)
     return filled(
         {
             "text": text(source.text),
@@ -150,6 +157,7 @@ def _dosage(source: resources_pb2.Dosage) -> Json:
             "route": concept(source.route),
             "method": concept(source.method),
             "doseAndRate": every(_dose, [source]),
+            "maxDosePerPeriod": {"numerator": most, "denominator": DAY} if most else None,
         }
     )
 

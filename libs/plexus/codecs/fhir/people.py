@@ -214,7 +214,7 @@ def related_person(source: resources_pb2.RelatedPerson, links: Links) -> Json:
         "birthDate": times.date(source.birth_date),
         "address": addresses(source.addresses),
         "period": period(source.period),
-        "communication": [{"language": language}] if language else None,
+        "communication": [{"language": language, "preferred": True}] if language else None,
     }
 
 

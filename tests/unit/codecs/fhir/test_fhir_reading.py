@@ -214,6 +214,71 @@ def test_contacts_are_related_persons_and_the_mother_is_part_of_the_patient() ->
 # -- documents --------------------------------------------------------------------------------------
 
 
+def test_a_guarantor_on_hold_is_one_of_the_guarantors() -> None:
+    account = {
+        "resourceType": "Account",
+        "status": "active",
+        "guarantor": [
+            {"party": {"display": "Ann Roe"}, "onHold": True},
+            {"party": {"display": "Rob Roe"}, "onHold": False},
+            {"party": {"display": "Tim Teal"}},
+        ],
+    }
+    read = _one(account)
+    assert [each.display for each in read.account.guarantors] == ["Ann Roe", "Rob Roe", "Tim Teal"]
+    assert [each.display for each in read.account.held] == ["Ann Roe"]
+    assert [each.display for each in read.account.not_held] == ["Rob Roe"]
+    assert _residue(read) == {}
+    read.key = "Account|1"
+    rendered = render_resource(read, "t", person_id="p")
+    assert rendered["guarantor"] == account["guarantor"]
+
+
+@pytest.mark.parametrize(
+    ("per", "taken"),
+    [
+        ({"value": 1, "unit": "day", "system": "http://unitsofmeasure.org", "code": "d"}, True),
+        ({"value": 2, "unit": "day", "system": "http://unitsofmeasure.org", "code": "d"}, False),
+        ({"value": 1, "unit": "hour", "system": "http://unitsofmeasure.org", "code": "h"}, False),
+    ],
+)
+def test_the_most_that_may_be_taken_is_that_of_a_day(per: dict[str, Any], taken: bool) -> None:
+    request = {
+        "resourceType": "MedicationRequest",
+        "status": "active",
+        "intent": "order",
+        "medicationCodeableConcept": {"text": "Aspirin"},
+        "dosageInstruction": [
+            {"maxDosePerPeriod": {"numerator": {"value": 3, "unit": "mg"}, "denominator": per}}
+        ],
+    }
+    read = _one(request)
+    dosages = read.medication_request.dosages
+    assert [each.most_per_day.value for each in dosages] == ["3"] * taken
+    assert bool(_residue(read)) != taken
+
+
+def test_an_ingredient_is_told_of_one_dose_or_of_so_much() -> None:
+    def request(per: dict[str, Any]) -> dict[str, Any]:
+        ingredient = {
+            "itemCodeableConcept": {"text": "Acid"},
+            "strength": {"numerator": {"value": 50, "unit": "mg"}, "denominator": per},
+        }
+        medication = {"resourceType": "Medication", "id": "m", "ingredient": [ingredient]}
+        return {
+            "resourceType": "MedicationRequest",
+            "status": "active",
+            "intent": "order",
+            "contained": [medication],
+            "medicationReference": {"reference": "#m"},
+        }
+
+    so_much, dose = (_one(request(per)) for per in ({"value": 5, "unit": "mL"}, {"value": 1}))
+    assert so_much.medication_request.ingredients[0].per.unit == "mL"
+    assert not dose.medication_request.ingredients[0].HasField("per")
+    assert _residue(so_much) == _residue(dose) == {}
+
+
 def test_a_type_that_is_not_modelled_travels_unharmed() -> None:
     plan = b'{"resourceType":"VisionPrescription","status":"active","x":[1.500,null,{"a":true}]}'
     (entry,) = read_document(

@@ -1569,6 +1569,7 @@ class Ingredient(_message.Message):
     ITEM_FIELD_NUMBER: _builtins.int
     AMOUNT_FIELD_NUMBER: _builtins.int
     STRENGTH_FIELD_NUMBER: _builtins.int
+    PER_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def item(self) -> _datatypes_pb2.Concept:
         """The substance."""
@@ -1581,16 +1582,21 @@ class Ingredient(_message.Message):
     def strength(self) -> _datatypes_pb2.Quantity:
         """Strength of the substance itself."""
 
+    @_builtins.property
+    def per(self) -> _datatypes_pb2.Quantity:
+        """How much of the medicine the amount is in; where it is not said, one dose."""
+
     def __init__(
         self,
         *,
         item: _datatypes_pb2.Concept | None = ...,
         amount: _datatypes_pb2.Quantity | None = ...,
         strength: _datatypes_pb2.Quantity | None = ...,
+        per: _datatypes_pb2.Quantity | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "item", b"item", "strength", b"strength"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "item", b"item", "per", b"per", "strength", b"strength"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "item", b"item", "strength", b"strength"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "item", b"item", "per", b"per", "strength", b"strength"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1614,6 +1620,7 @@ class Dosage(_message.Message):
     INSTRUCTIONS_FIELD_NUMBER: _builtins.int
     AS_NEEDED_FIELD_NUMBER: _builtins.int
     SCHEDULE_FIELD_NUMBER: _builtins.int
+    MOST_PER_DAY_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """In words."""
     timing: _builtins.str
@@ -1656,6 +1663,10 @@ class Dosage(_message.Message):
     def schedule(self) -> _datatypes_pb2.Timing:
         """How often and when, in parts."""
 
+    @_builtins.property
+    def most_per_day(self) -> _datatypes_pb2.Quantity:
+        """How much at most in one day."""
+
     def __init__(
         self,
         *,
@@ -1671,10 +1682,11 @@ class Dosage(_message.Message):
         instructions: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
         as_needed: _builtins.bool = ...,
         schedule: _datatypes_pb2.Timing | None = ...,
+        most_per_day: _datatypes_pb2.Quantity | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["dose", b"dose", "dose_high", b"dose_high", "method", b"method", "period", b"period", "rate", b"rate", "route", b"route", "schedule", b"schedule", "site", b"site"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["dose", b"dose", "dose_high", b"dose_high", "method", b"method", "most_per_day", b"most_per_day", "period", b"period", "rate", b"rate", "route", b"route", "schedule", b"schedule", "site", b"site"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_needed", b"as_needed", "dose", b"dose", "dose_high", b"dose_high", "instructions", b"instructions", "method", b"method", "period", b"period", "rate", b"rate", "route", b"route", "schedule", b"schedule", "site", b"site", "text", b"text", "timing", b"timing"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_needed", b"as_needed", "dose", b"dose", "dose_high", b"dose_high", "instructions", b"instructions", "method", b"method", "most_per_day", b"most_per_day", "period", b"period", "rate", b"rate", "route", b"route", "schedule", b"schedule", "site", b"site", "text", b"text", "timing", b"timing"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2653,6 +2665,8 @@ class Account(_message.Message):
     GUARANTORS_FIELD_NUMBER: _builtins.int
     PERSON_GUARANTEES_FIELD_NUMBER: _builtins.int
     OWNER_FIELD_NUMBER: _builtins.int
+    HELD_FIELD_NUMBER: _builtins.int
+    NOT_HELD_FIELD_NUMBER: _builtins.int
     status: _builtins.str
     """FHIR account status: active, inactive, entered-in-error, on-hold or unknown."""
     name: _builtins.str
@@ -2683,6 +2697,14 @@ class Account(_message.Message):
     def owner(self) -> _datatypes_pb2.Reference:
         """Who keeps it."""
 
+    @_builtins.property
+    def held(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Reference]:
+        """Those of the guarantors to whom no bills go for now."""
+
+    @_builtins.property
+    def not_held(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Reference]:
+        """Those of the guarantors of whom it is said that nothing is held back."""
+
     def __init__(
         self,
         *,
@@ -2695,10 +2717,12 @@ class Account(_message.Message):
         guarantors: _abc.Iterable[_datatypes_pb2.Reference] | None = ...,
         person_guarantees: _builtins.bool = ...,
         owner: _datatypes_pb2.Reference | None = ...,
+        held: _abc.Iterable[_datatypes_pb2.Reference] | None = ...,
+        not_held: _abc.Iterable[_datatypes_pb2.Reference] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["owner", b"owner", "service_period", b"service_period", "type", b"type"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["coverages", b"coverages", "guarantors", b"guarantors", "identifiers", b"identifiers", "name", b"name", "owner", b"owner", "person_guarantees", b"person_guarantees", "service_period", b"service_period", "status", b"status", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["coverages", b"coverages", "guarantors", b"guarantors", "held", b"held", "identifiers", b"identifiers", "name", b"name", "not_held", b"not_held", "owner", b"owner", "person_guarantees", b"person_guarantees", "service_period", b"service_period", "status", b"status", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

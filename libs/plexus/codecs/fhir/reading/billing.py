@@ -60,7 +60,20 @@ def _guarantors(source: Tree, name: str, target: Any, reading: Reading) -> None:
             reading.subjects.append(party)
             target.person_guarantees = True
         elif isinstance(each, dict):
+            known = len(target.guarantors)
             fill({"party": "guarantors"}, "Account.guarantor", each, target, reading)
+            if len(target.guarantors) > known and isinstance(party, dict):
+                _hold(each, party, target, reading)
+
+
+def _hold(source: Tree, party: Tree, target: Any, reading: Reading) -> None:
+    """The guarantor read last, once more among those who are on hold or are not."""
+    on_hold = source.get("onHold")
+    if type(on_hold) is bool:
+        made = (target.held if on_hold else target.not_held).add()
+        made.CopyFrom(target.guarantors[-1])
+        reading.references.append((made, dict(party)))
+        del source["onHold"]
 
 
 TABLES: Final[Mapping[str, Table]] = {

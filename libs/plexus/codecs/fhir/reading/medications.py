@@ -8,6 +8,7 @@ from plexus.codecs.fhir.reading.datatypes import fixed, subject
 from plexus.codecs.fhir.reading.filling import Each, Extensions, Reading, Table, fill
 from plexus.codecs.fhir.reading.timings import timing
 from plexus.codecs.fhir.reading.tree import Tree
+from plexus.codecs.terminology import UCUM
 
 __all__ = ["TABLES"]
 
@@ -19,7 +20,7 @@ _MEDICATION: Final[Table] = {
         {
             "extension": Extensions({STRENGTH_URL: "strength"}),
             "itemCodeableConcept": "item",
-            "strength": {"numerator": "amount"},
+            "strength": {"numerator": "amount", "denominator": "per"},
         },
     ),
 }
@@ -46,9 +47,9 @@ class _Medicine:
                 and type(each.get("id")) is str
                 and reference.get("reference") == f"#{each['id']}"
             ):
+                _take_whole(each)
                 fill(self._table, "Medication", each, target, reading)
                 del each["resourceType"], each["id"], reference["reference"]
-                _take_whole(each)
                 return
 
 
@@ -59,6 +60,17 @@ def _take_whole(medication: Tree) -> None:
         strength = each.get("strength") if isinstance(each, dict) else None
         if isinstance(strength, dict) and strength.get("denominator") == {"value": "1"}:
             del strength["denominator"]
+
+
+def _most(source: Tree, name: str, target: Any, reading: Reading) -> None:
+    """What may be taken in a day; per another time it is residue."""
+    ratio = source[name]
+    if not isinstance(ratio, dict) or not isinstance(per := ratio.get("denominator"), dict):
+        return
+    if (per.get("value"), per.get("system"), per.get("code")) == ("1", UCUM, "d"):
+        fill({"numerator": "most_per_day"}, "Ratio", ratio, target, reading)
+        if target.HasField("most_per_day"):
+            del ratio["denominator"]
 
 
 _DOSAGE: Final[Table] = {
@@ -74,6 +86,7 @@ _DOSAGE: Final[Table] = {
         "doseRange": {"low": "dose", "high": "dose_high"},
         "rateQuantity": "rate",
     },
+    "maxDosePerPeriod": _most,
 }
 
 

@@ -58,7 +58,7 @@ TABLES: Final[Mapping[str, Table]] = {
         "gender": "gender",
         "birthDate": "birth_date",
         "address": "addresses",
-        "communication": {"language": "language"},
+        "communication": patients.communication,
         "period": "period",
     },
     "Practitioner": {
