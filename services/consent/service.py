@@ -2,7 +2,7 @@
 
 import collections
 import datetime
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from typing import Final
 
 import grpc.aio
@@ -153,21 +153,22 @@ class ConsentServicer(consent_pb2_grpc.ConsentServiceServicer):
     async def _decide(
         self, requests: Sequence[consent_pb2.DisclosureRequest]
     ) -> list[consent_pb2.Decision]:
-        persons: dict[PersonKey, None] = {}
+        persons: list[PersonKey] = []
         absorbed: dict[PersonKey, Sequence[str]] = {}
         for request in requests:
-            _expect_bounds(request)
             person = (request.tenant, request.person_id)
-            persons[person] = None
-            if request.absorbed_person_ids:
-                absorbed[person] = [*absorbed.get(person, ()), *request.absorbed_person_ids]
+            persons.append(person)
+            _expect_bound(request.resource_types, _MOST_TYPES, "resource_types")
+            _expect_bound(request.data, _MOST_TYPES, "data")
+            if others := request.absorbed_person_ids:
+                _expect_bound(others, _MOST_ABSORBED, "absorbed_person_ids")
+                absorbed[person] = [*absorbed.get(person, ()), *others]
         held = await self._registry.directives(persons, absorbed)
         now = self._clock.now()
+        decide = self._decider.decide
         decisions = [
-            self._decider.decide(
-                request, held.get((request.tenant, request.person_id), NO_DIRECTIVES), now
-            )
-            for request in requests
+            decide(request, held.get(person, NO_DIRECTIVES), now)
+            for request, person in zip(requests, persons, strict=True)
         ]
         counts = collections.Counter((made.effect, made.reason) for made in decisions)
         for (effect, reason), count in counts.items():
@@ -178,14 +179,9 @@ class ConsentServicer(consent_pb2_grpc.ConsentServiceServicer):
         return decisions
 
 
-def _expect_bounds(request: consent_pb2.DisclosureRequest) -> None:
-    for name, most in (
-        ("resource_types", _MOST_TYPES),
-        ("data", _MOST_TYPES),
-        ("absorbed_person_ids", _MOST_ABSORBED),
-    ):
-        if len(getattr(request, name)) > most:
-            raise InvalidRequest(f"at most {most} resources in one request", location=name)
+def _expect_bound(held: Sized, most: int, location: str) -> None:
+    if len(held) > most:
+        raise InvalidRequest(f"at most {most} resources in one request", location=location)
 
 
 def _person(tenant: str, person_id: str) -> PersonKey:

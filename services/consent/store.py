@@ -110,13 +110,30 @@ class DirectiveStore:
         return epoch or 0, [_stored(row, is_current=row["is_current"]) for row in rows]
 
     async def bump(self, person: PersonKey) -> int:
-        """Raise the epoch. Holds the person until the transaction ends: call it first."""
+        """Raise the epoch. Holds off all other changes until the transaction ends: call it first."""
         epoch: int = await self._connection.fetchval(
-            "INSERT INTO person AS p (tenant, person_id, epoch) VALUES ($1, $2, 1)"
-            " ON CONFLICT (tenant, person_id) DO UPDATE SET epoch = p.epoch + 1 RETURNING epoch",
+            "WITH c AS (UPDATE change SET total = total + 1 RETURNING total)"
+            " INSERT INTO person AS p (tenant, person_id, epoch, changed)"
+            " SELECT $1, $2, 1, total FROM c ON CONFLICT (tenant, person_id)"
+            " DO UPDATE SET epoch = p.epoch + 1, changed = excluded.changed RETURNING epoch",
             *person,
         )
         return epoch
+
+    async def total(self) -> int:
+        """How many changes there were."""
+        total: int = await self._connection.fetchval("SELECT total FROM change")
+        return total
+
+    async def changed(self, after: int, most: int) -> list[tuple[PersonKey, int]]:
+        """Persons who were changed after a number of changes, with their last one, in its order."""
+        rows = await self._connection.fetch(
+            "SELECT tenant, person_id, changed FROM person WHERE changed > $1"
+            " ORDER BY changed LIMIT $2",
+            after,
+            most,
+        )
+        return [((tenant, person_id), changed) for tenant, person_id, changed in rows]
 
     async def held(self, person: PersonKey) -> list[str]:
         """The ids of a person's directives."""
@@ -153,11 +170,12 @@ class DirectiveStore:
         Doing it again changes nothing. What is filed for an absorbed person goes to the survivor
         afterwards.
         """
+        await self._connection.execute("SELECT total FROM change FOR UPDATE")
         tenant, person_id = survivor
         others = sorted(set(absorbed) - {person_id})
         taken = await self._connection.fetch(
-            "INSERT INTO person AS p (tenant, person_id, epoch, merged_into)"
-            " SELECT $1, n, 0, $2 FROM unnest($3::text[]) n"
+            "INSERT INTO person AS p (tenant, person_id, epoch, changed, merged_into)"
+            " SELECT $1, n, 0, 0, $2 FROM unnest($3::text[]) n"
             " ON CONFLICT (tenant, person_id) DO UPDATE SET merged_into = $2"
             " WHERE p.merged_into IS DISTINCT FROM $2 RETURNING person_id",
             tenant,

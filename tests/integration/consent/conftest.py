@@ -43,6 +43,16 @@ async def consent(
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def replica(
+    consent: Runtime, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Runtime]:
+    """A second one on the same database."""
+    url = consent.settings.database_url.get_secret_value()
+    async with _on(tmp_path_factory.mktemp("replica"), POLICIES, url) as runtime:
+        yield runtime
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def consent_without_policies(
     grpc_library: None, postgres: Postgres, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Runtime]:
@@ -55,11 +65,20 @@ async def consent_without_policies(
 async def _running(
     folder: pathlib.Path, document: str, postgres: Postgres
 ) -> AsyncIterator[Runtime]:
+    async with (
+        servers.fresh_database(postgres) as dsn,
+        _on(folder, document, dsn) as runtime,
+    ):
+        yield runtime
+
+
+@contextlib.asynccontextmanager
+async def _on(folder: pathlib.Path, document: str, dsn: str) -> AsyncIterator[Runtime]:
+    """Consent on a database that may have others."""
     path = folder / "plexus.yaml"
     path.write_text(document)
-    async with servers.fresh_database(postgres) as dsn:
-        settings = ConsentSettings.model_validate(
-            {"config": path, "database_url": dsn, "decision_seconds": DECISION_SECONDS}
-        )
-        async with Runtime("consent", settings).started(wire) as runtime:
-            yield runtime
+    settings = ConsentSettings.model_validate(
+        {"config": path, "database_url": dsn, "decision_seconds": DECISION_SECONDS}
+    )
+    async with Runtime("consent", settings).started(wire) as runtime:
+        yield runtime

@@ -229,3 +229,42 @@ async def test_simulate_tells_what_would_change_and_changes_nothing(asker: Asker
     assert {each.resource_type for each in treated} == {"Observation"}
     assert answer.compared > len(answer.changes)
     assert (await asker.decide()).epoch == 0
+
+
+async def test_no_decision_that_begins_after_a_change_was_answered_is_as_before(
+    asker: Asker,
+) -> None:
+    clock = asyncio.get_running_loop().time
+    made: list[tuple[float, int]] = []
+
+    async def keep_asking(ended: asyncio.Event) -> None:
+        while not ended.is_set():
+            began = clock()
+            made.append((began, (await asker.decide()).effect))
+
+    for effect, expected in (
+        ("deny", consent_pb2.EFFECT_DENY),
+        ("permit", consent_pb2.EFFECT_PERMIT),
+        ("deny", consent_pb2.EFFECT_DENY),
+    ):
+        ended = asyncio.Event()
+        asking = [asyncio.create_task(keep_asking(ended)) for _ in range(8)]
+        await asker.file(directive(effect))
+        answered = clock()
+        after = await asyncio.gather(*(asker.decide() for _ in range(50)))
+        ended.set()
+        await asyncio.gather(*asking)
+        assert {each.effect for each in after} == {expected}
+        assert {effect for began, effect in made if began >= answered} <= {expected}
+
+
+async def test_another_replica_sees_a_change_at_once(asker: Asker, replica: Runtime) -> None:
+    peer = Peer(replica.rpc.address, Tracing("test", None))
+    other = Asker(peer)
+    other.person = asker.person
+    for effect in ("deny", "permit", "deny"):
+        epoch = (await asker.file(directive(effect))).epoch
+        seen = await other.decide()
+        assert (seen.effect == consent_pb2.EFFECT_DENY) == (effect == "deny")
+        assert seen.epoch == epoch
+    await peer.close()
