@@ -32,7 +32,7 @@ _COMMANDS: Final = {
     "maps": "which maps run, and which fields no rule takes",
     "terms": "code maps, unmapped codes, and releases of LOINC, SNOMED CT, RxNorm, ICD",
     "conservation": "check that nothing was lost",
-    "bench": "measure the pipeline",
+    "bench": "measure the pipeline, the maps and consent",
 }
 
 
