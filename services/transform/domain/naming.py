@@ -200,6 +200,8 @@ class _Namer:
             since = content.recorded or content.onset if kind == "Condition" else ""
             return join(kind, *self.subject, code_part(content.code), since[:10])
         identifier = _valued(content.identifiers)
+        if kind == "DocumentReference" and content.master.value:
+            identifier = content.master
         if identifier is not None:
             return join(kind, *identifier_parts(identifier))
         if kind == "Encounter":

@@ -110,7 +110,8 @@ class Inputs:
             leaves = text.replace("^", "&").split("&")
             parts = {(unit, number, component, s): leaf for s, leaf in enumerate(leaves, 1) if leaf}
         else:
-            parts = {_leaf(place): text}
+            # A subcomponent has no parts of its own.
+            parts = {_leaf(place): text.replace("^", "")}
         return replace(self, leaves={**kept.leaves, **parts})
 
     def having_leaf(self, place: Place, text: str) -> "Inputs":

@@ -254,3 +254,43 @@ def test_bodies_that_share_a_number_and_not_their_name_are_both_kept(maps: Maps)
     left = set(residue(event).values())
     assert {"Hill Lab", "Dale Lab"} <= named | left
     assert len({r.key for r in event.resources}) == len(event.resources)
+
+
+def test_notes_say_who_wrote_them_and_of_what_kind_they_are(maps: Maps) -> None:
+    event = converted(
+        maps,
+        "ORM^O01",
+        PID,
+        orc(),
+        obr("P1"),
+        "NTE|1||Call back|RE^Remark^HL70364|7^Note^Nora|20240311",
+    )
+    ((note,),) = [each.notes for each in contents(event, "service_request")]
+    assert (note.text, note.time, note.kind.codings[0].code) == ("Call back", "2024-03-11", "RE")
+    writer = next(each for each in event.resources if each.key == note.written_by.key)
+    assert writer.practitioner.names[0].family == "Note"
+
+
+def test_where_who_orders_is_reached_is_their_address(maps: Maps) -> None:
+    order = segment("ORC", f1="NW", f2="P1", f12="9^Order^Oz^^^^^^HIS", f24="1 Main Street^^Town")
+    event = converted(maps, "ORM^O01", PID, order, obr("P1"))
+    (practitioner,) = contents(event, "practitioner")
+    assert (practitioner.names[0].family, practitioner.addresses[0].city) == ("Order", "Town")
+    assert len(practitioner.identifiers) == len(practitioner.names) == 1
+
+
+def test_an_order_says_what_was_done_with_it_and_when_unless_results_follow(maps: Maps) -> None:
+    for control, said in (("CA", ("CA", "2024-03-11")), ("RE", ("", ""))):
+        control_segment = segment("ORC", f1=control, f2="P1", f9="20240311")
+        (order,) = contents(
+            converted(maps, "ORM^O01", PID, control_segment, obr("P1")), "service_request"
+        )
+        code = order.event.codings[0].code if order.event.codings else ""
+        assert (code, order.event_time) == said
+
+
+def test_an_order_follows_from_its_parent(maps: Maps) -> None:
+    child = segment("ORC", f1="NW", f2="P2", f8="P1&HIS^F1&LAB")
+    (order,) = contents(converted(maps, "ORM^O01", PID, child, obr("P2")), "service_request")
+    (parent,) = order.based_on
+    assert (parent.identifier.value, parent.identifier.authority.namespace) == ("F1", "LAB")

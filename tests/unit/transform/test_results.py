@@ -270,3 +270,32 @@ def test_a_laboratory_with_the_number_of_a_cited_one_and_another_name_has_a_key_
     keys = [each.key for each in event.resources]
     assert len(set(keys)) == len(keys)
     assert {each.name for each in contents(event, "organization")} == {"East", "West"}
+
+
+def test_who_performs_a_result_does_so_in_a_part(maps: Maps) -> None:
+    event = results(maps, obx("NM", "5", f16="7^Watch^Will", f25="8^Direct^Dora"))
+    (result,) = contents(event, "observation")
+    assert [each.role.codings[0].code for each in result.performers] == ["RO", "MDIR"]
+
+
+def test_an_interpreter_may_be_sent_as_a_name_in_components(maps: Maps) -> None:
+    for sent in ("7&Read&Rita^20240101^20240102", "7^Read^Rita"):
+        event = converted(maps, "ORU^R01", PID, segment("OBR", f2="P1", f4="X", f32=sent))
+        (reader,) = contents(event, "practitioner")
+        assert (reader.identifiers[0].value, reader.names[0].family) == ("7", "Read")
+
+
+def test_a_result_names_its_sample_and_how_it_belongs(maps: Maps) -> None:
+    fields = {"f10": "A~S", "f30": "AOE", "f33": "S1&HIS^S2&LAB"}
+    (result,) = contents(results(maps, obx("NM", "5", **fields)), "observation")
+    assert (result.specimen.identifier.value, result.specimen.type) == ("S1", "Specimen")
+    assert [each.codings[0].code for each in result.abnormal_kinds] == ["A", "S"]
+    assert result.structure_type.codings[0].code == "AOE"
+
+
+def test_a_report_comes_with_the_notice_of_its_document(maps: Maps) -> None:
+    event = results(maps, obx("NM", "5"), segment("TXA", f2="DIS", f12="D1", f24="Radiology"))
+    (document,) = contents(event, "document_reference")
+    (order,) = (each for each in event.resources if each.WhichOneof("content") == "service_request")
+    assert (document.master.value, document.categories[0].codings[0].code) == ("D1", "Radiology")
+    assert [each.key for each in document.related] == [order.key]

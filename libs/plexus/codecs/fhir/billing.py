@@ -7,7 +7,7 @@ from types import MappingProxyType
 from plexus.api.canonical.v1 import resources_pb2
 from plexus.codecs.fhir import codes, times
 from plexus.codecs.fhir.codes import coded
-from plexus.codecs.fhir.datatypes import annotations, concept, concepts, human_name, period, span
+from plexus.codecs.fhir.datatypes import concept, concepts, human_name, period, span
 from plexus.codecs.fhir.elements import (
     ABSENT,
     ABSENT_CONCEPT,
@@ -105,7 +105,7 @@ def charge_item(source: resources_pb2.ChargeItem, links: Links) -> Json:
         "service": links.many(source.services, _CHARGED),
         "productCodeableConcept": concept(source.product),
         "account": links.many(source.accounts, frozenset({"Account"})),
-        "note": annotations(source.notes),
+        "note": links.annotations(source.notes),
     }
 
 

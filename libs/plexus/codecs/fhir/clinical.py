@@ -7,7 +7,6 @@ from plexus.api.canonical.v1.datatypes_pb2 import Attachment
 from plexus.codecs.fhir import codes, times
 from plexus.codecs.fhir.codes import coded
 from plexus.codecs.fhir.datatypes import (
-    annotations,
     attachment,
     concept,
     concepts,
@@ -95,7 +94,7 @@ def allergy(source: resources_pb2.Allergy, links: Links) -> Json:
         ]
         if manifestations or severity
         else None,
-        "note": annotations(source.notes),
+        "note": links.annotations(source.notes),
     }
 
 
@@ -146,7 +145,7 @@ def condition(source: resources_pb2.Condition, links: Links) -> Json:
         "abatementDateTime": ended,
         "recordedDate": times.date_time(source.recorded),
         "asserter": links.one(source.asserter, _ASSERTER),
-        "note": annotations(source.notes),
+        "note": links.annotations(source.notes),
     }
 
 
@@ -186,6 +185,7 @@ def document_reference(source: resources_pb2.DocumentReference, links: Links) ->
         written = Attachment(content_type="text/plain", data=source.text.encode())
         contents.insert(0, attachment(written))
     return {
+        "masterIdentifier": identifier(source.master),
         **required("status", coded(source.status, codes.DOCUMENT_STATUS)),
         "docStatus": coded(source.doc_status, codes.COMPOSITION_STATUS),
         "type": concept(source.type),

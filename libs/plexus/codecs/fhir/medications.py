@@ -7,7 +7,6 @@ from plexus.api.canonical.v1 import datatypes_pb2, resources_pb2
 from plexus.codecs.fhir import codes, times
 from plexus.codecs.fhir.codes import coded
 from plexus.codecs.fhir.datatypes import (
-    annotations,
     concept,
     concepts,
     identifier,
@@ -129,7 +128,7 @@ def medication_request(source: resources_pb2.MedicationRequest, links: Links) ->
         "requester": links.one(source.requester, _REQUESTER),
         "reasonCode": concepts(source.reasons),
         "reasonReference": links.many(source.reason_references, _REASON),
-        "note": annotations(source.notes),
+        "note": links.annotations(source.notes),
         "dosageInstruction": every(_dosage, source.dosages),
         "dispenseRequest": filled(
             {
@@ -186,7 +185,7 @@ def medication_dispense(source: resources_pb2.MedicationDispense, links: Links) 
         "daysSupply": quantity(source.days_supply),
         "whenHandedOver": times.date_time(source.handed_over),
         "destination": links.one(source.destination, LOCATION),
-        "note": annotations(source.notes),
+        "note": links.annotations(source.notes),
         "dosageInstruction": every(_dosage, source.dosages),
         "substitution": {"wasSubstituted": True, "type": substitution} if substitution else None,
     }
@@ -208,7 +207,7 @@ def medication_administration(source: resources_pb2.MedicationAdministration, li
         ],
         "reasonCode": concepts(source.reasons),
         "request": links.one(source.request, _REQUEST),
-        "note": annotations(source.notes),
+        "note": links.annotations(source.notes),
         "dosage": _given(source.dosage),
     }
 
@@ -253,7 +252,7 @@ def immunization(source: resources_pb2.Immunization, links: Links) -> Json:
         "route": concept(source.route),
         "doseQuantity": quantity(source.dose),
         "performer": links.performers(source.performers, PRACTITIONER | ORGANIZATION),
-        "note": annotations(source.notes),
+        "note": links.annotations(source.notes),
         "reasonCode": concepts(source.reasons),
         "programEligibility": concepts([source.program_eligibility]),
         "fundingSource": concept(source.funding_source),

@@ -4,7 +4,6 @@ from plexus.api.canonical.v1 import resources_pb2
 from plexus.codecs.fhir import codes, times
 from plexus.codecs.fhir.codes import coded
 from plexus.codecs.fhir.datatypes import (
-    annotations,
     concept,
     concepts,
     identifier,
@@ -27,9 +26,23 @@ from plexus.codecs.fhir.references import (
 from plexus.codecs.fhir.results import period_or_time
 from plexus.codecs.fhir.timings import timing
 
-__all__ = ["CALLBACK_URL", "RELEVANT_URL", "STATUS_REASON_URL", "service_request", "specimen"]
+__all__ = [
+    "CALLBACK_URL",
+    "EVENT_URL",
+    "HANDLING_URL",
+    "REJECT_URL",
+    "RELEVANT_URL",
+    "ROLE_URL",
+    "STATUS_REASON_URL",
+    "service_request",
+    "specimen",
+]
 
 STATUS_REASON_URL = "http://hl7.org/fhir/StructureDefinition/request-statusReason"
+EVENT_URL = "http://hl7.org/fhir/StructureDefinition/businessEvent"
+HANDLING_URL = "http://hl7.org/fhir/StructureDefinition/specimen-specialHandling"
+REJECT_URL = "http://hl7.org/fhir/StructureDefinition/specimen-reject-reason"
+ROLE_URL = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Specimen.role"
 CALLBACK_URL = "http://hl7.org/fhir/StructureDefinition/servicerequest-order-callback-phone-number"
 RELEVANT_URL = "http://hl7.org/fhir/5.0/StructureDefinition/extension-ServiceRequest.supportingInfo"
 _BASED_ON = frozenset({"CarePlan", "MedicationRequest", "ServiceRequest"})
@@ -68,7 +81,7 @@ def service_request(source: resources_pb2.ServiceRequest, links: Links) -> Json:
         "reasonReference": links.many(source.reason_references, REASON),
         "supportingInfo": links.many(source.supporting, ANYTHING),
         "specimen": links.many(source.specimens, SPECIMEN),
-        "note": annotations(source.notes),
+        "note": links.annotations(source.notes),
     }
 
 
@@ -82,12 +95,27 @@ def _request_extensions(source: resources_pb2.ServiceRequest) -> list[Json]:
         {"url": RELEVANT_URL, "extension": [{"url": "concept", "valueCodeableConcept": each}]}
         for each in concepts(source.relevant)
     )
+    event = [
+        extension("value", valueCodeableConcept=concept(source.event)),
+        extension("date", valueDateTime=times.date_time(source.event_time)),
+    ]
+    if parts := [each for each in event if each]:
+        found.append({"url": EVENT_URL, "extension": parts})
     return [each for each in found if each]
 
 
 def specimen(source: resources_pb2.Specimen, links: Links) -> Json:
     """R4 Specimen."""
     return {
+        "extension": [
+            {"url": url, "valueCodeableConcept": each}
+            for url, known in (
+                (HANDLING_URL, source.handling),
+                (ROLE_URL, source.roles),
+                (REJECT_URL, source.reject_reasons),
+            )
+            for each in concepts(known)
+        ],
         "status": coded(source.status, codes.SPECIMEN_STATUS),
         "type": concept(source.type),
         "subject": links.subject(),
@@ -107,7 +135,7 @@ def specimen(source: resources_pb2.Specimen, links: Links) -> Json:
         ),
         "container": every(_container, source.containers),
         "condition": concepts(source.conditions),
-        "note": annotations(source.notes),
+        "note": links.annotations(source.notes),
     }
 
 

@@ -3,7 +3,7 @@
 from plexus.api.canonical.v1 import resources_pb2
 from plexus.codecs.fhir import codes, times
 from plexus.codecs.fhir.codes import coded
-from plexus.codecs.fhir.datatypes import annotations, concept, concepts, period
+from plexus.codecs.fhir.datatypes import concept, concepts, period
 from plexus.codecs.fhir.elements import ABSENT_CONCEPT, Json, filled, text
 from plexus.codecs.fhir.references import ENCOUNTER, PRACTITIONER, Links
 
@@ -43,7 +43,7 @@ def goal(source: resources_pb2.Goal, links: Links) -> Json:
         "statusDate": times.date(source.status_date),
         "expressedBy": links.one(source.expressed_by, _GOAL_SETTER),
         "addresses": links.many(source.addresses, _ADDRESSED),
-        "note": annotations(source.notes),
+        "note": links.annotations(source.notes),
     }
 
 
@@ -60,7 +60,7 @@ def care_plan(source: resources_pb2.CarePlan, links: Links) -> Json:
         "created": times.date_time(source.created),
         "addresses": links.many(source.addresses, frozenset({"Condition"})),
         "goal": links.many(source.goals, frozenset({"Goal"})),
-        "note": annotations(source.notes),
+        "note": links.annotations(source.notes),
     }
 
 

@@ -12,18 +12,20 @@ from types import MappingProxyType
 
 from plexus.api.canonical.v1 import datatypes_pb2 as canonical
 from plexus.api.canonical.v1.resources_pb2 import Participant
-from plexus.codecs.fhir.datatypes import concept, identifier
-from plexus.codecs.fhir.elements import ABSENT, Json, filled, text
+from plexus.codecs.fhir.datatypes import annotation, concept, identifier
+from plexus.codecs.fhir.elements import ABSENT, Json, extension, filled, text
 from plexus.codecs.fhir.shallow import opened
 from plexus.codecs.fhir.systems import PERSON_SYSTEM, RESOURCE_SYSTEM
 from plexus.ids import resource_id
 
 __all__ = [
+    "ANNOTATION_TYPE_URL",
     "ANYBODY",
     "ANYTHING",
     "AUTHOR",
     "ENCOUNTER",
     "FHIR_TYPES",
+    "FUNCTION_URL",
     "LOCATION",
     "ORGANIZATION",
     "PERFORMER",
@@ -38,6 +40,9 @@ FHIR_TYPES: Mapping[str, str] = MappingProxyType(
     {"Person": "Patient", "Allergy": "AllergyIntolerance"}
 )
 """FHIR type of the canonical types that are named otherwise."""
+
+ANNOTATION_TYPE_URL = "http://hl7.org/fhir/StructureDefinition/annotationType"
+FUNCTION_URL = "http://hl7.org/fhir/StructureDefinition/event-performerFunction"
 
 Target = tuple[str, str]
 """FHIR type and canonical key."""
@@ -126,6 +131,13 @@ class Links:
 
         A target of another type is named by its display only: R4 does not allow to point at it.
         """
+        made = self._one(source, permitted)
+        if made and source.HasField("role"):
+            role = extension(FUNCTION_URL, valueCodeableConcept=concept(source.role))
+            return {"extension": [role], **made} if role else made
+        return made
+
+    def _one(self, source: canonical.Reference, permitted: frozenset[str]) -> Json:
         kind, key, display = source.type, source.key, source.display
         if not (kind or key or display or source.HasField("identifier")):
             return {}
@@ -150,6 +162,22 @@ class Links:
         if not sources:
             return []
         return [made for each in sources[:] if (made := self.one(each, permitted))]
+
+    def annotations(self, sources: Sequence[canonical.Annotation]) -> list[Json]:
+        """All notes that have text, with who wrote them."""
+        if not sources:
+            return []
+        return [made for each in sources[:] if (made := self._annotation(each))]
+
+    def _annotation(self, source: canonical.Annotation) -> Json:
+        made = annotation(source)
+        if made and source.HasField("written_by") and (who := self.one(source.written_by, AUTHOR)):
+            made.pop("authorString", None)
+            made["authorReference"] = who
+        if made and source.HasField("kind"):
+            kind = extension(ANNOTATION_TYPE_URL, valueCodeableConcept=concept(source.kind))
+            return {"extension": [kind], **made} if kind else made
+        return made
 
     def performers(self, sources: Sequence[Participant], permitted: frozenset[str]) -> list[Json]:
         """Those who did something, with the part that they played: function and actor."""

@@ -9,7 +9,6 @@ from plexus.api.canonical.v1.datatypes_pb2 import Concept
 from plexus.codecs.fhir import codes, times
 from plexus.codecs.fhir.codes import coded
 from plexus.codecs.fhir.datatypes import (
-    annotations,
     attachment,
     concept,
     concept_label,
@@ -35,8 +34,10 @@ from plexus.codecs.fhir.shallow import opened
 from plexus.codecs.fhir.values import observation_value, reference_range
 
 __all__ = [
+    "ABNORMAL_URL",
     "DEVICE_URL",
     "NOTE_URL",
+    "STRUCTURE_URL",
     "SUB_ID_URL",
     "diagnostic_report",
     "observation",
@@ -48,6 +49,8 @@ _MOST_BYTES = 256
 SUB_ID_URL = "http://hl7.org/fhir/StructureDefinition/observation-v2-subid"
 # An element that only R5 has, under the URL that HL7 gives it for use in R4.
 NOTE_URL = "http://hl7.org/fhir/5.0/StructureDefinition/extension-DiagnosticReport.note"
+ABNORMAL_URL = "http://hl7.org/fhir/StructureDefinition/observation-nature-of-abnormal-test"
+STRUCTURE_URL = "http://hl7.org/fhir/StructureDefinition/observation-structure-type"
 DEVICE_URL = "urn:plexus:extension:further-device"
 _REQUEST = frozenset({"ServiceRequest", "CarePlan", "MedicationRequest", "NutritionOrder"})
 _BASED_ON = _REQUEST | {"DeviceRequest", "ImmunizationRecommendation"}
@@ -136,6 +139,8 @@ def observation(source: Any, links: Links) -> Json:
     for each in devices[1:]:
         device: Json = {"type": "Device", "identifier": each}
         more.append(extension(DEVICE_URL, valueReference=device))
+    if source.abnormal_kinds or source.structure_type:
+        more += _kinds_of_test(source)
     if sub_id := text(source.sub_id):
         part = {"url": "original-sub-identifier", "valueString": sub_id}
         more.append({"url": SUB_ID_URL, "extension": [part]})
@@ -155,13 +160,24 @@ def observation(source: Any, links: Links) -> Json:
         **value,
         "dataAbsentReason": None if value else kind.absent_reason,
         "interpretation": kind.interpretation,
-        "note": annotations(source.notes),
+        "note": links.annotations(source.notes),
         "bodySite": kind.body_site,
         "method": kind.method,
         "specimen": links.again(source.specimen, SPECIMEN),
         "device": {"type": "Device", "identifier": devices[0]} if devices else None,
         "referenceRange": kind.reference_range,
     }
+
+
+def _kinds_of_test(source: Any) -> list[Json]:
+    """What R4 has no element for: which test found it abnormal, and how it belongs to others."""
+    found = [(ABNORMAL_URL, each) for each in source.abnormal_kinds[:]]
+    found.append((STRUCTURE_URL, source.structure_type))
+    return [
+        {"url": url, "valueCodeableConcept": made}
+        for url, each in found
+        if (made := concept(opened(Concept, each)))
+    ]
 
 
 def _joined(methods: Sequence[datatypes_pb2.Concept]) -> Json:
@@ -191,7 +207,7 @@ def diagnostic_report(source: resources_pb2.DiagnosticReport, links: Links) -> J
     """R4 DiagnosticReport."""
     return {
         "extension": [
-            {"url": NOTE_URL, "valueAnnotation": each} for each in annotations(source.notes)
+            {"url": NOTE_URL, "valueAnnotation": each} for each in links.annotations(source.notes)
         ],
         "basedOn": links.many(source.based_on, _REPORT_BASED_ON),
         "status": coded(source.status, codes.REPORT_STATUS, "unknown"),

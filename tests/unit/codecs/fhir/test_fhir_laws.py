@@ -41,7 +41,7 @@ def _assert_sound(tree: Any) -> None:
         if path.endswith(_TIMES) and isinstance(value, str):
             assert _DATE_TIME.fullmatch(value), path
         if isinstance(value, dict) and "reference" in value:
-            assert set(value) <= {"reference", "display"}, path
+            assert set(value) <= {"reference", "display", "extension"}, path
 
 
 @pytest.mark.parametrize("kind", material.KINDS)

@@ -661,22 +661,34 @@ class Annotation(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     AUTHOR_FIELD_NUMBER: _builtins.int
     TIME_FIELD_NUMBER: _builtins.int
+    WRITTEN_BY_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """The text."""
     author: _builtins.str
     """Who wrote it, as text."""
     time: _builtins.str
     """When: FHIR dateTime text."""
+    @_builtins.property
+    def written_by(self) -> Global___Reference:
+        """Who wrote it, as one of those that the record knows."""
+
+    @_builtins.property
+    def kind(self) -> Global___Concept:
+        """What kind of note it is."""
+
     def __init__(
         self,
         *,
         text: _builtins.str = ...,
         author: _builtins.str = ...,
         time: _builtins.str = ...,
+        written_by: Global___Reference | None = ...,
+        kind: Global___Concept | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "written_by", b"written_by"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "text", b"text", "time", b"time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "kind", b"kind", "text", b"text", "time", b"time", "written_by", b"written_by"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -692,6 +704,7 @@ class Reference(_message.Message):
     KEY_FIELD_NUMBER: _builtins.int
     IDENTIFIER_FIELD_NUMBER: _builtins.int
     DISPLAY_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
     type: _builtins.str
     """Canonical resource type, for example Encounter."""
     key: _builtins.str
@@ -702,6 +715,10 @@ class Reference(_message.Message):
     def identifier(self) -> Global___Identifier:
         """Identifier of the target, where one is known."""
 
+    @_builtins.property
+    def role(self) -> Global___Concept:
+        """The part that it plays here, where the element that refers to it has no place for that."""
+
     def __init__(
         self,
         *,
@@ -709,10 +726,11 @@ class Reference(_message.Message):
         key: _builtins.str = ...,
         identifier: Global___Identifier | None = ...,
         display: _builtins.str = ...,
+        role: Global___Concept | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["identifier", b"identifier"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["identifier", b"identifier", "role", b"role"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["display", b"display", "identifier", b"identifier", "key", b"key", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["display", b"display", "identifier", b"identifier", "key", b"key", "role", b"role", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

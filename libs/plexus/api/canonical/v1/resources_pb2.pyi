@@ -640,6 +640,8 @@ class Observation(_message.Message):
     DEVICES_FIELD_NUMBER: _builtins.int
     SPECIMEN_FIELD_NUMBER: _builtins.int
     DERIVED_FROM_FIELD_NUMBER: _builtins.int
+    ABNORMAL_KINDS_FIELD_NUMBER: _builtins.int
+    STRUCTURE_TYPE_FIELD_NUMBER: _builtins.int
     status: _builtins.str
     """FHIR observation status: registered, preliminary, final, amended, corrected, cancelled and so on."""
     effective_time: _builtins.str
@@ -712,6 +714,14 @@ class Observation(_message.Message):
     def derived_from(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Reference]:
         """The results that it was derived from, such as the organism of a susceptibility."""
 
+    @_builtins.property
+    def abnormal_kinds(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Concept]:
+        """What kind of test it was that found it abnormal, for example by age."""
+
+    @_builtins.property
+    def structure_type(self) -> _datatypes_pb2.Concept:
+        """How it belongs to others of its message, code of HL7 table 0937."""
+
     def __init__(
         self,
         *,
@@ -735,10 +745,12 @@ class Observation(_message.Message):
         devices: _abc.Iterable[_datatypes_pb2.Identifier] | None = ...,
         specimen: _datatypes_pb2.Reference | None = ...,
         derived_from: _abc.Iterable[_datatypes_pb2.Reference] | None = ...,
+        abnormal_kinds: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
+        structure_type: _datatypes_pb2.Concept | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["absent_reason", b"absent_reason", "body_site", b"body_site", "code", b"code", "encounter", b"encounter", "specimen", b"specimen", "value", b"value"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["absent_reason", b"absent_reason", "body_site", b"body_site", "code", b"code", "encounter", b"encounter", "specimen", b"specimen", "structure_type", b"structure_type", "value", b"value"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["absent_reason", b"absent_reason", "based_on", b"based_on", "body_site", b"body_site", "categories", b"categories", "code", b"code", "derived_from", b"derived_from", "devices", b"devices", "effective_time", b"effective_time", "encounter", b"encounter", "identifiers", b"identifiers", "interpretations", b"interpretations", "issued", b"issued", "methods", b"methods", "notes", b"notes", "performers", b"performers", "reference_ranges", b"reference_ranges", "specimen", b"specimen", "status", b"status", "sub_id", b"sub_id", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["abnormal_kinds", b"abnormal_kinds", "absent_reason", b"absent_reason", "based_on", b"based_on", "body_site", b"body_site", "categories", b"categories", "code", b"code", "derived_from", b"derived_from", "devices", b"devices", "effective_time", b"effective_time", "encounter", b"encounter", "identifiers", b"identifiers", "interpretations", b"interpretations", "issued", b"issued", "methods", b"methods", "notes", b"notes", "performers", b"performers", "reference_ranges", b"reference_ranges", "specimen", b"specimen", "status", b"status", "structure_type", b"structure_type", "sub_id", b"sub_id", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -879,6 +891,8 @@ class ServiceRequest(_message.Message):
     RELEVANT_FIELD_NUMBER: _builtins.int
     SCHEDULE_FIELD_NUMBER: _builtins.int
     AS_NEEDED_FIELD_NUMBER: _builtins.int
+    EVENT_FIELD_NUMBER: _builtins.int
+    EVENT_TIME_FIELD_NUMBER: _builtins.int
     BASED_ON_FIELD_NUMBER: _builtins.int
     status: _builtins.str
     """FHIR request status: draft, active, on-hold, revoked, completed and so on."""
@@ -890,6 +904,8 @@ class ServiceRequest(_message.Message):
     """When it was ordered: FHIR dateTime text."""
     timing: _builtins.str
     """How often and when, as text."""
+    event_time: _builtins.str
+    """When it did so: FHIR dateTime text."""
     @_builtins.property
     def identifiers(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Identifier]:
         """Placer, filler and group numbers."""
@@ -979,6 +995,10 @@ class ServiceRequest(_message.Message):
         """What it is to be done upon, where it is done only when needed."""
 
     @_builtins.property
+    def event(self) -> _datatypes_pb2.Concept:
+        """What the source does with it, code of HL7 table 0119."""
+
+    @_builtins.property
     def based_on(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Reference]:
         """The order that it follows from."""
 
@@ -1012,11 +1032,13 @@ class ServiceRequest(_message.Message):
         relevant: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
         schedule: _datatypes_pb2.Timing | None = ...,
         as_needed: _datatypes_pb2.Concept | None = ...,
+        event: _datatypes_pb2.Concept | None = ...,
+        event_time: _builtins.str = ...,
         based_on: _abc.Iterable[_datatypes_pb2.Reference] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["as_needed", b"as_needed", "code", b"code", "encounter", b"encounter", "location_kind", b"location_kind", "occurrence", b"occurrence", "quantity", b"quantity", "requester", b"requester", "requisition", b"requisition", "schedule", b"schedule", "status_reason", b"status_reason"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_needed", b"as_needed", "code", b"code", "encounter", b"encounter", "event", b"event", "location_kind", b"location_kind", "occurrence", b"occurrence", "quantity", b"quantity", "requester", b"requester", "requisition", b"requisition", "schedule", b"schedule", "status_reason", b"status_reason"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_needed", b"as_needed", "authored_on", b"authored_on", "based_on", b"based_on", "callbacks", b"callbacks", "categories", b"categories", "code", b"code", "details", b"details", "encounter", b"encounter", "identifiers", b"identifiers", "intent", b"intent", "location_kind", b"location_kind", "notes", b"notes", "occurrence", b"occurrence", "performers", b"performers", "priority", b"priority", "quantity", b"quantity", "reason_references", b"reason_references", "reasons", b"reasons", "relevant", b"relevant", "requester", b"requester", "requisition", b"requisition", "restrictions", b"restrictions", "schedule", b"schedule", "specimens", b"specimens", "status", b"status", "status_reason", b"status_reason", "supporting", b"supporting", "timing", b"timing"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_needed", b"as_needed", "authored_on", b"authored_on", "based_on", b"based_on", "callbacks", b"callbacks", "categories", b"categories", "code", b"code", "details", b"details", "encounter", b"encounter", "event", b"event", "event_time", b"event_time", "identifiers", b"identifiers", "intent", b"intent", "location_kind", b"location_kind", "notes", b"notes", "occurrence", b"occurrence", "performers", b"performers", "priority", b"priority", "quantity", b"quantity", "reason_references", b"reason_references", "reasons", b"reasons", "relevant", b"relevant", "requester", b"requester", "requisition", b"requisition", "restrictions", b"restrictions", "schedule", b"schedule", "specimens", b"specimens", "status", b"status", "status_reason", b"status_reason", "supporting", b"supporting", "timing", b"timing"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1082,6 +1104,9 @@ class Specimen(_message.Message):
     CONTAINERS_FIELD_NUMBER: _builtins.int
     PARENTS_FIELD_NUMBER: _builtins.int
     ACCESSION_FIELD_NUMBER: _builtins.int
+    HANDLING_FIELD_NUMBER: _builtins.int
+    ROLES_FIELD_NUMBER: _builtins.int
+    REJECT_REASONS_FIELD_NUMBER: _builtins.int
     received_time: _builtins.str
     """When it was received: FHIR dateTime text."""
     status: _builtins.str
@@ -1134,6 +1159,18 @@ class Specimen(_message.Message):
     def accession(self) -> _datatypes_pb2.Identifier:
         """Number under which a laboratory took it in."""
 
+    @_builtins.property
+    def handling(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Concept]:
+        """How it is to be handled, for example kept frozen."""
+
+    @_builtins.property
+    def roles(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Concept]:
+        """What it is for, for example quality control."""
+
+    @_builtins.property
+    def reject_reasons(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Concept]:
+        """Why it was not taken."""
+
     def __init__(
         self,
         *,
@@ -1151,10 +1188,13 @@ class Specimen(_message.Message):
         containers: _abc.Iterable[Global___Container] | None = ...,
         parents: _abc.Iterable[_datatypes_pb2.Identifier] | None = ...,
         accession: _datatypes_pb2.Identifier | None = ...,
+        handling: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
+        roles: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
+        reject_reasons: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["accession", b"accession", "body_site", b"body_site", "collected", b"collected", "collector", b"collector", "method", b"method", "quantity", b"quantity", "type", b"type"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accession", b"accession", "body_site", b"body_site", "collected", b"collected", "collector", b"collector", "conditions", b"conditions", "containers", b"containers", "identifiers", b"identifiers", "method", b"method", "notes", b"notes", "parents", b"parents", "quantity", b"quantity", "received_time", b"received_time", "status", b"status", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accession", b"accession", "body_site", b"body_site", "collected", b"collected", "collector", b"collector", "conditions", b"conditions", "containers", b"containers", "handling", b"handling", "identifiers", b"identifiers", "method", b"method", "notes", b"notes", "parents", b"parents", "quantity", b"quantity", "received_time", b"received_time", "reject_reasons", b"reject_reasons", "roles", b"roles", "status", b"status", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2305,6 +2345,7 @@ class DocumentReference(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     APPENDS_FIELD_NUMBER: _builtins.int
     EVENTS_FIELD_NUMBER: _builtins.int
+    MASTER_FIELD_NUMBER: _builtins.int
     status: _builtins.str
     """FHIR status: current, superseded or entered-in-error."""
     doc_status: _builtins.str
@@ -2371,6 +2412,10 @@ class DocumentReference(_message.Message):
     def events(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Concept]:
         """What was done."""
 
+    @_builtins.property
+    def master(self) -> _datatypes_pb2.Identifier:
+        """The number of this version and no other."""
+
     def __init__(
         self,
         *,
@@ -2393,10 +2438,11 @@ class DocumentReference(_message.Message):
         text: _builtins.str = ...,
         appends: _datatypes_pb2.Identifier | None = ...,
         events: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
+        master: _datatypes_pb2.Identifier | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["appends", b"appends", "authenticator", b"authenticator", "custodian", b"custodian", "encounter", b"encounter", "replaces", b"replaces", "service_period", b"service_period", "type", b"type"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["appends", b"appends", "authenticator", b"authenticator", "custodian", b"custodian", "encounter", b"encounter", "master", b"master", "replaces", b"replaces", "service_period", b"service_period", "type", b"type"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["appends", b"appends", "authenticator", b"authenticator", "authors", b"authors", "categories", b"categories", "contents", b"contents", "custodian", b"custodian", "date", b"date", "description", b"description", "doc_status", b"doc_status", "encounter", b"encounter", "events", b"events", "identifiers", b"identifiers", "related", b"related", "replaces", b"replaces", "security_labels", b"security_labels", "service_period", b"service_period", "status", b"status", "text", b"text", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appends", b"appends", "authenticator", b"authenticator", "authors", b"authors", "categories", b"categories", "contents", b"contents", "custodian", b"custodian", "date", b"date", "description", b"description", "doc_status", b"doc_status", "encounter", b"encounter", "events", b"events", "identifiers", b"identifiers", "master", b"master", "related", b"related", "replaces", b"replaces", "security_labels", b"security_labels", "service_period", b"service_period", "status", b"status", "text", b"text", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

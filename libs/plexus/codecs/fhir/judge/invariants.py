@@ -35,6 +35,7 @@ _LATER_EXTENSIONS: Final = frozenset(
         "observation-analysis-date-time",
         "observation-nature-of-abnormal-test",
         "observation-structure-type",
+        "specimen-reject-reason",
         "observation-v2-subid",
         "resource-instance-description",
         "servicerequest-order-callback-phone-number",

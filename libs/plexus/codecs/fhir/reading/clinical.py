@@ -80,6 +80,7 @@ TABLES: Final[Mapping[str, Table]] = {
     },
     "DocumentReference": {
         "identifier": "identifiers",
+        "masterIdentifier": "master",
         "status": "status",
         "docStatus": "doc_status",
         "type": "type",

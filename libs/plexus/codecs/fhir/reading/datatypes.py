@@ -19,6 +19,7 @@ from plexus.codecs.fhir.datatypes import (
 from plexus.codecs.fhir.quantities import ORIGINAL_URL
 from plexus.codecs.fhir.reading.filling import Extensions, Reading, Table, Take, take_code
 from plexus.codecs.fhir.reading.tree import Tree, is_read
+from plexus.codecs.fhir.references import ANNOTATION_TYPE_URL
 from plexus.codecs.fhir.systems import (
     AUTHORITY_PREFIX,
     CODE_SYSTEM_PREFIX,
@@ -193,7 +194,13 @@ DATATYPES: Final[Mapping[str, Table]] = {
         "period": "period",
         "extension": Extensions({CENSUS_TRACT_URL: "census_tract"}),
     },
-    "Annotation": {"authorString": "author", "time": "time", "text": "text"},
+    "Annotation": {
+        "authorString": "author",
+        "authorReference": "written_by",
+        "time": "time",
+        "text": "text",
+        "extension": Extensions({ANNOTATION_TYPE_URL: "kind"}),
+    },
     "Attachment": {
         "contentType": "content_type",
         "data": "data",

@@ -16,7 +16,7 @@ from plexus.api.canonical.v1.datatypes_pb2 import Reference
 from plexus.codecs.fhir.definitions import structure
 from plexus.codecs.fhir.reading.scalars import scalar
 from plexus.codecs.fhir.reading.tree import Digits, Tree, is_read
-from plexus.codecs.fhir.references import FHIR_TYPES
+from plexus.codecs.fhir.references import FHIR_TYPES, FUNCTION_URL
 
 __all__ = [
     "CANONICAL_TYPES",
@@ -85,6 +85,12 @@ Rule = str | Mapping[str, Any] | Each | Extensions | Take
 """A field (or a path of fields); a table for what lies below, into the same message; or a function."""
 
 Table = Mapping[str, Rule]
+
+_REFERENCE: Final[Table] = {
+    "identifier": "identifier",
+    "display": "display",
+    "extension": Extensions({FUNCTION_URL: "role"}),
+}
 
 
 class _Member(NamedTuple):
@@ -233,7 +239,7 @@ def _take_reference(source: Tree, made: Reference, reading: Reading) -> None:
     made.type = CANONICAL_TYPES.get(fhir_type, fhir_type)
     if source.get("type") == fhir_type:
         del source["type"]
-    fill({"identifier": "identifier", "display": "display"}, "Reference", source, made, reading)
+    fill(_REFERENCE, "Reference", source, made, reading)
     if isinstance(source.get("reference"), str):
         reading.references.append((made, source))
 

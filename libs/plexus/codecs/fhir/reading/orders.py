@@ -3,7 +3,15 @@
 from collections.abc import Mapping
 from typing import Final
 
-from plexus.codecs.fhir.orders import CALLBACK_URL, RELEVANT_URL, STATUS_REASON_URL
+from plexus.codecs.fhir.orders import (
+    CALLBACK_URL,
+    EVENT_URL,
+    HANDLING_URL,
+    REJECT_URL,
+    RELEVANT_URL,
+    ROLE_URL,
+    STATUS_REASON_URL,
+)
 from plexus.codecs.fhir.reading.datatypes import fixed, subject
 from plexus.codecs.fhir.reading.filling import Each, Extensions, Table
 from plexus.codecs.fhir.reading.timings import timing
@@ -20,6 +28,7 @@ TABLES: Final[Mapping[str, Table]] = {
                 STATUS_REASON_URL: "status_reason",
                 CALLBACK_URL: "callbacks",
                 RELEVANT_URL: Extensions({"concept": "relevant"}),
+                EVENT_URL: Extensions({"value": "event", "date": "event_time"}),
             }
         ),
         "requisition": "requisition",
@@ -47,6 +56,9 @@ TABLES: Final[Mapping[str, Table]] = {
         "note": "notes",
     },
     "Specimen": {
+        "extension": Extensions(
+            {HANDLING_URL: "handling", ROLE_URL: "roles", REJECT_URL: "reject_reasons"}
+        ),
         "identifier": "identifiers",
         "status": "status",
         "type": "type",

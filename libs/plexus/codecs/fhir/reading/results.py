@@ -6,7 +6,13 @@ from typing import Any, Final
 from plexus.codecs.fhir.reading.datatypes import fixed, subject
 from plexus.codecs.fhir.reading.filling import Each, Extensions, Reading, Table, fill
 from plexus.codecs.fhir.reading.tree import Tree
-from plexus.codecs.fhir.results import DEVICE_URL, NOTE_URL, SUB_ID_URL
+from plexus.codecs.fhir.results import (
+    ABNORMAL_URL,
+    DEVICE_URL,
+    NOTE_URL,
+    STRUCTURE_URL,
+    SUB_ID_URL,
+)
 from plexus.codecs.fhir.values import VALUE_URL
 
 __all__ = ["TABLES"]
@@ -90,6 +96,8 @@ TABLES: Final[Mapping[str, Table]] = {
             {
                 VALUE_URL: "value.attachment",
                 DEVICE_URL: _DEVICE,
+                ABNORMAL_URL: "abnormal_kinds",
+                STRUCTURE_URL: "structure_type",
                 SUB_ID_URL: Extensions({"original-sub-identifier": "sub_id"}),
             }
         ),

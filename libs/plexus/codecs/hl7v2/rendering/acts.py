@@ -89,7 +89,9 @@ class ActSegments(Cited):
                 3: "TX",
                 6: self.time(one.date),
                 9: self.each(map(self.cited_person, one.authors)),
-                12: self.ei(one.identifiers[0] if one.identifiers else None),
+                12: self.ei(
+                    one.master if one.HasField("master") else next(iter(one.identifiers), None)
+                ),
                 17: spelled(completion, one.doc_status),
                 19: {"superseded": "OB", "entered-in-error": "CA"}.get(one.status, "AV"),
                 25: self.text(one.description),

@@ -140,13 +140,13 @@ class ResultSegments(Cited):
     def notes(self, notes: Any) -> Iterator[str]:
         """NTE (2.15.10), one for each."""
         for number, each in enumerate(notes, 1):
-            yield self.row("NTE", {1: str(number), 3: self.text(each.text)})
+            yield self.row("NTE", {1: str(number), 3: self.text(each.text), 4: self.cwe(each.kind)})
 
     def spm(self, number: int, one: canonical.Specimen) -> str:
         """SPM (7.4.3)."""
         known: list[list[str]] = []
-        for kind in ("PLAC", "FILL"):
-            found = first_of(one.identifiers, kind)
+        for kinds in (("PGN", "PLAC"), ("FGN", "FILL")):
+            found = next((i for kind in kinds if (i := first_of(one.identifiers, kind))), None)
             known.append([found.value, *self._hd(found.authority)] if found else [""])
         ends = (self.time(one.collected.start), self.time(one.collected.end))
         return self.row(
