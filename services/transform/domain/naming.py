@@ -25,9 +25,11 @@ from services.transform.domain.structures import Link, Structure
 __all__ = ["name_resources"]
 
 _GIVEN = frozenset({"Immunization", "MedicationAdministration", "MedicationDispense"})
-_CITED = frozenset({"Location", "Organization", "Practitioner"})
+_CITED = frozenset({"Device", "Location", "Organization", "Practitioner"})
 # What an observation is named within, where there is no report: the same question may be asked of two orders.
 _ACTS = _GIVEN | {"ServiceRequest", "MedicationRequest", "DocumentReference"}
+# What is done with one of these is told by a Provenance of its scope.
+_ACTED = _ACTS | {"Appointment"}
 
 
 def name_resources(draft: Draft, scopes: list[Scope], structure: Structure) -> None:
@@ -188,6 +190,8 @@ class _Namer:
             # Next of kin, guarantor and insured may be one and the same; each says other things of them.
             part = () if made.segment.name == "NK1" else (made.segment.name,)
             return join(kind, *self.subject, relation, *named, *part)
+        if kind == "Provenance":
+            return self._act_key(content)
         if kind == "PractitionerRole":
             return join(kind, content.practitioner.key, content.organization.key)
         if kind == "CareTeam":
@@ -210,6 +214,12 @@ class _Namer:
         if kind == "Procedure":
             return join(kind, *self.subject, code_part(content.code), content.performed.start)
         return join(kind, self.report or join(*self.subject, self.message_id))
+
+    def _act_key(self, content: Any) -> str:
+        """What somebody did by what it was done with, by what it was and by when."""
+        acted = next((m.key for m in self.scope.made if m.kind in _ACTED and m.key), "")
+        when = content.recorded or content.occurred or self.message_id
+        return join("Provenance", acted or self.message_id, code_part(content.activity), when)
 
     def _order_key(self, kind: str, content: Any) -> str:
         """Reports by the number of who fills the order, orders by that of who placed it."""

@@ -169,3 +169,15 @@ def test_a_message_about_nobody_is_refused_unless_it_is_only_looked_at(maps: Map
     event = convert(maps, content, CONTEXT, needs_person=False)
     assert event.issues[-1].location == "PID[1]-3"
     assert len(contents(event, "observation")) == 1
+
+
+def test_who_transcribes_and_gets_a_document_is_told_beside_it(maps: Maps) -> None:
+    notice = segment(
+        "TXA", f1="1", f2="DI", f8="20240311103000+0100", f9="1^Write^Wes", f11="2^Type^Tia",
+        f12="D1^HIS", f21="Wrong side", f23="3^Copy^Cora",
+    )  # fmt: skip
+    event = converted(maps, "MDM^T01", PID, notice)
+    (act,) = contents(event, "provenance")
+    assert [each.role.codings[0].code for each in act.agents] == ["author", "TRANS", "IRCP"]
+    assert (act.targets[0].type, act.targets[0].identifier.value) == ("DocumentReference", "D1")
+    assert act.reasons[0].text == "Wrong side"

@@ -294,3 +294,27 @@ def test_an_order_follows_from_its_parent(maps: Maps) -> None:
     (order,) = contents(converted(maps, "ORM^O01", PID, child, obr("P2")), "service_request")
     (parent,) = order.based_on
     assert (parent.identifier.value, parent.identifier.authority.namespace) == ("F1", "LAB")
+
+
+def test_who_enters_verifies_and_gets_copies_of_an_order_is_told_beside_it(maps: Maps) -> None:
+    order = segment(
+        "ORC", f1="NW", f2="P1^HIS", f9="20240311103000+0100", f10="1^Enter^Eva", f11="2^Check^Carl",
+        f12="9^Order^Oz", f15="20240312", f17="W^Ward^L", f18="PC7^Desk^L",
+    )  # fmt: skip
+    event = converted(
+        maps, "ORM^O01", PID, order, segment("OBR", f2="P1^HIS", f4="X", f28="3^Copy^Cora")
+    )
+    (act,) = contents(event, "provenance")
+    by_key = {each.key: each for each in event.resources}
+    roles = [each.role.codings[0].code if each.role.codings else "" for each in act.agents]
+    assert sorted(roles) == ["", "IRCP", "author", "enterer", "verifier"]
+    entered = next(each for each, role in zip(act.agents, roles, strict=True) if role == "enterer")
+    assert by_key[entered.on_behalf_of.key].organization.name == "Ward"
+    assert any(by_key[each.actor.key].device.name == "Desk" for each in act.agents)
+    assert by_key[act.targets[0].key].service_request.identifiers[0].value == "P1"
+    assert (act.activity.codings[0].code, act.occurred) == ("CREATE", "2024-03-12")
+    assert act.recorded == "2024-03-11T10:30:00+01:00"
+
+
+def test_an_order_of_which_nobody_says_who_entered_it_has_no_provenance(maps: Maps) -> None:
+    assert not contents(converted(maps, "ORM^O01", PID, orc(), obr("P1")), "provenance")

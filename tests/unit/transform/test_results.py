@@ -299,3 +299,26 @@ def test_a_report_comes_with_the_notice_of_its_document(maps: Maps) -> None:
     (order,) = (each for each in event.resources if each.WhichOneof("content") == "service_request")
     assert (document.master.value, document.categories[0].codings[0].code) == ("D1", "Radiology")
     assert [each.key for each in document.related] == [order.key]
+
+
+def test_equipment_is_a_device_of_its_own_that_several_results_name(maps: Maps) -> None:
+    event = results(
+        maps,
+        obx("NM", "5", f18="A1^LAB~A2^LAB"),
+        "PRT|1|AD||EQUIP^Equipment^HL70912||||||A3^LAB||||||00884999048034|20140401|20220712|123ABC|21A1",
+        segment("OBX", f2="NM", f3="2^Y^L", f5="6", f18="A1^LAB"),
+    )
+    devices = {
+        each.key: each.device for each in event.resources if each.WhichOneof("content") == "device"
+    }
+    assert sorted(each.identifiers[0].value for each in devices.values()) == ["A1", "A2", "A3"]
+    one, other = contents(event, "observation")
+    assert [devices[each.key].identifiers[0].value for each in one.equipment] == ["A1", "A2", "A3"]
+    assert [each.key for each in other.equipment] == [one.equipment[0].key]
+    made = devices[one.equipment[2].key]
+    assert (made.lot_number, made.serial_number, made.expiration) == (
+        "123ABC",
+        "21A1",
+        "2022-07-12",
+    )
+    assert made.device_identifier == "00884999048034"

@@ -22,7 +22,7 @@ from plexus.codecs.fhir.elements import Json
 from plexus.codecs.fhir.entries import Entry, entries_of
 from plexus.codecs.fhir.provenance import Sender, provenance
 from plexus.codecs.fhir.references import Links
-from plexus.codecs.fhir.resources import rendered
+from plexus.codecs.fhir.resources import UNNUMBERED, rendered
 from plexus.codecs.fhir.shallow import ShallowEvent, opened
 from plexus.codecs.fhir.systems import MESSAGE_SYSTEM, PERSON_SYSTEM, RESOURCE_SYSTEM
 from plexus.codecs.fhir.validation import checked, checked_entry
@@ -222,6 +222,8 @@ def _line(entry: Entry, links: Links) -> Json:
 
 def _update(entry: Entry, links: Links) -> Json:
     own = _own(entry)
+    if entry.content.fhir_type in UNNUMBERED:
+        return _put(_resource(entry, own, entry.id, links))
     return {
         "fullUrl": entry.urn,
         "resource": _resource(entry, own, "", links),
@@ -252,6 +254,8 @@ def _own(entry: Entry) -> tuple[str, str]:
 
 def _condition(entry: Entry, own: tuple[str, str]) -> str:
     system, value = own
+    if entry.content.fhir_type in UNNUMBERED:
+        return f"{entry.content.fhir_type}/{entry.id}"
     # A person id may be any text; the id of a resource is a UUID.
     value = quote(value, safe="") if system == PERSON_SYSTEM else value
     return f"{entry.content.fhir_type}?identifier={system}|{value}"

@@ -33,6 +33,7 @@ _RECURRING: Final = frozenset(
         "care_team",
         "condition",
         "coverage",
+        "device",
         "encounter",
         "location",
         "organization",
@@ -41,7 +42,7 @@ _RECURRING: Final = frozenset(
     }
 )
 # Of these an entry tells the same whomever it is sent along with.
-_ABOUT_NOBODY: Final = frozenset({"Location", "Organization", "Practitioner"})
+_ABOUT_NOBODY: Final = frozenset({"Device", "Location", "Organization", "Practitioner"})
 _NOBODY: Final = Content("Patient", Person, b"", patient)
 _MOST_BYTES: Final = 1024
 # One is some 2 KB.

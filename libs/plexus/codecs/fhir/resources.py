@@ -17,6 +17,7 @@ from plexus.codecs.fhir import (
     medications,
     opaque,
     orders,
+    origins,
     people,
     plans,
     results,
@@ -29,7 +30,14 @@ from plexus.codecs.fhir.shallow import ShallowObservation, ShallowResource, open
 from plexus.codecs.fhir.systems import PERSON_SYSTEM, RESOURCE_SYSTEM
 from plexus.errors import InvalidMessage, Reason
 
-__all__ = ["CONTENT_FIELDS", "Content", "content_of", "render_resource", "rendered"]
+__all__ = [
+    "CONTENT_FIELDS",
+    "UNNUMBERED",
+    "Content",
+    "content_of",
+    "render_resource",
+    "rendered",
+]
 
 # The message's class follows from the oneof's member, which a type checker cannot see.
 _Renderer = Callable[[Any, Links], Json]
@@ -90,7 +98,12 @@ _RENDERERS: dict[str, tuple[str, type[Any], _Renderer]] = {
         resources_pb2.ObservationDefinition,
         plans.observation_definition,
     ),
+    "device": ("Device", resources_pb2.Device, origins.device),
+    "provenance": ("Provenance", resources_pb2.Provenance, origins.act),
 }
+
+UNNUMBERED = frozenset({"Provenance"})
+"""FHIR types that have no identifier: a receiver knows them by their id."""
 
 CONTENT_FIELDS: Mapping[str, str] = {
     fhir_type: field for field, (fhir_type, _, _) in _RENDERERS.items()
@@ -146,6 +159,10 @@ def rendered(content: Content, own: Json, resource_id: str, links: Links) -> Jso
         made["identifier"] = [own, *(others if isinstance(others, list) else ())]
         return made | body
     message = opened(content.kind, content.data)
+    if content.fhir_type in UNNUMBERED:
+        return made | {
+            name: value for name, value in content.render(message, links).items() if value
+        }
     others = [] if content.fhir_type == "Basic" else identifiers(message.identifiers)
     made["identifier"] = [own, *others] if others else [own]
     for name, value in content.render(message, links).items():

@@ -20,7 +20,6 @@ from plexus.codecs.fhir.elements import (
     ABSENT_CONCEPT,
     Json,
     every,
-    extension,
     filled,
     text,
 )
@@ -59,6 +58,7 @@ _PART_OF = frozenset(
 )
 _REPORT_BASED_ON = _REQUEST | {"ImmunizationRecommendation"}
 _OBSERVATION = frozenset({"Observation"})
+_DEVICE = frozenset({"Device"})
 _OBSERVER = PERFORMER | {"Patient", "RelatedPerson"}
 
 
@@ -135,10 +135,10 @@ def observation(source: Any, links: Links) -> Json:
     )
     value, extensions = _value(source.value)
     more = list(extensions)
-    devices = identifiers(source.devices)
-    for each in devices[1:]:
-        device: Json = {"type": "Device", "identifier": each}
-        more.append(extension(DEVICE_URL, valueReference=device))
+    devices = links.again_many(source.equipment, _DEVICE)
+    if source.devices:
+        devices += ({"type": "Device", "identifier": each} for each in identifiers(source.devices))
+    more += ({"url": DEVICE_URL, "valueReference": each} for each in devices[1:])
     if source.abnormal_kinds or source.structure_type:
         more += _kinds_of_test(source)
     if sub_id := text(source.sub_id):
@@ -164,7 +164,7 @@ def observation(source: Any, links: Links) -> Json:
         "bodySite": kind.body_site,
         "method": kind.method,
         "specimen": links.again(source.specimen, SPECIMEN),
-        "device": {"type": "Device", "identifier": devices[0]} if devices else None,
+        "device": devices[0] if devices else None,
         "referenceRange": kind.reference_range,
     }
 

@@ -24,7 +24,7 @@ __all__ = ["Finding", "Kind", "checked", "checked_entry", "findings", "nested_re
 Kind = Literal["unknown", "type", "cardinality", "binding", "invariant", "reference", "terminology"]
 _RENDERED_NAMES: Final = """
 Account AllergyIntolerance Appointment Basic Bundle CarePlan CareTeam ChargeItem Condition Coverage
-DiagnosticReport DocumentReference Encounter Goal Immunization Location Medication MedicationAdministration
+Device DiagnosticReport DocumentReference Encounter Goal Immunization Location Medication MedicationAdministration
 MedicationDispense MedicationRequest Observation ObservationDefinition Organization Patient Practitioner
 PractitionerRole Procedure Provenance RelatedPerson ServiceRequest Specimen
 """

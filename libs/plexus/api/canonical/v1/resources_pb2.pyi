@@ -642,6 +642,7 @@ class Observation(_message.Message):
     DERIVED_FROM_FIELD_NUMBER: _builtins.int
     ABNORMAL_KINDS_FIELD_NUMBER: _builtins.int
     STRUCTURE_TYPE_FIELD_NUMBER: _builtins.int
+    EQUIPMENT_FIELD_NUMBER: _builtins.int
     status: _builtins.str
     """FHIR observation status: registered, preliminary, final, amended, corrected, cancelled and so on."""
     effective_time: _builtins.str
@@ -722,6 +723,10 @@ class Observation(_message.Message):
     def structure_type(self) -> _datatypes_pb2.Concept:
         """How it belongs to others of its message, code of HL7 table 0937."""
 
+    @_builtins.property
+    def equipment(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Reference]:
+        """The equipment, as the record knows it."""
+
     def __init__(
         self,
         *,
@@ -747,10 +752,11 @@ class Observation(_message.Message):
         derived_from: _abc.Iterable[_datatypes_pb2.Reference] | None = ...,
         abnormal_kinds: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
         structure_type: _datatypes_pb2.Concept | None = ...,
+        equipment: _abc.Iterable[_datatypes_pb2.Reference] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["absent_reason", b"absent_reason", "body_site", b"body_site", "code", b"code", "encounter", b"encounter", "specimen", b"specimen", "structure_type", b"structure_type", "value", b"value"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["abnormal_kinds", b"abnormal_kinds", "absent_reason", b"absent_reason", "based_on", b"based_on", "body_site", b"body_site", "categories", b"categories", "code", b"code", "derived_from", b"derived_from", "devices", b"devices", "effective_time", b"effective_time", "encounter", b"encounter", "identifiers", b"identifiers", "interpretations", b"interpretations", "issued", b"issued", "methods", b"methods", "notes", b"notes", "performers", b"performers", "reference_ranges", b"reference_ranges", "specimen", b"specimen", "status", b"status", "structure_type", b"structure_type", "sub_id", b"sub_id", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["abnormal_kinds", b"abnormal_kinds", "absent_reason", b"absent_reason", "based_on", b"based_on", "body_site", b"body_site", "categories", b"categories", "code", b"code", "derived_from", b"derived_from", "devices", b"devices", "effective_time", b"effective_time", "encounter", b"encounter", "equipment", b"equipment", "identifiers", b"identifiers", "interpretations", b"interpretations", "issued", b"issued", "methods", b"methods", "notes", b"notes", "performers", b"performers", "reference_ranges", b"reference_ranges", "specimen", b"specimen", "status", b"status", "structure_type", b"structure_type", "sub_id", b"sub_id", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -3261,6 +3267,126 @@ class ObservationDefinition(_message.Message):
 Global___ObservationDefinition: _TypeAlias = ObservationDefinition  # noqa: Y015
 
 @_typing.final
+class Device(_message.Message):
+    """A thing that takes part in care, such as an analyser."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IDENTIFIERS_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    DEVICE_IDENTIFIER_FIELD_NUMBER: _builtins.int
+    SERIAL_NUMBER_FIELD_NUMBER: _builtins.int
+    LOT_NUMBER_FIELD_NUMBER: _builtins.int
+    MANUFACTURED_FIELD_NUMBER: _builtins.int
+    EXPIRATION_FIELD_NUMBER: _builtins.int
+    DISTINCT_IDENTIFIER_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name."""
+    device_identifier: _builtins.str
+    """Device identifier of unique device identification (UDI)."""
+    serial_number: _builtins.str
+    """Number of the piece."""
+    lot_number: _builtins.str
+    """Number of the lot."""
+    manufactured: _builtins.str
+    """When it was made: FHIR dateTime text."""
+    expiration: _builtins.str
+    """Use by: FHIR dateTime text."""
+    distinct_identifier: _builtins.str
+    """Number of the donation that it is made of."""
+    @_builtins.property
+    def identifiers(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Identifier]:
+        """Identifiers."""
+
+    @_builtins.property
+    def type(self) -> _datatypes_pb2.Concept:
+        """Kind."""
+
+    def __init__(
+        self,
+        *,
+        identifiers: _abc.Iterable[_datatypes_pb2.Identifier] | None = ...,
+        name: _builtins.str = ...,
+        type: _datatypes_pb2.Concept | None = ...,
+        device_identifier: _builtins.str = ...,
+        serial_number: _builtins.str = ...,
+        lot_number: _builtins.str = ...,
+        manufactured: _builtins.str = ...,
+        expiration: _builtins.str = ...,
+        distinct_identifier: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["type", b"type"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["device_identifier", b"device_identifier", "distinct_identifier", b"distinct_identifier", "expiration", b"expiration", "identifiers", b"identifiers", "lot_number", b"lot_number", "manufactured", b"manufactured", "name", b"name", "serial_number", b"serial_number", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Device: _TypeAlias = Device  # noqa: Y015
+
+@_typing.final
+class Provenance(_message.Message):
+    """Who did what with something, and when."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IDENTIFIERS_FIELD_NUMBER: _builtins.int
+    TARGETS_FIELD_NUMBER: _builtins.int
+    ACTIVITY_FIELD_NUMBER: _builtins.int
+    OCCURRED_FIELD_NUMBER: _builtins.int
+    RECORDED_FIELD_NUMBER: _builtins.int
+    AGENTS_FIELD_NUMBER: _builtins.int
+    LOCATION_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
+    occurred: _builtins.str
+    """When it was done: FHIR dateTime text."""
+    recorded: _builtins.str
+    """When it was written down: FHIR dateTime text."""
+    @_builtins.property
+    def identifiers(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Identifier]:
+        """Identifiers; FHIR R4 has no place for them."""
+
+    @_builtins.property
+    def targets(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Reference]:
+        """What it was done with."""
+
+    @_builtins.property
+    def activity(self) -> _datatypes_pb2.Concept:
+        """What was done."""
+
+    @_builtins.property
+    def agents(self) -> _containers.RepeatedCompositeFieldContainer[Global___Participant]:
+        """Who took part, in which role and for whom."""
+
+    @_builtins.property
+    def location(self) -> _datatypes_pb2.Reference:
+        """Where."""
+
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Concept]:
+        """Why."""
+
+    def __init__(
+        self,
+        *,
+        identifiers: _abc.Iterable[_datatypes_pb2.Identifier] | None = ...,
+        targets: _abc.Iterable[_datatypes_pb2.Reference] | None = ...,
+        activity: _datatypes_pb2.Concept | None = ...,
+        occurred: _builtins.str = ...,
+        recorded: _builtins.str = ...,
+        agents: _abc.Iterable[Global___Participant] | None = ...,
+        location: _datatypes_pb2.Reference | None = ...,
+        reasons: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["activity", b"activity", "location", b"location"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["activity", b"activity", "agents", b"agents", "identifiers", b"identifiers", "location", b"location", "occurred", b"occurred", "reasons", b"reasons", "recorded", b"recorded", "targets", b"targets"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Provenance: _TypeAlias = Provenance  # noqa: Y015
+
+@_typing.final
 class Opaque(_message.Message):
     """A resource that the canonical model has no message for, carried unharmed."""
 
@@ -3358,6 +3484,8 @@ class Resource(_message.Message):
     GOAL_FIELD_NUMBER: _builtins.int
     CARE_PLAN_FIELD_NUMBER: _builtins.int
     OBSERVATION_DEFINITION_FIELD_NUMBER: _builtins.int
+    DEVICE_FIELD_NUMBER: _builtins.int
+    PROVENANCE_FIELD_NUMBER: _builtins.int
     key: _builtins.str
     """Names the resource within its tenant, the same for each message about it.
     Holds identifiers, so it is patient data.
@@ -3494,6 +3622,14 @@ class Resource(_message.Message):
     def observation_definition(self) -> Global___ObservationDefinition:
         """A test on offer."""
 
+    @_builtins.property
+    def device(self) -> Global___Device:
+        """A thing that takes part in care."""
+
+    @_builtins.property
+    def provenance(self) -> Global___Provenance:
+        """Who did what with something."""
+
     def __init__(
         self,
         *,
@@ -3531,12 +3667,14 @@ class Resource(_message.Message):
         goal: Global___Goal | None = ...,
         care_plan: Global___CarePlan | None = ...,
         observation_definition: Global___ObservationDefinition | None = ...,
+        device: Global___Device | None = ...,
+        provenance: Global___Provenance | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "allergy", b"allergy", "appointment", b"appointment", "care_plan", b"care_plan", "care_team", b"care_team", "charge_item", b"charge_item", "condition", b"condition", "content", b"content", "coverage", b"coverage", "diagnostic_report", b"diagnostic_report", "document_reference", b"document_reference", "encounter", b"encounter", "goal", b"goal", "immunization", b"immunization", "location", b"location", "medication_administration", b"medication_administration", "medication_dispense", b"medication_dispense", "medication_request", b"medication_request", "observation", b"observation", "observation_definition", b"observation_definition", "opaque", b"opaque", "organization", b"organization", "origin", b"origin", "person", b"person", "practitioner", b"practitioner", "practitioner_role", b"practitioner_role", "procedure", b"procedure", "related_person", b"related_person", "service_request", b"service_request", "specimen", b"specimen"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "allergy", b"allergy", "appointment", b"appointment", "care_plan", b"care_plan", "care_team", b"care_team", "charge_item", b"charge_item", "condition", b"condition", "content", b"content", "coverage", b"coverage", "device", b"device", "diagnostic_report", b"diagnostic_report", "document_reference", b"document_reference", "encounter", b"encounter", "goal", b"goal", "immunization", b"immunization", "location", b"location", "medication_administration", b"medication_administration", "medication_dispense", b"medication_dispense", "medication_request", b"medication_request", "observation", b"observation", "observation_definition", b"observation_definition", "opaque", b"opaque", "organization", b"organization", "origin", b"origin", "person", b"person", "practitioner", b"practitioner", "practitioner_role", b"practitioner_role", "procedure", b"procedure", "provenance", b"provenance", "related_person", b"related_person", "service_request", b"service_request", "specimen", b"specimen"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "allergy", b"allergy", "appointment", b"appointment", "care_plan", b"care_plan", "care_team", b"care_team", "charge_item", b"charge_item", "cleared", b"cleared", "condition", b"condition", "content", b"content", "coverage", b"coverage", "deleted", b"deleted", "diagnostic_report", b"diagnostic_report", "document_reference", b"document_reference", "encounter", b"encounter", "goal", b"goal", "immunization", b"immunization", "key", b"key", "location", b"location", "medication_administration", b"medication_administration", "medication_dispense", b"medication_dispense", "medication_request", b"medication_request", "names", b"names", "observation", b"observation", "observation_definition", b"observation_definition", "opaque", b"opaque", "organization", b"organization", "origin", b"origin", "person", b"person", "practitioner", b"practitioner", "practitioner_role", b"practitioner_role", "procedure", b"procedure", "related_person", b"related_person", "residue", b"residue", "service_request", b"service_request", "specimen", b"specimen"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "allergy", b"allergy", "appointment", b"appointment", "care_plan", b"care_plan", "care_team", b"care_team", "charge_item", b"charge_item", "cleared", b"cleared", "condition", b"condition", "content", b"content", "coverage", b"coverage", "deleted", b"deleted", "device", b"device", "diagnostic_report", b"diagnostic_report", "document_reference", b"document_reference", "encounter", b"encounter", "goal", b"goal", "immunization", b"immunization", "key", b"key", "location", b"location", "medication_administration", b"medication_administration", "medication_dispense", b"medication_dispense", "medication_request", b"medication_request", "names", b"names", "observation", b"observation", "observation_definition", b"observation_definition", "opaque", b"opaque", "organization", b"organization", "origin", b"origin", "person", b"person", "practitioner", b"practitioner", "practitioner_role", b"practitioner_role", "procedure", b"procedure", "provenance", b"provenance", "related_person", b"related_person", "residue", b"residue", "service_request", b"service_request", "specimen", b"specimen"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_content: _TypeAlias = _typing.Literal["person", "related_person", "encounter", "observation", "diagnostic_report", "service_request", "specimen", "appointment", "coverage", "allergy", "condition", "medication_request", "medication_administration", "immunization", "procedure", "document_reference", "practitioner", "organization", "location", "opaque", "account", "charge_item", "care_team", "medication_dispense", "practitioner_role", "goal", "care_plan", "observation_definition"]  # noqa: Y015
+    _WhichOneofReturnType_content: _TypeAlias = _typing.Literal["person", "related_person", "encounter", "observation", "diagnostic_report", "service_request", "specimen", "appointment", "coverage", "allergy", "condition", "medication_request", "medication_administration", "immunization", "procedure", "document_reference", "practitioner", "organization", "location", "opaque", "account", "charge_item", "care_team", "medication_dispense", "practitioner_role", "goal", "care_plan", "observation_definition", "device", "provenance"]  # noqa: Y015
     _WhichOneofArgType_content: _TypeAlias = _typing.Literal["content", b"content"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_content) -> _WhichOneofReturnType_content | None: ...
 

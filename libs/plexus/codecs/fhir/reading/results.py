@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from plexus.codecs.fhir.reading.datatypes import fixed, subject
+from plexus.codecs.fhir.reading.datatypes import subject
 from plexus.codecs.fhir.reading.filling import Each, Extensions, Reading, Table, fill
 from plexus.codecs.fhir.reading.tree import Tree
 from plexus.codecs.fhir.results import (
@@ -17,8 +17,6 @@ from plexus.codecs.fhir.values import VALUE_URL
 
 __all__ = ["TABLES"]
 
-_DEVICE: Final[Table] = {"identifier": "devices", "type": fixed("Device", "identifier")}
-
 
 def _based_on(source: Tree, name: str, target: Any, reading: Reading) -> None:
     """Orders, and acts that it is part of: what one of the two cannot point at it names all the same.
@@ -31,7 +29,9 @@ def _based_on(source: Tree, name: str, target: Any, reading: Reading) -> None:
             if each in acts:
                 acts[acts.index(each)] = None
         for act in acts:
-            bare = {"display": act.get("display")} if isinstance(act, dict) else None
+            if not isinstance(act, dict):
+                continue
+            bare = {name: act[name] for name in ("extension", "display") if name in act}
             if bare in orders:
                 orders[orders.index(bare)] = None
     fill({name: "based_on"}, "Observation", source, target, reading)
@@ -87,7 +87,7 @@ TABLES: Final[Mapping[str, Table]] = {
         "bodySite": "body_site",
         "method": "methods",
         "specimen": "specimen",
-        "device": _DEVICE,
+        "device": "equipment",
         "referenceRange": Each(
             "reference_ranges",
             {"low": "low", "high": "high", "appliesTo": "applies_to", "text": "text"},
@@ -95,7 +95,7 @@ TABLES: Final[Mapping[str, Table]] = {
         "extension": Extensions(
             {
                 VALUE_URL: "value.attachment",
-                DEVICE_URL: _DEVICE,
+                DEVICE_URL: "equipment",
                 ABNORMAL_URL: "abnormal_kinds",
                 STRUCTURE_URL: "structure_type",
                 SUB_ID_URL: Extensions({"original-sub-identifier": "sub_id"}),

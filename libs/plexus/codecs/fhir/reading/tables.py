@@ -14,6 +14,7 @@ from plexus.codecs.fhir.reading import (
     clinical,
     medications,
     orders,
+    origins,
     people,
     plans,
     results,
@@ -23,7 +24,17 @@ from plexus.codecs.fhir.reading.filling import Table
 
 __all__ = ["TABLES"]
 
-_MODULES: Final = (billing, clinical, medications, orders, people, plans, results, visits)
+_MODULES: Final = (
+    billing,
+    clinical,
+    medications,
+    orders,
+    origins,
+    people,
+    plans,
+    results,
+    visits,
+)
 
 TABLES: Final[Mapping[str, Table]] = MappingProxyType(
     {name: table for module in _MODULES for name, table in module.TABLES.items()}

@@ -40,6 +40,12 @@ class Cited(Fields):
             return self.xon(found)
         return self.text(reference.display) if reference.type == "Organization" else ""
 
+    def cited_device(self, reference: Reference) -> str:
+        """EI of what a reference leads to, or of the identifier that it has."""
+        found = self.target(reference, "device")
+        known = found.identifiers[0] if found and found.identifiers else reference.identifier
+        return self.ei(known) if known.value else ""
+
     def cited_place(self, reference: Reference) -> str:
         """PL (2.A.53) of a place and those that it is in."""
         parts = [""] * 8

@@ -88,7 +88,7 @@ class ResultSegments(Cited):
                 14: self.time(one.effective_time),
                 16: self.each(map(self.cited_person, one.performers)),
                 17: self.each(map(self.cwe, one.methods)),
-                18: self.each(map(self.ei, one.devices)),
+                18: self.each([*map(self.cited_device, one.equipment), *map(self.ei, one.devices)]),
                 19: self.time(one.issued),
                 20: self.cwe(one.body_site),
                 21: self.ei(first_of(one.identifiers, "FILL")),
