@@ -2,7 +2,8 @@
 
 A transaction (R4 3.1.0.11) of conditional updates by our own identifiers: sent twice, it changes
 nothing the second time. Entries carry no `id`: R4 refuses a conditional update whose id is not the
-one that the receiver knows, so the receiver gives ids and we find resources by identifier. Entries
+one that the receiver knows, so the receiver gives ids and we find resources by identifier. Only a
+Provenance, which R4 gives no identifier, is put under an id of ours (update as create). Entries
 point at each other by `urn:uuid`, at nothing else by address. The message id stands on the Bundle
 only, so that equal content has equal bytes.
 
