@@ -32,6 +32,7 @@ _COMMANDS: Final = {
     "maps": "which maps run, and which fields no rule takes",
     "terms": "code maps, unmapped codes, and releases of LOINC, SNOMED CT, RxNorm, ICD",
     "conservation": "check that nothing was lost",
+    "audit": "ask the audit log, prove what it says, and find what was changed in it",
     "bench": "measure the pipeline, the maps and consent",
 }
 

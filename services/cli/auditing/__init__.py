@@ -1,0 +1,1 @@
+"""What stands behind `plexus audit`: the tree over the audit log, for people and for auditors."""
