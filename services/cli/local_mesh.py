@@ -25,6 +25,7 @@ from services.registry import SERVICES
 
 __all__ = ["LocalMesh"]
 
+_SEED_BYTES = 32  # of an Ed25519 key
 _GRACE_SECONDS = 20.0
 _NICE = 10
 
@@ -129,6 +130,8 @@ class LocalMesh:
     def _environment_of(self, name: str) -> dict[str, str]:
         secret = self.folder / "key-secret"
         kept_password(secret)
+        audit_key = self.folder / "audit-key"
+        kept_password(audit_key, strength_bytes=_SEED_BYTES)
         grpc = self.mesh.grpc
         ours = {
             "PLEXUS_INSTANCE": "0",
@@ -139,6 +142,8 @@ class LocalMesh:
             "PLEXUS_GRPC_LISTEN": grpc[name],
             "PLEXUS_ADMIN_LISTEN": self.mesh.admin[name],
             "PLEXUS_KEY_SECRET_FILE": str(secret),
+            "PLEXUS_AUDIT_KEY_FILE": str(audit_key),
+            "PLEXUS_AUDIT_ANCHOR_FOLDER": str(self.folder / "checkpoints"),
             "PLEXUS_TRACE_FOLDER": str(self.folder / "spans"),
             "PLEXUS_TERMINOLOGY_FOLDER": str(self.folder / "terminology"),
             "PLEXUS_AUDIT_ADDRESS": grpc["audit"],

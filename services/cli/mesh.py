@@ -7,6 +7,7 @@
 import asyncio
 import contextlib
 import dataclasses
+import getpass
 import json
 import os
 import pathlib
@@ -19,7 +20,7 @@ from plexus.errors import ConfigurationError
 from plexus.rpc import Peer
 from plexus.telemetry.tracing import Tracing
 
-__all__ = ["Mesh", "data_option", "load_mesh", "run_async"]
+__all__ = ["Mesh", "data_option", "load_mesh", "operator", "run_async"]
 
 T = TypeVar("T")
 
@@ -88,6 +89,15 @@ def load_mesh(data: pathlib.Path) -> Mesh:
         if name.startswith("PLEXUS_") and name.endswith("_ADDRESS"):
             grpc[name.removeprefix("PLEXUS_").removesuffix("_ADDRESS").lower()] = value
     return Mesh(grpc, admin, config)
+
+
+def operator() -> str:
+    """Who works here, as the audit log names such people."""
+    try:
+        return f"operator:{getpass.getuser()}"
+    except (KeyError, OSError):
+        # In a container the user id often has no name.
+        return f"operator:{os.getuid()}"
 
 
 def run_async(work: Coroutine[Any, Any, T] | Awaitable[T]) -> T:

@@ -6,8 +6,6 @@ parked before that is replayed by ingest, from its stored bytes, as another pass
 
 import collections
 import datetime
-import getpass
-import os
 import uuid
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +16,7 @@ from plexus.api.audit.v1 import audit_pb2, audit_pb2_grpc
 from plexus.api.delivery.v1 import delivery_pb2, delivery_pb2_grpc
 from plexus.api.ingest.v1 import ingest_pb2, ingest_pb2_grpc
 from plexus.errors import InvalidRequest
-from services.cli.mesh import Mesh, data_option, load_mesh, run_async
+from services.cli.mesh import Mesh, data_option, load_mesh, operator, run_async
 from services.cli.telling import (
     advice_on,
     ago,
@@ -278,7 +276,7 @@ async def _read_content(mesh: Mesh, message_id: str) -> bytes:
             tenant=tenant,
             type="content-read",
             action="R",
-            agent=f"operator:{_operator()}",
+            agent=operator(),
             message_id=message_id,
             outcome="success",
         )
@@ -290,14 +288,6 @@ async def _read_content(mesh: Mesh, message_id: str) -> bytes:
         )
         request = ingest_pb2.GetReceiptRequest(message_id=message_id, with_content=True)
         return (await ingest.ask(get, request, deadline_seconds=_SECONDS)).content
-
-
-def _operator() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        # In a container the user id often has no name.
-        return str(os.getuid())
 
 
 def _segments(raw: bytes) -> list[str]:

@@ -21,7 +21,7 @@ from plexus.api.ingest.v1 import ingest_pb2, ingest_pb2_grpc
 from plexus.errors import InvalidRequest, NotFound, PlexusError, Unavailable
 from plexus.rpc import Peer
 from services.audit.domain import LegState, Standing, deciding
-from services.cli.mesh import Mesh, data_option, load_mesh, run_async
+from services.cli.mesh import Mesh, data_option, load_mesh, operator, run_async
 from services.cli.telling import (
     advice_on,
     ago,
@@ -181,7 +181,7 @@ async def _ask_audit(peer: Peer, story: Story) -> None:
         deadline_seconds=_SECONDS,
     )
     story.custody = list(trail.entries)
-    query = audit_pb2.QueryRequest(message_id=story.message_id, limit=_MOST)
+    query = audit_pb2.QueryRequest(message_id=story.message_id, limit=_MOST, reader=operator())
     found = await peer.ask(stub.Query, query, deadline_seconds=_SECONDS)
     story.events = list(reversed(found.events))
 

@@ -38,12 +38,12 @@ def write_private(path: pathlib.Path, text: str, owner: Account | None = None) -
     beside.replace(path)
 
 
-def kept_password(path: pathlib.Path) -> str:
-    """The password in that file; made on the first call. Letters and digits only."""
+def kept_password(path: pathlib.Path, *, strength_bytes: int = 24) -> str:
+    """The password in that file; made on the first call. Hexadecimal digits, two for each byte."""
     with contextlib.suppress(FileNotFoundError):
         path.chmod(_PRIVATE)
         return path.read_text(encoding="utf-8").strip()
-    password = secrets.token_hex(24)
+    password = secrets.token_hex(strength_bytes)
     write_private(path, password + "\n")
     return password
 

@@ -8,6 +8,9 @@ from prometheus_client import Counter, Gauge, Histogram
 
 __all__ = [
     "ACKNOWLEDGED",
+    "AUDIT_ANCHORED",
+    "AUDIT_SEALED",
+    "AUDIT_SEALING_FAILED",
     "BATCH_SECONDS",
     "BATCH_SIZE",
     "BUS_ERRORS",
@@ -105,3 +108,10 @@ JUDGE_FINDINGS = Counter(
 RPC_HANDLED = Counter("plexus_grpc_server_handled", "Calls answered.", ["method", "code"])
 RPC_SECONDS = Histogram("plexus_grpc_server_seconds", "Time of a call.", ["method"], buckets=_FAST)
 LOOP_LAG = Gauge("plexus_event_loop_lag_seconds", "How late the event loop is.")
+AUDIT_SEALED = Counter("plexus_audit_sealed", "Audit events that became leaves of a log.")
+AUDIT_SEALING_FAILED = Counter("plexus_audit_sealing_failed", "Sealings that did not succeed.")
+AUDIT_ANCHORED = Gauge(
+    "plexus_audit_anchored_timestamp_seconds",
+    "Time at which a checkpoint last left the database, by where it went.",
+    ["anchor"],
+)

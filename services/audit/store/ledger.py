@@ -8,7 +8,7 @@ from plexus.api.audit.v1.audit_pb2 import Stage as StageName
 from plexus.store import Connection, Database, Record
 from services.audit.domain import LegTally, Tally, canonical, deciding
 from services.audit.store.conditions import Conditions
-from services.audit.store.events import find_events, write_events
+from services.audit.store.events import Found, Question, find_events, write_events
 from services.audit.store.tallies import Changes, read_tallies
 from services.audit.store.telling import tell
 from services.audit.store.trails import read_standings, read_trail, read_trails
@@ -47,19 +47,10 @@ class Ledger:
         async with self._database.connection() as connection:
             return await write_events(connection, events)
 
-    async def find_events(
-        self, *, tenant: str, message_id: str, person_id: str, kind: str, limit: int
-    ) -> list[AuditEvent]:
-        """Audit events, the newest first; empty arguments do not restrict."""
+    async def find_events(self, question: Question, limit: int) -> Found:
+        """A page of audit events, the newest first."""
         async with self._database.connection() as connection:
-            return await find_events(
-                connection,
-                tenant=tenant,
-                message_id=message_id,
-                person_id=person_id,
-                kind=kind,
-                limit=limit,
-            )
+            return await find_events(connection, question, limit)
 
     async def custody(self, message_id: str) -> list[Custody]:
         """The trail of one message, the oldest first."""

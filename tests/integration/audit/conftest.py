@@ -16,6 +16,8 @@ from plexus.testing import servers
 from services.audit.app import wire
 from services.audit.settings import AuditSettings
 
+AUDIT_SEED = "5a" * 32
+
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def audit_template(postgres: Postgres) -> AsyncIterator[str]:
@@ -52,5 +54,8 @@ async def audit(grpc_library: None, postgres: Postgres) -> AsyncIterator[Runtime
             "database_url": dsn,
             "config": folder / "none.yaml",
             "shards": 2,
+            "audit_key": AUDIT_SEED,
+            "audit_seal_seconds": 0.1,
+            "audit_anchor_folder": folder / "checkpoints",
         })  # fmt: skip
         yield await stack.enter_async_context(Runtime("audit", settings).started(wire))

@@ -20,7 +20,7 @@ from plexus.api.audit.v1.audit_pb2 import (
 from plexus.errors import Reason
 from plexus.store import Database
 from services.audit.domain import Standing, check_custody, destinations, feeds
-from services.audit.store import Ledger
+from services.audit.store import Ledger, Question
 from tests.integration.audit.ledger_material import (
     START,
     delivered,
@@ -186,8 +186,8 @@ async def test_an_event_is_appended_once_however_often_it_is_told(store: Databas
     assert await ledger.append([]) == 0
     async with store.transaction() as connection:
         await ledger.record(connection, [], [one, two])
-    found = await ledger.find_events(tenant="", message_id="", person_id="", kind="", limit=10)
-    assert found == [two, one]
+    found = await ledger.find_events(Question(), 10)
+    assert (found.events, found.last) == ([two, one], None)
 
 
 async def test_events_are_found_by_each_field_the_newest_first(store: Database) -> None:
@@ -196,12 +196,8 @@ async def test_events_are_found_by_each_field_the_newest_first(store: Database) 
     made = [event("p1"), event("p2", message_id), event("p1", kind="login"), event("p1")]
     await ledger.append(made)
 
-    async def found(
-        tenant: str = "", message_id: str = "", person_id: str = "", kind: str = "", limit: int = 10
-    ) -> list[AuditEvent]:
-        return await ledger.find_events(
-            tenant=tenant, message_id=message_id, person_id=person_id, kind=kind, limit=limit
-        )
+    async def found(limit: int = 10, **asked: str) -> list[AuditEvent]:
+        return (await ledger.find_events(Question(**asked), limit)).events  # type: ignore[arg-type]
 
     assert await found(limit=2) == [made[3], made[2]]
     assert await found(person_id="p1") == [made[3], made[2], made[0]]

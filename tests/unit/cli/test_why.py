@@ -234,6 +234,12 @@ class FakeAudit(audit_pb2_grpc.AuditServiceServicer):
     async def FindUnfinished(self, request: audit_pb2.FindUnfinishedRequest, context: Any) -> Any:
         raise Unavailable("only ingest asks this")
 
+    async def _no_log(self, request: Any, context: Any) -> Any:
+        raise Unavailable("a ledger in memory has no log")
+
+    GetCheckpoint = ListCheckpoints = ProveEvent = ProveConsistency = _no_log
+    ReadLog = ReadTiles = _no_log
+
     async def GetConservation(self, request: audit_pb2.GetConservationRequest, context: Any) -> Any:
         return self.conservation
 

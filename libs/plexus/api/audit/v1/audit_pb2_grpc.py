@@ -45,6 +45,36 @@ class AuditServiceStub:
                 request_serializer=plexus_dot_api_dot_audit_dot_v1_dot_audit__pb2.QueryRequest.SerializeToString,
                 response_deserializer=plexus_dot_api_dot_audit_dot_v1_dot_audit__pb2.QueryResponse.FromString,
                 _registered_method=True)
+        self.GetCheckpoint = channel.unary_unary(
+                '/plexus.api.audit.v1.AuditService/GetCheckpoint',
+                request_serializer=plexus_dot_api_dot_audit_dot_v1_dot_audit__pb2.GetCheckpointRequest.SerializeToString,
+                response_deserializer=plexus_dot_api_dot_audit_dot_v1_dot_audit__pb2.GetCheckpointResponse.FromString,
+                _registered_method=True)
+        self.ListCheckpoints = channel.unary_unary(
+                '/plexus.api.audit.v1.AuditService/ListCheckpoints',
+                request_serializer=plexus_dot_api_dot_audit_dot_v1_dot_audit__pb2.ListCheckpointsRequest.SerializeToString,
+                response_deserializer=plexus_dot_api_dot_audit_dot_v1_dot_audit__pb2.ListCheckpointsResponse.FromString,
+                _registered_method=True)
+        self.ProveEvent = channel.unary_unary(
+                '/plexus.api.audit.v1.AuditService/ProveEvent',
+                request_serializer=plexus_dot_api_dot_audit_dot_v1_dot_audit__pb2.ProveEventRequest.SerializeToString,
+                response_deserializer=plexus_dot_api_dot_audit_dot_v1_dot_audit__pb2.ProveEventResponse.FromString,
+                _registered_method=True)
+        self.ProveConsistency = channel.unary_unary(
+                '/plexus.api.audit.v1.AuditService/ProveConsistency',
+                request_serializer=plexus_dot_api_dot_audit_dot_v1_dot_audit__pb2.ProveConsistencyRequest.SerializeToString,
+                response_deserializer=plexus_dot_api_dot_audit_dot_v1_dot_audit__pb2.ProveConsistencyResponse.FromString,
+                _registered_method=True)
+        self.ReadLog = channel.unary_unary(
+                '/plexus.api.audit.v1.AuditService/ReadLog',
+                request_serializer=plexus_dot_api_dot_audit_dot_v1_dot_audit__pb2.ReadLogRequest.SerializeToString,
+                response_deserializer=plexus_dot_api_dot_audit_dot_v1_dot_audit__pb2.ReadLogResponse.FromString,
+                _registered_method=True)
+        self.ReadTiles = channel.unary_unary(
+                '/plexus.api.audit.v1.AuditService/ReadTiles',
+                request_serializer=plexus_dot_api_dot_audit_dot_v1_dot_audit__pb2.ReadTilesRequest.SerializeToString,
+                response_deserializer=plexus_dot_api_dot_audit_dot_v1_dot_audit__pb2.ReadTilesResponse.FromString,
+                _registered_method=True)
         self.GetCustody = channel.unary_unary(
                 '/plexus.api.audit.v1.AuditService/GetCustody',
                 request_serializer=plexus_dot_api_dot_audit_dot_v1_dot_audit__pb2.GetCustodyRequest.SerializeToString,
@@ -79,7 +109,49 @@ class AuditServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Query(self, request, context):
-        """Finds audit events, the newest first.
+        """Finds audit events, the newest first. The question is recorded as an event before it is answered.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCheckpoint(self, request, context):
+        """Tells a signed checkpoint of a tenant's log, and the keys that sign.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListCheckpoints(self, request, context):
+        """Lists checkpoints, the smallest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ProveEvent(self, request, context):
+        """Proves that an event is in the log.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ProveConsistency(self, request, context):
+        """Proves that a log has only grown between two sizes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReadLog(self, request, context):
+        """Hands out leaves in order. The reading is recorded as an event before it is answered.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReadTiles(self, request, context):
+        """Hands out full tiles in order.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -125,6 +197,36 @@ def add_AuditServiceServicer_to_server(servicer, server):
                     servicer.Query,
                     request_deserializer=plexus_dot_api_dot_audit_dot_v1_dot_audit__pb2.QueryRequest.FromString,
                     response_serializer=plexus_dot_api_dot_audit_dot_v1_dot_audit__pb2.QueryResponse.SerializeToString,
+            ),
+            'GetCheckpoint': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCheckpoint,
+                    request_deserializer=plexus_dot_api_dot_audit_dot_v1_dot_audit__pb2.GetCheckpointRequest.FromString,
+                    response_serializer=plexus_dot_api_dot_audit_dot_v1_dot_audit__pb2.GetCheckpointResponse.SerializeToString,
+            ),
+            'ListCheckpoints': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCheckpoints,
+                    request_deserializer=plexus_dot_api_dot_audit_dot_v1_dot_audit__pb2.ListCheckpointsRequest.FromString,
+                    response_serializer=plexus_dot_api_dot_audit_dot_v1_dot_audit__pb2.ListCheckpointsResponse.SerializeToString,
+            ),
+            'ProveEvent': grpc.unary_unary_rpc_method_handler(
+                    servicer.ProveEvent,
+                    request_deserializer=plexus_dot_api_dot_audit_dot_v1_dot_audit__pb2.ProveEventRequest.FromString,
+                    response_serializer=plexus_dot_api_dot_audit_dot_v1_dot_audit__pb2.ProveEventResponse.SerializeToString,
+            ),
+            'ProveConsistency': grpc.unary_unary_rpc_method_handler(
+                    servicer.ProveConsistency,
+                    request_deserializer=plexus_dot_api_dot_audit_dot_v1_dot_audit__pb2.ProveConsistencyRequest.FromString,
+                    response_serializer=plexus_dot_api_dot_audit_dot_v1_dot_audit__pb2.ProveConsistencyResponse.SerializeToString,
+            ),
+            'ReadLog': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReadLog,
+                    request_deserializer=plexus_dot_api_dot_audit_dot_v1_dot_audit__pb2.ReadLogRequest.FromString,
+                    response_serializer=plexus_dot_api_dot_audit_dot_v1_dot_audit__pb2.ReadLogResponse.SerializeToString,
+            ),
+            'ReadTiles': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReadTiles,
+                    request_deserializer=plexus_dot_api_dot_audit_dot_v1_dot_audit__pb2.ReadTilesRequest.FromString,
+                    response_serializer=plexus_dot_api_dot_audit_dot_v1_dot_audit__pb2.ReadTilesResponse.SerializeToString,
             ),
             'GetCustody': grpc.unary_unary_rpc_method_handler(
                     servicer.GetCustody,
@@ -202,6 +304,168 @@ class AuditService:
             '/plexus.api.audit.v1.AuditService/Query',
             plexus_dot_api_dot_audit_dot_v1_dot_audit__pb2.QueryRequest.SerializeToString,
             plexus_dot_api_dot_audit_dot_v1_dot_audit__pb2.QueryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCheckpoint(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/plexus.api.audit.v1.AuditService/GetCheckpoint',
+            plexus_dot_api_dot_audit_dot_v1_dot_audit__pb2.GetCheckpointRequest.SerializeToString,
+            plexus_dot_api_dot_audit_dot_v1_dot_audit__pb2.GetCheckpointResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCheckpoints(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/plexus.api.audit.v1.AuditService/ListCheckpoints',
+            plexus_dot_api_dot_audit_dot_v1_dot_audit__pb2.ListCheckpointsRequest.SerializeToString,
+            plexus_dot_api_dot_audit_dot_v1_dot_audit__pb2.ListCheckpointsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ProveEvent(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/plexus.api.audit.v1.AuditService/ProveEvent',
+            plexus_dot_api_dot_audit_dot_v1_dot_audit__pb2.ProveEventRequest.SerializeToString,
+            plexus_dot_api_dot_audit_dot_v1_dot_audit__pb2.ProveEventResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ProveConsistency(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/plexus.api.audit.v1.AuditService/ProveConsistency',
+            plexus_dot_api_dot_audit_dot_v1_dot_audit__pb2.ProveConsistencyRequest.SerializeToString,
+            plexus_dot_api_dot_audit_dot_v1_dot_audit__pb2.ProveConsistencyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadLog(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/plexus.api.audit.v1.AuditService/ReadLog',
+            plexus_dot_api_dot_audit_dot_v1_dot_audit__pb2.ReadLogRequest.SerializeToString,
+            plexus_dot_api_dot_audit_dot_v1_dot_audit__pb2.ReadLogResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadTiles(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/plexus.api.audit.v1.AuditService/ReadTiles',
+            plexus_dot_api_dot_audit_dot_v1_dot_audit__pb2.ReadTilesRequest.SerializeToString,
+            plexus_dot_api_dot_audit_dot_v1_dot_audit__pb2.ReadTilesResponse.FromString,
             options,
             channel_credentials,
             insecure,

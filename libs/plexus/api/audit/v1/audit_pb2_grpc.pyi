@@ -36,7 +36,19 @@ class AuditServiceStub:
     Append: _grpc.UnaryUnaryMultiCallable[_audit_pb2.AppendRequest, _audit_pb2.AppendResponse]
     """Stores events; answers after they are committed. Nothing is disclosed before."""
     Query: _grpc.UnaryUnaryMultiCallable[_audit_pb2.QueryRequest, _audit_pb2.QueryResponse]
-    """Finds audit events, the newest first."""
+    """Finds audit events, the newest first. The question is recorded as an event before it is answered."""
+    GetCheckpoint: _grpc.UnaryUnaryMultiCallable[_audit_pb2.GetCheckpointRequest, _audit_pb2.GetCheckpointResponse]
+    """Tells a signed checkpoint of a tenant's log, and the keys that sign."""
+    ListCheckpoints: _grpc.UnaryUnaryMultiCallable[_audit_pb2.ListCheckpointsRequest, _audit_pb2.ListCheckpointsResponse]
+    """Lists checkpoints, the smallest first."""
+    ProveEvent: _grpc.UnaryUnaryMultiCallable[_audit_pb2.ProveEventRequest, _audit_pb2.ProveEventResponse]
+    """Proves that an event is in the log."""
+    ProveConsistency: _grpc.UnaryUnaryMultiCallable[_audit_pb2.ProveConsistencyRequest, _audit_pb2.ProveConsistencyResponse]
+    """Proves that a log has only grown between two sizes."""
+    ReadLog: _grpc.UnaryUnaryMultiCallable[_audit_pb2.ReadLogRequest, _audit_pb2.ReadLogResponse]
+    """Hands out leaves in order. The reading is recorded as an event before it is answered."""
+    ReadTiles: _grpc.UnaryUnaryMultiCallable[_audit_pb2.ReadTilesRequest, _audit_pb2.ReadTilesResponse]
+    """Hands out full tiles in order."""
     GetCustody: _grpc.UnaryUnaryMultiCallable[_audit_pb2.GetCustodyRequest, _audit_pb2.GetCustodyResponse]
     """Lists the custody entries of one message, the oldest first."""
     ListMessages: _grpc.UnaryUnaryMultiCallable[_audit_pb2.ListMessagesRequest, _audit_pb2.ListMessagesResponse]
@@ -54,7 +66,19 @@ class AuditServiceAsyncStub(AuditServiceStub):
     Append: _aio.UnaryUnaryMultiCallable[_audit_pb2.AppendRequest, _audit_pb2.AppendResponse]  # type: ignore[assignment]
     """Stores events; answers after they are committed. Nothing is disclosed before."""
     Query: _aio.UnaryUnaryMultiCallable[_audit_pb2.QueryRequest, _audit_pb2.QueryResponse]  # type: ignore[assignment]
-    """Finds audit events, the newest first."""
+    """Finds audit events, the newest first. The question is recorded as an event before it is answered."""
+    GetCheckpoint: _aio.UnaryUnaryMultiCallable[_audit_pb2.GetCheckpointRequest, _audit_pb2.GetCheckpointResponse]  # type: ignore[assignment]
+    """Tells a signed checkpoint of a tenant's log, and the keys that sign."""
+    ListCheckpoints: _aio.UnaryUnaryMultiCallable[_audit_pb2.ListCheckpointsRequest, _audit_pb2.ListCheckpointsResponse]  # type: ignore[assignment]
+    """Lists checkpoints, the smallest first."""
+    ProveEvent: _aio.UnaryUnaryMultiCallable[_audit_pb2.ProveEventRequest, _audit_pb2.ProveEventResponse]  # type: ignore[assignment]
+    """Proves that an event is in the log."""
+    ProveConsistency: _aio.UnaryUnaryMultiCallable[_audit_pb2.ProveConsistencyRequest, _audit_pb2.ProveConsistencyResponse]  # type: ignore[assignment]
+    """Proves that a log has only grown between two sizes."""
+    ReadLog: _aio.UnaryUnaryMultiCallable[_audit_pb2.ReadLogRequest, _audit_pb2.ReadLogResponse]  # type: ignore[assignment]
+    """Hands out leaves in order. The reading is recorded as an event before it is answered."""
+    ReadTiles: _aio.UnaryUnaryMultiCallable[_audit_pb2.ReadTilesRequest, _audit_pb2.ReadTilesResponse]  # type: ignore[assignment]
+    """Hands out full tiles in order."""
     GetCustody: _aio.UnaryUnaryMultiCallable[_audit_pb2.GetCustodyRequest, _audit_pb2.GetCustodyResponse]  # type: ignore[assignment]
     """Lists the custody entries of one message, the oldest first."""
     ListMessages: _aio.UnaryUnaryMultiCallable[_audit_pb2.ListMessagesRequest, _audit_pb2.ListMessagesResponse]  # type: ignore[assignment]
@@ -81,7 +105,55 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _audit_pb2.QueryRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_audit_pb2.QueryResponse, _abc.Awaitable[_audit_pb2.QueryResponse]]:
-        """Finds audit events, the newest first."""
+        """Finds audit events, the newest first. The question is recorded as an event before it is answered."""
+
+    @_abc_1.abstractmethod
+    def GetCheckpoint(
+        self,
+        request: _audit_pb2.GetCheckpointRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_pb2.GetCheckpointResponse, _abc.Awaitable[_audit_pb2.GetCheckpointResponse]]:
+        """Tells a signed checkpoint of a tenant's log, and the keys that sign."""
+
+    @_abc_1.abstractmethod
+    def ListCheckpoints(
+        self,
+        request: _audit_pb2.ListCheckpointsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_pb2.ListCheckpointsResponse, _abc.Awaitable[_audit_pb2.ListCheckpointsResponse]]:
+        """Lists checkpoints, the smallest first."""
+
+    @_abc_1.abstractmethod
+    def ProveEvent(
+        self,
+        request: _audit_pb2.ProveEventRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_pb2.ProveEventResponse, _abc.Awaitable[_audit_pb2.ProveEventResponse]]:
+        """Proves that an event is in the log."""
+
+    @_abc_1.abstractmethod
+    def ProveConsistency(
+        self,
+        request: _audit_pb2.ProveConsistencyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_pb2.ProveConsistencyResponse, _abc.Awaitable[_audit_pb2.ProveConsistencyResponse]]:
+        """Proves that a log has only grown between two sizes."""
+
+    @_abc_1.abstractmethod
+    def ReadLog(
+        self,
+        request: _audit_pb2.ReadLogRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_pb2.ReadLogResponse, _abc.Awaitable[_audit_pb2.ReadLogResponse]]:
+        """Hands out leaves in order. The reading is recorded as an event before it is answered."""
+
+    @_abc_1.abstractmethod
+    def ReadTiles(
+        self,
+        request: _audit_pb2.ReadTilesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_pb2.ReadTilesResponse, _abc.Awaitable[_audit_pb2.ReadTilesResponse]]:
+        """Hands out full tiles in order."""
 
     @_abc_1.abstractmethod
     def GetCustody(
