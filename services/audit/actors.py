@@ -156,7 +156,7 @@ class Sealer:
                     await self._clock.sleep(min(self._seconds * (1 + failures), _LONGEST_SECONDS))
                     break
                 failures = 0
-                AUDIT_ANCHORED.labels(anchor=anchor.name).set(self._clock.now().timestamp())
+                AUDIT_ANCHORED.labels(kind=anchor.name).set(self._clock.now().timestamp())
                 if owed.get(tenant) == note:
                     with contextlib.suppress(KeyError):
                         del owed[tenant]

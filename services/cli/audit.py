@@ -21,6 +21,7 @@ from services.audit.settings import AuditSettings, read_seeds
 from services.cli.auditing.asking import ask_audit, tenant_of
 from services.cli.auditing.lines import lines_of
 from services.cli.auditing.proofs import document_of, flaw_in
+from services.cli.auditing.questions import disclosures, export, query
 from services.cli.auditing.sources import SECONDS, read_keys, verify_file, verify_mesh
 from services.cli.mesh import data_option, load_mesh, operator
 from services.cli.telling import echo_json, json_option, paint, table
@@ -216,3 +217,7 @@ def _as_text(found: Verification) -> str:
     ]
     findings = table(["FAULT", "SEQUENCE", "EVENT", "WHAT"], rows, right={"SEQUENCE"})
     return f"{findings}\n{paint(f'{len(rows):,} findings', 'red')} in {gone_through}"
+
+
+for _command in (query, disclosures, export):
+    command.add_command(_command)

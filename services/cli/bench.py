@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from services.cli.benchmark.audit_log import AuditPlan, audit_text, measure_audit_log
+from services.cli.benchmark.audit_log import as_json as audit_figures
 from services.cli.benchmark.conversion import Corpus, measure
 from services.cli.benchmark.conversion_report import figures_of, figures_text
 from services.cli.benchmark.decisions import measure_decisions
@@ -178,3 +180,32 @@ def consent(as_json: bool) -> None:
         f"a bundle of 100 resources is decided in {1000 * found.bundle_seconds:.3f} ms\n"
         f"a directive is read and compiled in {1000 * found.compile_seconds:.3f} ms"
     )
+
+
+@command.command("audit")
+@click.option(
+    "--seconds", type=_SECONDS, default=20.0, show_default=True, help="How long events are stored."
+)
+@click.option(
+    "--batch", type=click.IntRange(1, 1000), default=256, show_default=True, help="Events at once."
+)
+@click.option(
+    "--writers", type=click.IntRange(1, 32), default=2, show_default=True, help="Who store at once."
+)
+@json_option
+def audit(seconds: float, batch: int, writers: int, as_json: bool) -> int:
+    """Measure the audit log: storing while it is sealed, sealing, proofs, verification, size.
+
+    A durable PostgreSQL of its own runs in a temporary folder. Exit code 1: a proof does not hold or
+    the log does not verify.
+    """
+    plan = AuditPlan(seconds=seconds, batch=batch, writers=writers)
+    with tempfile.TemporaryDirectory(prefix="plexus-bench-") as name:
+        folder = pathlib.Path(name)
+        folder.chmod(0o711)  # PostgreSQL's user has to get through where we are root
+        figures = run_async(measure_audit_log(plan, folder))
+    if as_json:
+        echo_json(audit_figures(figures))
+    else:
+        click.echo(audit_text(figures))
+    return 0 if figures.is_sound else 1

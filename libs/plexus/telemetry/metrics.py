@@ -113,5 +113,5 @@ AUDIT_SEALING_FAILED = Counter("plexus_audit_sealing_failed", "Sealings that did
 AUDIT_ANCHORED = Gauge(
     "plexus_audit_anchored_timestamp_seconds",
     "Time at which a checkpoint last left the database, by where it went.",
-    ["anchor"],
+    ["kind"],
 )

@@ -22,7 +22,7 @@ from plexus.store.copying import (
     time_field,
     uuid_field,
 )
-from services.audit.domain.leaves import decode_leaf, leaf_of
+from services.audit.domain.leaves import leaf_of, told_of
 from services.audit.domain.notes import Checkpoint
 from services.audit.domain.tree import EMPTY_ROOT, TILE_WIDTH, Edge, edge_lengths, leaf_hash
 from services.audit.store.events import write_events
@@ -128,7 +128,7 @@ class Sealing:
         tree_field = int_field(tree, 4)
         for sequence, row in enumerate(rows, size):
             hashed = leaf_hash(leaf_of(row["body"]))
-            event = _told(row["body"])
+            agent, destination = told_of(row["body"])
             leaves.append(hashed)
             content.append(
                 tree_field
@@ -136,8 +136,8 @@ class Sealing:
                 + uuid_field(str(row["event_id"]))
                 + bytes_field(hashed)
                 + time_field(row["at"])
-                + text_field(event.agent)
-                + text_field(event.destination)
+                + text_field(agent)
+                + text_field(destination)
             )
         tiles = edge.append(leaves)
         await copy_rows(connection, "leaf", _COLUMNS, content)
@@ -184,13 +184,6 @@ class Sealing:
         if edge.root != root:
             raise PlexusError("the stored audit log does not lead to its last checkpoint")
         return edge
-
-
-def _told(body: bytes) -> AuditEvent:
-    try:
-        return decode_leaf(body)
-    except ValueError:  # it becomes a leaf all the same; verification says what is wrong with it
-        return AuditEvent()
 
 
 def _missing_event(row: Record, ids: IdSource) -> AuditEvent:
