@@ -8,7 +8,6 @@ ready any more, no new calls, flows finish their batch, everything closes in rev
 import asyncio
 import contextlib
 import datetime
-import gc
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -19,6 +18,7 @@ import uvloop
 from plexus.bus import JetStreamBus, connect_bus
 from plexus.clock import Clock, SystemClock
 from plexus.errors import PlexusError, Transient, Unavailable
+from plexus.garbage import collect_seldom
 from plexus.ids import IdSource, RandomIds
 from plexus.retry import Backoff
 from plexus.rpc import Peer, RpcServer
@@ -252,9 +252,5 @@ def run_service(
             return 1
         return 0
 
-    # What was imported lives as long as the process, and messages make few cycles: look for
-    # garbage seldom, and not in what was imported.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    collect_seldom()
     return uvloop.run(main())

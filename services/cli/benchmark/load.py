@@ -14,7 +14,6 @@ import asyncio
 import collections
 import contextlib
 import dataclasses
-import gc
 import json
 import sys
 import time
@@ -25,6 +24,7 @@ import aiohttp
 import uvloop
 
 from plexus.errors import PlexusError
+from plexus.garbage import collect_seldom
 from services.cli.sending.generator import TrafficGenerator
 from services.cli.sending.latency import percentiles_ms
 from services.cli.sending.mllp_client import MllpClient
@@ -234,10 +234,7 @@ async def _do(load: Load, order: Mapping[str, Any]) -> dict[str, Any]:
 def main() -> None:
     """Take orders until standard input ends; the arguments are those of `Load`, as JSON."""
     arguments = json.loads(sys.argv[1])
-    # As in a service: what was imported stays, and messages make no cycles.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    collect_seldom()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
 
         async def ready() -> Load:

@@ -11,7 +11,7 @@ import orjson
 from google.protobuf.json_format import MessageToDict
 
 from plexus.api.canonical.v1.event_pb2 import CanonicalEvent, Issue
-from plexus.codecs.fhir import bundle_bytes
+from plexus.codecs.fhir import Disclosure
 from plexus.codecs.hl7v2 import read
 from plexus.errors import InvalidMessage, NotFound
 from services.cli.converting.dialect import Dialect
@@ -59,7 +59,8 @@ def convert_one(content: bytes, dialect: Dialect, form: Form) -> Converted:
 
 
 def _fhir(event: CanonicalEvent, tenant: str, message_id: str) -> bytes:
-    return bundle_bytes(as_recorded(event, tenant=tenant), tenant=tenant, message_id=message_id)
+    recorded = as_recorded(event, tenant=tenant)
+    return Disclosure(recorded, tenant=tenant).bundle_bytes(message_id=message_id)
 
 
 def _json(event: CanonicalEvent) -> bytes:

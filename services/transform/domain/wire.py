@@ -7,15 +7,21 @@ one call with the tag before it, where setting it field by field takes one for e
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
-__all__ = ["delimited", "tag", "undelimited"]
+__all__ = ["delimited", "length_of", "tag", "undelimited"]
 
+_SHORT = [bytes((number,)) for number in range(0x80)]
 _DELIMITED = 2  # the wire type of texts, bytes and messages
 
 
 def delimited(message: Message) -> bytes:
     """The message as a field holds it: its length, and it."""
     content = message.SerializeToString()
-    return _varint(len(content)) + content
+    return length_of(content) + content
+
+
+def length_of(content: bytes) -> bytes:
+    """What stands before such a content in a field."""
+    return _varint(len(content))
 
 
 def undelimited(said: bytes) -> bytes:
@@ -32,6 +38,8 @@ def tag(field: FieldDescriptor) -> bytes:
 
 
 def _varint(number: int) -> bytes:
+    if number < 0x80:
+        return _SHORT[number]
     made = bytearray()
     while number > 0x7F:
         made.append(number & 0x7F | 0x80)

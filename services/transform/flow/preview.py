@@ -9,7 +9,7 @@ from google.protobuf.internal.containers import RepeatedCompositeFieldContainer
 
 from plexus.api.canonical.v1.event_pb2 import SEVERITY_ERROR, Issue
 from plexus.api.transform.v1 import transform_pb2 as pb
-from plexus.codecs.fhir import bundle_bytes
+from plexus.codecs.fhir import Disclosure
 from plexus.codecs.fhir.reading import is_fhir
 from plexus.codecs.fhir.validation import Finding, findings
 from plexus.codecs.hl7v2 import check, read
@@ -90,7 +90,8 @@ class Preview:
             answer.event.CopyFrom(event)
         if request.output != pb.OUTPUT_CANONICAL:
             recorded = as_recorded(event, tenant=context.tenant)
-            answer.fhir_bundle = bundle_bytes(recorded, tenant=context.tenant, message_id=PREVIEW)
+            disclosure = Disclosure(recorded, tenant=context.tenant)
+            answer.fhir_bundle = disclosure.bundle_bytes(message_id=PREVIEW)
         return answer
 
     def explain(self, request: pb.ExplainRequest) -> pb.ExplainResponse:

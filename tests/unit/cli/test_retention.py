@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 import pytest
 
-from plexus.codecs.fhir import bundle_bytes
+from plexus.codecs.fhir import Disclosure
 from services.cli.benchmark.retention import Retention
 from services.transform.domain import (
     Explanation,
@@ -31,7 +31,9 @@ PATIENT = "PID|1||4711^^^HOSP^MR||Vale^Iris||19700102|F" + "|" * 30 + "Nowhere"
 def made_of(*segments: str, maps: Maps = MAPS) -> tuple[Explanation, dict[str, Any]]:
     explained = explain(maps, message("ADT^A01", *segments), CONTEXT)
     bundle: dict[str, Any] = orjson.loads(
-        bundle_bytes(as_recorded(explained.event, tenant="t"), tenant="t", message_id="m")
+        Disclosure(as_recorded(explained.event, tenant="t"), tenant="t").bundle_bytes(
+            message_id="m"
+        )
     )
     return explained, bundle
 

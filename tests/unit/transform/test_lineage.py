@@ -17,7 +17,7 @@ from google.protobuf.message import Message as ProtoMessage
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plexus.codecs.fhir import bundle_bytes
+from plexus.codecs.fhir import Disclosure
 from plexus.codecs.hl7v2 import leaves, read
 from plexus.errors import ConfigurationError, InvalidMessage
 from services.transform.domain import (
@@ -100,8 +100,8 @@ def assert_true(explained: Explanation, tenant: str) -> None:
     """Every canonical path is in the event, and every FHIR path in its bundle."""
     there = set(canonical_paths(explained.event))
     bundle = orjson.loads(
-        bundle_bytes(
-            as_recorded(explained.event, tenant=tenant), tenant=tenant, message_id="preview"
+        Disclosure(as_recorded(explained.event, tenant=tenant), tenant=tenant).bundle_bytes(
+            message_id="preview"
         )
     )
     shown = {
