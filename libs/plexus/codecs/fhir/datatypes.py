@@ -16,6 +16,7 @@ from plexus.codecs.fhir import codes, times
 from plexus.codecs.fhir.code_check import is_code_of
 from plexus.codecs.fhir.codes import coded
 from plexus.codecs.fhir.elements import Json, every, extension, filled, remembered, text, token, uri
+from plexus.codecs.fhir.shapes import sealed
 from plexus.codecs.fhir.systems import (
     AUTHORITY_PREFIX,
     IDENTIFIER_TYPE_SYSTEM,
@@ -101,12 +102,10 @@ def coding(source: canonical.Coding) -> Json:
 
 def _concept(source: canonical.Concept) -> Json:
     codings = every(coding, source.codings)
-    words = source.text
-    if words:
-        words = text(words)
-    if codings:
-        return {"coding": codings, "text": words} if words else {"coding": codings}
-    return {"text": words} if words else {}
+    made: Json = {"coding": codings} if codings else {}
+    if words := text(source.text):
+        made["text"] = words
+    return sealed("CodeableConcept", made)
 
 
 concept = remembered(canonical.Concept, _concept)
@@ -168,9 +167,7 @@ def identifier(source: canonical.Identifier) -> Json:
     if use := coded(source.use, codes.IDENTIFIER_USE):
         made["use"] = use
     if kind := token(source.type_code):
-        made["type"] = (
-            {"coding": [_identifier_type(kind)]} if kind in IDENTIFIER_TYPES else {"text": kind}
-        )
+        made["type"] = _identifier_type(kind) if kind in IDENTIFIER_TYPES else {"text": kind}
     authority = source.authority
     namespace = authority.namespace
     if system := authority_uri(namespace, authority.universal_id, authority.universal_id_type):
@@ -216,9 +213,12 @@ def universal_id_type(kind: str) -> Json:
 
 @lru_cache(maxsize=256)
 def _identifier_type(kind: str) -> Json:
-    """The coding of a code of HL7 table 0203; shared, so nobody may change it."""
+    """The concept of a code of HL7 table 0203; shared, so nobody may change it."""
     shown = display(IDENTIFIER_TYPE_SYSTEM, kind)
-    return filled({"system": IDENTIFIER_TYPE_SYSTEM, "code": kind, "display": shown})
+    return sealed(
+        "CodeableConcept",
+        {"coding": [filled({"system": IDENTIFIER_TYPE_SYSTEM, "code": kind, "display": shown})]},
+    )
 
 
 def identifiers(sources: Sequence[canonical.Identifier]) -> list[Json]:

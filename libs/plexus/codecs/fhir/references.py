@@ -15,6 +15,7 @@ from plexus.api.canonical.v1.resources_pb2 import Participant
 from plexus.codecs.fhir.datatypes import annotation, concept, identifier
 from plexus.codecs.fhir.elements import ABSENT, Json, extension, filled, text
 from plexus.codecs.fhir.shallow import opened
+from plexus.codecs.fhir.shapes import sealed
 from plexus.codecs.fhir.systems import PERSON_SYSTEM, RESOURCE_SYSTEM
 from plexus.ids import resource_id
 
@@ -117,7 +118,8 @@ class Links:
     def subject(self) -> Json:
         """Reference to the patient, or its data-absent-reason. It is shared: nobody may change it."""
         if self._subject is None:
-            self._subject = self.patient(self.person_id) if self.person_id else dict(ABSENT)
+            made = self.patient(self.person_id) if self.person_id else dict(ABSENT)
+            self._subject = sealed("Reference", made)
         return self._subject
 
     def patient(self, person_id: str) -> Json:
@@ -197,7 +199,7 @@ class Links:
             return {}
         made = self._again.get((permitted, source))
         if made is None:
-            made = self.one(opened(canonical.Reference, source), permitted)
+            made = sealed("Reference", self.one(opened(canonical.Reference, source), permitted))
             self._again[permitted, source] = made
         return made
 

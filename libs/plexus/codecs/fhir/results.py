@@ -30,6 +30,7 @@ from plexus.codecs.fhir.references import (
     Links,
 )
 from plexus.codecs.fhir.shallow import opened
+from plexus.codecs.fhir.shapes import sealed
 from plexus.codecs.fhir.values import observation_value, reference_range
 
 __all__ = [
@@ -111,7 +112,11 @@ def _kind(
 @lru_cache(maxsize=4096)
 def _known_value(data: bytes) -> tuple[Json, list[Json]]:
     """Values are few, too: numbers of two or three digits, codes. Shared, like a kind."""
-    return observation_value(opened(resources_pb2.ObservationValue, data))
+    value, extensions = observation_value(opened(resources_pb2.ObservationValue, data))
+    for name, made in value.items():
+        if isinstance(made, dict):
+            value[name] = sealed(name.removeprefix("value"), made)
+    return value, extensions
 
 
 def _value(data: bytes) -> tuple[Json, list[Json]]:

@@ -1,7 +1,7 @@
 """The structure of FHIR R4 resources, checked on everything that leaves.
 
 Some microseconds a resource: unknown and missing elements, types, cardinality, choices, patterns of
-primitives, required codes. What a schema cannot say (invariants, references, terminology) is the
+primitives, required codes. What `shapes` does not see at a glance is held against the schema. What a schema cannot say (invariants, references, terminology) is the
 business of `judge`, which takes a thousand times as long. Validators are compiled when the first
 resource comes, or by `prepare`.
 Neighbour: `strict_schema` makes the schemas.
@@ -16,6 +16,7 @@ import jsonschema_rs
 import orjson
 
 from plexus.codecs.fhir.definitions import is_resource_type
+from plexus.codecs.fhir.shapes import is_surely_valid
 from plexus.codecs.fhir.strict_schema import entry_member, schema_of
 from plexus.errors import InvalidMessage, Reason
 
@@ -28,6 +29,7 @@ Device DiagnosticReport DocumentReference Encounter Goal Immunization Location M
 MedicationDispense MedicationRequest Observation ObservationDefinition Organization Patient Practitioner
 PractitionerRole Procedure Provenance RelatedPerson ServiceRequest Specimen
 """
+_ENTRY: Final = ("fullUrl", "resource", "request")
 # They share one validator of 4 MB; each other type that comes has its own, of 1.5 MB.
 _RENDERED: Final = tuple(_RENDERED_NAMES.split())
 _MOST: Final = 20
@@ -79,33 +81,48 @@ def findings(resource: Any) -> list[Finding]:
     return found
 
 
-def checked(resource: object) -> bytes:
+def checked(resource: Mapping[str, object]) -> bytes:
     """The resource as JSON text.
 
     Raises:
         InvalidMessage: it is no valid R4, which is a defect of what rendered it.
     """
     data = orjson.dumps(resource)
-    _refuse_invalid(orjson.loads(data))
+    if not is_surely_valid("Resource", resource):
+        _refuse_invalid(orjson.loads(data))
     return data
 
 
-def checked_entry(entry: object) -> orjson.Fragment:
+def checked_entry(entry: Mapping[str, object]) -> orjson.Fragment:
     """An entry of a transaction as JSON text.
 
     Raises:
         InvalidMessage: it is no valid R4, which is a defect of what rendered it.
     """
     data = orjson.dumps(entry)
-    read = orjson.loads(data)
-    if not _is_valid_entry(read):
-        _refuse_invalid({"resourceType": "Bundle", "type": "transaction", "entry": [read]})
+    if not _is_surely_valid_entry(entry):
+        read = orjson.loads(data)
+        if not _is_valid_entry(read):
+            _refuse_invalid({"resourceType": "Bundle", "type": "transaction", "entry": [read]})
     return orjson.Fragment(data)
 
 
 def prepare() -> None:
     """Compile what is needed for the types that we render: takes a tenth of a second."""
     _validator(_RENDERED[0])
+    for fhir_type in _RENDERED:
+        is_surely_valid(fhir_type, {})
+
+
+def _is_surely_valid_entry(entry: Mapping[str, Any]) -> bool:
+    resource = entry.get("resource")
+    return (
+        resource is not None
+        and len(entry) == len(_ENTRY)
+        and is_surely_valid("uri", entry.get("fullUrl"))
+        and is_surely_valid("Bundle.entry.request", entry.get("request"))
+        and is_surely_valid("Resource", resource)
+    )
 
 
 def _is_valid_entry(entry: Any) -> bool:

@@ -19,6 +19,7 @@ from plexus.codecs.fhir.quantities import (
     range_words,
     words,
 )
+from plexus.codecs.fhir.shapes import sealed
 
 __all__ = ["VALUE_URL", "observation_value", "reference_range"]
 
@@ -129,8 +130,9 @@ def _reference_range(source: resources_pb2.ReferenceRange) -> Json:
         said = said or range_words(source.low, source.high)
     if not (low or high or said):
         return {}
-    return filled(
-        {"low": low, "high": high, "appliesTo": concepts(source.applies_to), "text": said}
+    return sealed(
+        "Observation.referenceRange",
+        filled({"low": low, "high": high, "appliesTo": concepts(source.applies_to), "text": said}),
     )
 
 

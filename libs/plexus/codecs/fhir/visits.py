@@ -29,6 +29,7 @@ from plexus.codecs.fhir.references import (
     PRACTITIONER,
     Links,
 )
+from plexus.codecs.fhir.shapes import sealed
 
 __all__ = ["ARRIVAL_URL", "PLANNED_URL", "appointment", "encounter"]
 
@@ -79,22 +80,25 @@ _stay = remembered(
         if 0 < source.days < 2**31
         else {},
         status=coded(source.status, codes.ENCOUNTER_STATUS, "unknown"),
-        act=_class(source.encounter_class),
+        act=sealed("Coding", _class(source.encounter_class)),
         type=concepts(source.types),
         service_type=concept(source.service_type),
         priority=concept(source.priority),
         reason_code=concepts(source.reasons),
-        hospitalization=filled(
-            {
-                "preAdmissionIdentifier": identifier(source.pre_admission_identifier),
-                "admitSource": concept(source.admit_source),
-                "reAdmission": concept(source.re_admission),
-                "dietPreference": concepts(source.diets),
-                "specialCourtesy": concepts(source.special_courtesies),
-                "specialArrangement": concepts(source.special_arrangements),
-                "destination": _destination(source.discharged_to),
-                "dischargeDisposition": concept(source.discharge_disposition),
-            }
+        hospitalization=sealed(
+            "Encounter.hospitalization",
+            filled(
+                {
+                    "preAdmissionIdentifier": identifier(source.pre_admission_identifier),
+                    "admitSource": concept(source.admit_source),
+                    "reAdmission": concept(source.re_admission),
+                    "dietPreference": concepts(source.diets),
+                    "specialCourtesy": concepts(source.special_courtesies),
+                    "specialArrangement": concepts(source.special_arrangements),
+                    "destination": _destination(source.discharged_to),
+                    "dischargeDisposition": concept(source.discharge_disposition),
+                }
+            ),
         ),
     ),
     without=(
