@@ -1,9 +1,10 @@
 """Keys and references of the resources of one message. How keys are made is told in `keys`."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from plexus.api.canonical.v1.datatypes_pb2 import Identifier
+from plexus.api.canonical.v1.datatypes_pb2 import Identifier, Reference
 from plexus.api.canonical.v1.resources_pb2 import Resource
 from services.transform.domain.draft import Draft
 from services.transform.domain.keys import (
@@ -21,6 +22,8 @@ from services.transform.domain.numbers import NUMBERS, name_by_numbers
 from services.transform.domain.parents import link_parents
 from services.transform.domain.scopes import Made, Scope
 from services.transform.domain.structures import Link, Structure
+from services.transform.domain.targets import message_types
+from services.transform.domain.wire import delimited, tag
 
 __all__ = ["name_resources"]
 
@@ -139,20 +142,19 @@ def _unused(key: str, used: set[str], counts: dict[str, int]) -> str:
 
 
 def _link(from_these: list[Made], link: Link, targets: list[Made]) -> None:
-    path, kind = link.path, link.of
-    if is_repeated(link.kind, path):
-        for made in from_these:
-            add = getattr(made.content, path).add
-            for target in targets:
-                reference = add()
-                reference.type = kind
-                reference.key = target.key
-    elif len(targets) == 1:
-        key = targets[0].key
-        for made in from_these:
-            reference = getattr(made.content, path)
-            reference.type = kind
-            reference.key = key
+    if len(targets) > 1 and not is_repeated(link.kind, link.path):
+        return
+    field = _tag(link.kind, link.path)
+    said = b"".join(
+        field + delimited(Reference(type=link.of, key=target.key)) for target in targets
+    )
+    for made in from_these:
+        made.content.MergeFromString(said)
+
+
+@lru_cache
+def _tag(kind: str, path: str) -> bytes:
+    return tag(message_types()[kind].fields_by_name[path])
 
 
 @dataclass(slots=True)

@@ -40,6 +40,8 @@ def tag(field: FieldDescriptor) -> bytes:
 def _varint(number: int) -> bytes:
     if number < 0x80:
         return _SHORT[number]
+    if number < 0x4000:
+        return bytes((number & 0x7F | 0x80, number >> 7))
     made = bytearray()
     while number > 0x7F:
         made.append(number & 0x7F | 0x80)

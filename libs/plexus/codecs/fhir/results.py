@@ -140,13 +140,14 @@ def observation(source: Any, links: Links) -> Json:
     )
     value, extensions = _value(source.value)
     more = list(extensions)
-    devices = links.again_many(source.equipment, _DEVICE)
-    if source.devices:
-        devices += ({"type": "Device", "identifier": each} for each in identifiers(source.devices))
+    # Asked for truth first, what is seldom there costs no call.
+    devices = links.again_many(held, _DEVICE) if (held := source.equipment) else []
+    if told := source.devices:
+        devices += ({"type": "Device", "identifier": each} for each in identifiers(told))
     more += ({"url": DEVICE_URL, "valueReference": each} for each in devices[1:])
     if source.abnormal_kinds or source.structure_type:
         more += _kinds_of_test(source)
-    if sub_id := text(source.sub_id):
+    if (given := source.sub_id) and (sub_id := text(given)):
         part = {"url": "original-sub-identifier", "valueString": sub_id}
         more.append({"url": SUB_ID_URL, "extension": [part]})
     return {

@@ -28,6 +28,7 @@ _Check = Callable[[Any], bool]
 _Json = dict[str, object]
 _REMEMBERED: Final = 16_384
 _LONGEST: Final = 128
+_WITHOUT_BLANKS: Final = frozenset({"canonical", "code", "uri", "url"})
 _NUMBERS: Final = frozenset({int, orjson.Fragment})
 
 
@@ -96,10 +97,10 @@ class _Shape:
             if name not in value and f"_{name}" not in value:
                 return False
         for names, is_needed in self._choices:
-            present = names & value.keys()
+            present = names.intersection(value)
             if len(present) > 1:
                 # Extensions may stand beside a value, or for it.
-                present = {name.removeprefix("_") for name in present}
+                present = frozenset(name.removeprefix("_") for name in present)
             if len(present) > 1 or (is_needed and not present):
                 return False
         return True
@@ -198,6 +199,16 @@ def _primitive(name: str) -> _Check:
             type(value) is str
             and bool(value)
             and (value.isprintable() or matches(value) is not None)
+        )
+    if name in _WITHOUT_BLANKS:
+        # Ids and addresses are new each time, so that none is remembered.
+        return lambda value: (
+            type(value) is str
+            and bool(value)
+            and (
+                (value.isascii() and value.isprintable() and " " not in value)
+                or matches(value) is not None
+            )
         )
     known = functools.lru_cache(_REMEMBERED)(lambda value: matches(value) is not None)
     return lambda value: (
