@@ -5,27 +5,42 @@ Neighbours: `domain.matching` decides, `flow` loads and saves.
 """
 
 import collections
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from google.protobuf.message import DecodeError
 
 from plexus.actors import Turn
 from plexus.api.audit.v1.audit_pb2 import Outcome
-from plexus.api.canonical.v1.event_pb2 import EventKind
+from plexus.api.canonical.v1.event_pb2 import CanonicalEvent, EventKind
 from plexus.api.envelope.v1.envelope_pb2 import Envelope, PayloadKind
 from plexus.api.identity.v1.identity_pb2 import MatchKind, ResolvedEvent
 from plexus.errors import InvalidMessage, Reason
 from plexus.ids import IdSource
-from services.identity.domain import Index, PersonIdentifier, decide, identifying
+from services.identity.domain import (
+    Choice,
+    Evidence,
+    Index,
+    Linker,
+    PersonIdentifier,
+    Population,
+    RecordKey,
+    decide,
+    identifying,
+    lock_parts,
+)
 from services.identity.domain.index import Telling
 
 __all__ = ["Arrival", "MasterIndex"]
+
+_REGISTRATION = "ADT"
+"""HL7 v2 triggers that tell demographics for their own sake begin so."""
 
 _RESULTS = {
     MatchKind.MATCH_KIND_NEW_PERSON: "new_person",
     MatchKind.MATCH_KIND_IDENTIFIER: "identifier",
     MatchKind.MATCH_KIND_MERGE: "merge",
+    MatchKind.MATCH_KIND_DEMOGRAPHICS: "demographics",
 }
 
 
@@ -36,11 +51,13 @@ class Arrival(NamedTuple):
         resolved: the message that will carry it on; its event is set.
         subject: the identifiers of the event's subject that name a person.
         prior: those that go under.
+        evidence: what it says of the subject's demographics; None where nothing or of nobody.
     """
 
     resolved: ResolvedEvent
     subject: list[PersonIdentifier]
     prior: list[PersonIdentifier]
+    evidence: Evidence | None
 
     @classmethod
     def read(cls, envelope: Envelope) -> "Arrival":
@@ -57,11 +74,26 @@ class Arrival(NamedTuple):
             raise InvalidMessage(
                 "the payload is no canonical event", reason=Reason.REASON_INTERNAL
             ) from exc
+        subject = identifying(envelope.tenant, event.subject)
         return cls(
             resolved,
-            identifying(envelope.tenant, event.subject),
+            subject,
             identifying(envelope.tenant, event.prior),
+            _evidence(event, subject, envelope.source) if subject else None,
         )
+
+
+def _evidence(
+    event: CanonicalEvent, subject: Sequence[PersonIdentifier], source: str
+) -> Evidence | None:
+    for resource in event.resources:
+        if resource.WhichOneof("content") == "person":
+            return Evidence(
+                RecordKey(subject[0].names[0], source),
+                resource.person,
+                is_registered=event.trigger.startswith(_REGISTRATION),
+            )
+    return None
 
 
 class MasterIndex:
@@ -71,9 +103,18 @@ class MasterIndex:
         results: how often each kind of match was made, conflicts included.
     """
 
-    def __init__(self, index: Index, ids: IdSource, person_key: Callable[[str, str], str]) -> None:
+    def __init__(
+        self,
+        index: Index,
+        population: Population,
+        linker: Linker,
+        ids: IdSource,
+        person_key: Callable[[str, str], str],
+    ) -> None:
         """`person_key` gives the ordering key of a tenant's person."""
         self._index = index
+        self._population = population
+        self._linker = linker
         self._ids = ids
         self._person_key = person_key
         self.results: collections.Counter[str] = collections.Counter()
@@ -90,11 +131,16 @@ class MasterIndex:
         if kind == EventKind.EVENT_KIND_UNSPECIFIED:
             raise InvalidMessage("the event has no kind", reason=Reason.REASON_MAPPING_FAILED)
         subject = self._usable(message.subject, "PID-3")
+        evidence = message.evidence
+        if evidence is not None and evidence.key.name not in subject[0].names:
+            # The identifier that should name the record is of an authority that nobody can tell.
+            evidence = None
         resolved.merged_into = ""
         if kind == EventKind.EVENT_KIND_MERGE:
             self._merge(resolved, subject, self._usable(message.prior, "MRG-1"), told, turn)
         else:
-            self._resolve(resolved, subject, told, turn)
+            self._resolve(resolved, subject, evidence, told, turn)
+        self._take_over(evidence, told)
         turn.emit(
             "resolved",
             PayloadKind.PAYLOAD_KIND_RESOLVED,
@@ -125,6 +171,7 @@ class MasterIndex:
         self,
         resolved: ResolvedEvent,
         subject: list[PersonIdentifier],
+        evidence: Evidence | None,
         told: Telling,
         turn: Turn,
     ) -> None:
@@ -132,18 +179,50 @@ class MasterIndex:
         before = len(index.events), len(index.changed)
         candidates = index.candidates(subject)
         decision = decide(candidates)
-        resolved.person_id = decision.person_id or self._add_person(told)
-        resolved.match = (
-            MatchKind.MATCH_KIND_IDENTIFIER
-            if decision.person_id
-            else MatchKind.MATCH_KIND_NEW_PERSON
-        )
-        index.enlist(subject, resolved.person_id, told)
+        if decision.person_id:
+            resolved.person_id = decision.person_id
+            resolved.match = MatchKind.MATCH_KIND_IDENTIFIER
+            index.enlist(subject, resolved.person_id, told)
+        else:
+            self._seek(resolved, subject, evidence, told, turn)
         if decision.conflicts:
             index.dispute(resolved.person_id, decision.conflicts, told)
             self._report_conflict(len(decision.conflicts), turn)
         if (len(index.events), len(index.changed)) != before:
             self._contest(subject, [each.person_id for each in candidates], told)
+
+    def _seek(
+        self,
+        resolved: ResolvedEvent,
+        subject: list[PersonIdentifier],
+        evidence: Evidence | None,
+        told: Telling,
+        turn: Turn,
+    ) -> None:
+        """Nobody is known by the identifiers: look for the person by demographics."""
+        index, choice = self._index, Choice()
+        if evidence is not None and evidence.features.is_evidence:
+            choice = self._linker.choose(told.tenant, evidence, subject, self._population, index)
+        if choice.person_id:
+            resolved.person_id = choice.person_id
+            resolved.match = MatchKind.MATCH_KIND_DEMOGRAPHICS
+            self._contest([], [choice.person_id], told)
+        else:
+            resolved.person_id = self._add_person(told)
+            resolved.match = MatchKind.MATCH_KIND_NEW_PERSON
+        index.enlist(subject, resolved.person_id, told, choice.explanation)
+        for doubt in choice.doubts:
+            self._population.doubt(resolved.person_id, doubt, told)
+            self.results[doubt.kind] += 1
+        if choice.doubts:
+            turn.fact("review", str(len(choice.doubts)))
+
+    def _take_over(self, evidence: Evidence | None, told: Telling) -> None:
+        """Keep what the message says of the person, if that is news."""
+        if evidence is None or not self._linker.is_enabled(told.tenant):
+            return
+        if self._population.is_news(evidence):
+            self._index.contested |= lock_parts(self._population.save(evidence, told))
 
     def _merge(
         self,

@@ -3,7 +3,8 @@
 A batch runs first on what is committed, without locks. In the daily case everybody is known, nothing
 changes, and that was all. Where it would change the index, it locks every name and person that its
 changes concern, loads again (READ COMMITTED: so it sees who was first) and runs again. So two first
-messages of one patient, on two shards or replicas, make one person.
+messages of one patient, on two shards or replicas, make one person. Before what a source says of a
+person is written, its blocking keys are locked, too: so that holds for two sources with two numbers.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,10 +13,10 @@ from plexus.actors import Turn, TurnFailed, run_turns
 from plexus.errors import InvalidMessage, Unavailable
 from plexus.ids import IdSource, KeyDigest
 from plexus.store import Transaction
-from plexus.telemetry.metrics import IDENTITY_MATCHES
+from plexus.telemetry.metrics import IDENTITY_LARGE_BLOCKS, IDENTITY_MATCHES
 from services.identity.actors import Arrival, MasterIndex
-from services.identity.domain import Index, Name
-from services.identity.store import IndexStore
+from services.identity.domain import Index, Linker, Name, Population
+from services.identity.store import IndexStore, RecordStore
 
 __all__ = ["IdentityStage"]
 
@@ -23,34 +24,84 @@ __all__ = ["IdentityStage"]
 class IdentityStage:
     """The master person index in the stream."""
 
-    def __init__(self, ids: IdSource, digest: KeyDigest) -> None:
+    def __init__(self, ids: IdSource, digest: KeyDigest, linker: Linker) -> None:
         self._ids = ids
         self._digest = digest
+        self._linker = linker
 
     async def turn_batch(self, turns: Sequence[Turn], transaction: Transaction) -> None:
         store = IndexStore(transaction.connection)
+        records = RecordStore(transaction.connection)
         read = [(turn, _read(turn)) for turn in turns]
         names = _names(read)
         index = await store.load(names)
-        actor = self._run(read, index)
+        population = await self._population(records, index, read)
+        actor = self._run(read, index, population)
         if index.contested:
             contested, merged = index.contested, set(index.merged)
             await store.lock(contested)
             known = [(tenant, prior) for tenant, prior in merged if prior not in index.new_persons]
             index = await store.load(names, members_of=known)
+            population = await self._population(records, index, read)
             for turn, _ in read:
                 turn.reset()
-            actor = self._run(read, index)
+            actor = self._run(read, index, population)
             new = {(turn.envelope.tenant, person) for turn in turns for person in index.new_persons}
             if not index.contested <= contested or not set(index.merged) <= merged | new:
                 # Somebody was faster between the two reads, and now other persons are concerned.
                 raise Unavailable("the index has changed under this batch")
             await store.save(index)
+            await records.save(population)
         for result, count in actor.results.items():
             IDENTITY_MATCHES.labels(result=result).inc(count)
+        for pass_name, count in population.large.items():
+            IDENTITY_LARGE_BLOCKS.labels(pass_name=pass_name).inc(count)
 
-    def _run(self, read: Sequence[tuple[Turn, Arrival]], index: Index) -> MasterIndex:
-        actor = MasterIndex(index, self._ids, self._person_key)
+    async def _population(
+        self, records: RecordStore, index: Index, read: Sequence[tuple[Turn, Arrival]]
+    ) -> Population:
+        """The source records that the batch concerns; `index` learns whose they are."""
+        telling = [
+            (turn.envelope.tenant, message, message.evidence)
+            for turn, message in read
+            if message.evidence is not None and self._linker.is_enabled(turn.envelope.tenant)
+        ]
+        if not telling:
+            return Population({}, {}, (), {})
+        held = await records.held({evidence.key for _, _, evidence in telling})
+        seeking = [
+            (tenant, evidence)
+            for tenant, message, evidence in telling
+            if not index.candidates(message.subject) and evidence.features.is_evidence
+        ]
+        if not seeking:
+            return Population(held, {}, (), {})
+        found = await records.blocks({
+            key.number for _, evidence in seeking for key in evidence.keys
+        })  # fmt: skip
+        numbers = {number for block in found.records.values() for number in block}
+        numbered, features, links = await records.read(numbers)
+        index.learn(links)
+        blocks = {
+            key: [numbered[number] for number in block if number in numbered]
+            for key, block in found.records.items()
+        }
+        population = Population(held, blocks, found.large, features)
+        promising = {
+            (tenant, person)
+            for tenant, evidence in seeking
+            for person in self._linker.promising(tenant, evidence, population, index)
+        }
+        if not promising:
+            return population
+        members, links = await records.members(promising)
+        index.learn(links)
+        return Population(held, blocks, found.large, features | members)
+
+    def _run(
+        self, read: Sequence[tuple[Turn, Arrival]], index: Index, population: Population
+    ) -> MasterIndex:
+        actor = MasterIndex(index, population, self._linker, self._ids, self._person_key)
 
         def receiving(message: Arrival) -> Callable[[Turn], None]:
             return lambda turn: actor.receive(message, turn)

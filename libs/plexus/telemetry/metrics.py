@@ -20,6 +20,7 @@ __all__ = [
     "DESTINATION_PENDING",
     "FEED_CONNECTIONS",
     "FEED_LAST_MESSAGE",
+    "IDENTITY_LARGE_BLOCKS",
     "IDENTITY_MATCHES",
     "JUDGED",
     "JUDGE_FINDINGS",
@@ -74,6 +75,11 @@ PARKING_PAUSED = Gauge(
 )
 BUS_ERRORS = Counter("plexus_bus_errors", "Errors that the bus reported.", ["kind"])
 IDENTITY_MATCHES = Counter("plexus_identity_matches", "Matches by kind.", ["result"])
+IDENTITY_LARGE_BLOCKS = Counter(
+    "plexus_identity_large_blocks",
+    "Blocking keys that found too many records and were left out, by pass.",
+    ["pass_name"],
+)
 RELOADS = Counter(
     "plexus_reloads",
     "Changes of what was agreed with sources, by what became of them.",

@@ -2,23 +2,41 @@
 
 `normalisation` puts what a message says of a person in the form in which people are compared,
 `identifiers` says which identifiers name a person and how they compare, `matching` decides which
-person a source record belongs to, `index` is the part of the index that a batch works on.
+person a source record belongs to, `index` is the part of the index that a batch works on. Where no
+identifier decides, `linking` does by demographics: `evidence` is what a message says, `blocking` finds
+whom to compare with, `scoring` weighs a pair, `population` holds the source records of a batch.
 """
 
+from services.identity.domain.blocking import MOST_PER_KEY, blocking_keys
+from services.identity.domain.evidence import Evidence, RecordKey
 from services.identity.domain.identifiers import Name, PersonIdentifier, identifying
 from services.identity.domain.index import Conflict, Index, Link, LinkEvent, NewPerson
+from services.identity.domain.linking import Choice, Linker, Matching
 from services.identity.domain.matching import Candidate, Decision, decide
+from services.identity.domain.population import Held, Population, Review, Saved, lock_parts
 
 __all__ = [
+    "MOST_PER_KEY",
     "Candidate",
+    "Choice",
     "Conflict",
     "Decision",
+    "Evidence",
+    "Held",
     "Index",
     "Link",
     "LinkEvent",
+    "Linker",
+    "Matching",
     "Name",
     "NewPerson",
     "PersonIdentifier",
+    "Population",
+    "RecordKey",
+    "Review",
+    "Saved",
+    "blocking_keys",
     "decide",
     "identifying",
+    "lock_parts",
 ]

@@ -50,13 +50,18 @@ class NewPerson:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class LinkEvent:
-    """A change of one link: new_person, identifier_added, merge or conflict. See the table."""
+    """A change of one link: new_person, identifier_added, auto_link, merge or conflict. See the table.
+
+    Attributes:
+        explanation: of a link by demographics: JSON of the verdict.
+    """
 
     kind: str
     name: Name
     from_person: str
     to_person: str
     told: Telling
+    explanation: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -83,10 +88,9 @@ class Index:
     """
 
     def __init__(self, links: Mapping[Name, Link]) -> None:
-        self._links = dict(links)
+        self._links: dict[Name, Link] = {}
         self._names: dict[tuple[str, str], set[Name]] = {}
-        for name, link in links.items():
-            self._names.setdefault((name.tenant, link.person_id), set()).add(name)
+        self.learn(links)
         self.added: dict[Name, Telling] = {}
         self.changed: set[Name] = set()
         self.new_persons: dict[str, NewPerson] = {}
@@ -98,6 +102,17 @@ class Index:
     def __getitem__(self, name: Name) -> Link:
         """The link of a name that is known."""
         return self._links[name]
+
+    def learn(self, links: Mapping[Name, Link]) -> None:
+        """Take in more committed links; what is known already stays as it is."""
+        for name, link in links.items():
+            if name not in self._links:
+                self._links[name] = link
+                self._names.setdefault((name.tenant, link.person_id), set()).add(name)
+
+    def names(self, tenant: str, person_id: str) -> frozenset[Name]:
+        """The names of a person, as far as they are here."""
+        return frozenset(self._names.get((tenant, person_id), ()))
 
     def candidates(self, identifiers: Iterable[PersonIdentifier]) -> list[Candidate]:
         """The persons that the identifiers lead to, each once."""
@@ -123,10 +138,17 @@ class Index:
         self.new_persons[person_id] = NewPerson(person_id, told)
 
     def enlist(
-        self, identifiers: Iterable[PersonIdentifier], person_id: str, told: Telling
+        self,
+        identifiers: Iterable[PersonIdentifier],
+        person_id: str,
+        told: Telling,
+        explanation: str = "",
     ) -> None:
-        """Let all names that are unknown lead to the person; known ones stay where they are."""
-        kind = "identifier_added"
+        """Let all names that are unknown lead to the person; known ones stay where they are.
+
+        `explanation` says why, where the link is by demographics.
+        """
+        kind = "auto_link" if explanation else "identifier_added"
         if person_id in self.new_persons and self.new_persons[person_id].told is told:
             kind = "new_person"
         for identifier in identifiers:
@@ -138,7 +160,7 @@ class Index:
                     self._links[name] = Link(person_id, universal_id)
                     self._names.setdefault((name.tenant, person_id), set()).add(name)
                     self.added[name] = told
-                    self.events.append(LinkEvent(kind, name, "", person_id, told))
+                    self.events.append(LinkEvent(kind, name, "", person_id, told, explanation))
                 elif name is identifier.by_namespace:
                     self._note_universal_id(name, identifier.universal_id)
 

@@ -9,6 +9,7 @@ from plexus.api.envelope.v1.envelope_pb2 import Envelope
 from plexus.api.identity.v1.identity_pb2 import ResolvedEvent
 from plexus.ids import KeyDigest, RandomIds
 from plexus.store import Database, Mark, PostgresJournal
+from services.identity.domain import Linker, Matching
 from services.identity.flow import IdentityStage
 
 SECRET = b"a secret for tests only"
@@ -21,7 +22,7 @@ class Replica:
         self.database = database
         self._unit = unit
         self._journal = PostgresJournal(database)
-        self._stage = IdentityStage(RandomIds(), KeyDigest(SECRET))
+        self._stage = IdentityStage(RandomIds(), KeyDigest(SECRET), Linker({}, Matching()))
         self._epochs: dict[str, int] = {}
         self._sequence = 0
 

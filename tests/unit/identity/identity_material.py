@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from plexus.actors import Turn, run_turn
 from plexus.api.canonical.v1.datatypes_pb2 import Authority, Identifier
 from plexus.api.canonical.v1.event_pb2 import CanonicalEvent, EventKind
+from plexus.api.canonical.v1.resources_pb2 import Person
 from plexus.api.envelope.v1.envelope_pb2 import Envelope, PayloadKind
 from plexus.api.identity.v1.identity_pb2 import ResolvedEvent
 from services.identity.actors import Arrival, MasterIndex
-from services.identity.domain import Index
+from services.identity.domain import Index, Linker, Matching, Population
 
 TENANT = "demo"
 NORTH = ("NORTH", "2.999.1")
@@ -48,10 +49,14 @@ def envelope_of(
     *,
     tenant: str = TENANT,
     source: str = "adt-north",
+    person: Person | None = None,
+    trigger: str = "ADT^A08",
 ) -> Envelope:
     """A canonical event about a person; with `prior` it is a merge."""
     kind = EventKind.EVENT_KIND_MERGE if prior else EventKind.EVENT_KIND_UPSERT
-    event = CanonicalEvent(kind=kind, trigger="ADT^A08", subject=subject, prior=prior)
+    event = CanonicalEvent(kind=kind, trigger=trigger, subject=subject, prior=prior)
+    if person is not None:
+        event.resources.add().person.CopyFrom(person)
     message_id = _message_ids.message_id()
     return Envelope(
         message_id=message_id,
@@ -75,7 +80,9 @@ class Desk:
 
     def __init__(self) -> None:
         self.index = Index({})
-        self.actor = MasterIndex(self.index, CountedIds(), person_key)
+        self.population = Population({}, {}, (), {})
+        linker = Linker({}, Matching())
+        self.actor = MasterIndex(self.index, self.population, linker, CountedIds(), person_key)
 
     def take(self, envelope: Envelope) -> tuple[ResolvedEvent, Turn]:
         """One turn: what was emitted, and the turn itself."""

@@ -164,6 +164,11 @@ def test_father_and_son_of_one_name_are_two() -> None:
     assert "suffix_conflict" in against
 
 
+def test_twins_of_one_first_name_are_told_apart_by_the_second() -> None:
+    one, other = features(middle="Ann"), features(middle="Noor")
+    assert verdict(one, other) == (Grade.REVIEW, {"middle_name_conflict"})
+
+
 def test_twins_with_numbers_that_follow_each_other_are_never_a_match() -> None:
     one, other = features(ssn="536221234"), features(given="Helen", ssn="536221235")
     assert verdict(one, other)[0] is not Grade.MATCH

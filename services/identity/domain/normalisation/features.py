@@ -67,21 +67,26 @@ class Features(NamedTuple):
     @classmethod
     def from_text(cls, text: str) -> "Features":
         """Features as they were stored."""
-        names, birth, sex, ids, addresses, phones, emails, order, multiple, mothers = json.loads(
-            text
-        )
-        return cls(
-            tuple(PersonName(tuple(f), tuple(g), line, new) for f, g, line, new in names),
-            BirthDate(*birth) if birth else None,
-            sex,
-            tuple(NationalId(*each) for each in ids),
-            tuple(PostalAddress(*each) for each in addresses),
-            tuple(phones),
-            tuple(emails),
-            order,
-            multiple,
-            tuple(mothers),
-        )
+        return _parsed(text)
+
+
+@functools.lru_cache(maxsize=4096)
+def _parsed(text: str) -> Features:
+    """Cached: a batch that changes something reads its candidates twice, before and after its locks."""
+    names, birth, sex, ids, addresses, phones, emails, *others = json.loads(text)
+    order, multiple, mothers = others
+    return Features(
+        tuple(PersonName(tuple(f), tuple(g), line, new) for f, g, line, new in names),
+        BirthDate(*birth) if birth else None,
+        sex,
+        tuple(NationalId(*each) for each in ids),
+        tuple(PostalAddress(*each) for each in addresses),
+        tuple(phones),
+        tuple(emails),
+        order,
+        multiple,
+        tuple(mothers),
+    )
 
 
 def features_of(person: Person) -> Features:
@@ -123,13 +128,20 @@ def _kept(found: Iterable[Any]) -> tuple[Any, ...]:
     return tuple(sorted({each for each in found if each})[:_MOST])
 
 
-@functools.cache
-def normalisation_version() -> str:
-    """Content hash over the rules and tables of this package, 12 hexadecimal digits.
-
-    Features of another version are made again before they are compared with new ones.
-    """
+def _hashed() -> str:
     digest = hashlib.blake2b(digest_size=6)
     for path in sorted(pathlib.Path(__file__).parent.glob("*.[pt][yx]*")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
+
+
+# Read once with the module: nothing that runs later waits for a disk.
+_VERSION: Final = _hashed()
+
+
+def normalisation_version() -> str:
+    """Content hash over the rules and tables of this package, 12 hexadecimal digits.
+
+    Features of another version are made again when their source speaks next.
+    """
+    return _VERSION

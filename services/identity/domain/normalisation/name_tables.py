@@ -3,7 +3,6 @@
 All in the form of `letters.fold`. The nicknames are in `nicknames.txt`.
 """
 
-import functools
 import pathlib
 from collections.abc import Mapping
 from typing import Final
@@ -62,7 +61,6 @@ NOBODY_WHOLE: Final = frozenset({
 """Whole names (family, given) that people are registered under when nobody knows who they are."""
 
 
-@functools.cache
 def _nicknames() -> Mapping[str, frozenset[str]]:
     """Full names by each name that stands for them, from `nicknames.txt` beside this module."""
     found: dict[str, set[str]] = {}
@@ -75,9 +73,13 @@ def _nicknames() -> Mapping[str, frozenset[str]]:
     return {name: frozenset(each) for name, each in found.items()}
 
 
+# Read once with the module: nothing that runs later waits for a disk.
+_ROOTS: Final = _nicknames()
+
+
 def roots(given: str) -> frozenset[str]:
     """The full names that a given name may stand for; itself where nothing else is known.
 
     Two names are variants of each other where their roots meet: Bob and Robert, not Bob and Bill.
     """
-    return _nicknames().get(given) or frozenset((given,))
+    return _ROOTS.get(given) or frozenset((given,))

@@ -57,6 +57,9 @@ class Model:
     trained_on: int = 0
     version: str = ""
 
+    def __hash__(self) -> int:
+        return hash(self.version)
+
     @classmethod
     def of(
         cls,

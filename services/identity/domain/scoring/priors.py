@@ -32,7 +32,7 @@ _SWAPPED: Final = ((0.008, 0.003), (1e-5, 2e-5), (2e-6, 8e-6))
 # Of each field: same person, household, stranger, by level.
 _OTHERS: Final[tuple[tuple[tuple[float, ...], ...], ...]] = (
     # Middle name: missing, different, initial, agrees.
-    ((1, 0.08, 0.32, 0.6), (1, 0.89, 0.08, 0.03), (1, 0.91, 0.07, 0.02)),
+    ((1, 0.05, 0.33, 0.62), (1, 0.89, 0.08, 0.03), (1, 0.91, 0.07, 0.02)),
     # Birth date: missing, different, partly, close, exact.
     ((1, 0.012, 0.025, 0.033, 0.93), (1, 0.952, 0.03, 0.003, 0.015), (1, 0.98646, 0.012, 0.0015, 4e-5)),
     # Sex: missing, different, agrees.

@@ -116,14 +116,18 @@ def score(
     thresholds: Thresholds = DEFAULT_THRESHOLDS,
     *,
     is_one_authority: bool = False,
+    is_brief: bool = False,
 ) -> Verdict:
     """Decide on a pair of records. Symmetric; pure; the same arguments give the same bits.
 
-    `is_one_authority`: see `vetoes`.
+    `is_one_authority`: see `vetoes`. `is_brief`: give no rows, and the bits by weight alone, where the
+    two are clearly apart: most candidates are.
     """
     comparison = compare(one, other)
     levels = comparison.levels
     bits = weigh(comparison, model)
+    if is_brief and bits < thresholds.review and not _is_proved(levels):
+        return Verdict(bits, Grade.APART, (), model.version, thresholds)
     against = vetoes(one, other, levels, is_one_authority=is_one_authority)
     decided = bits
     rows: list[Row] = []

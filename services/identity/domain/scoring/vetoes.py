@@ -48,6 +48,7 @@ _BIRTH_ORDER_REVIEW: Final = Veto("birth_order_conflict", Cap.REVIEW)
 _BIRTH_ORDER: Final = Veto("birth_order_conflict", Cap.APART)
 _TWINS_REVIEW: Final = Veto("possible_twins", Cap.REVIEW)
 _TWINS: Final = Veto("twins", Cap.APART)
+_MIDDLE: Final = Veto("middle_name_conflict", Cap.REVIEW)
 _NEWBORN: Final = Veto("newborn", Cap.REVIEW)
 _NEWBORNS: Final = Veto("two_newborns", Cap.APART)
 _SEX_REVIEW: Final = Veto("sex_conflict", Cap.REVIEW)
@@ -81,6 +82,9 @@ def vetoes(
             found.append(_TWINS)
         elif number == 2 or (not number and levels[MIDDLE] != 3):
             found.append(_TWINS_REVIEW)
+    if levels[MIDDLE] == 1 and birth >= 3 and not is_proved:
+        # Twins with one first name: Anna Maria and Anna Sofia.
+        found.append(_MIDDLE)
     if one.is_newborn or other.is_newborn:
         both = one.is_newborn and other.is_newborn
         share_mother = bool(set(one.mothers) & set(other.mothers))

@@ -26,15 +26,15 @@ from plexus.api.canonical.v1 import datatypes_pb2 as plexus_dot_api_dot_canonica
 from plexus.api.canonical.v1 import event_pb2 as plexus_dot_api_dot_canonical_dot_v1_dot_event__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%plexus/api/identity/v1/identity.proto\x12\x16plexus.api.identity.v1\x1a\'plexus/api/canonical/v1/datatypes.proto\x1a#plexus/api/canonical/v1/event.proto\"\xa1\x01\n\rResolvedEvent\x12\x11\n\tperson_id\x18\x01 \x01(\t\x12\x30\n\x05match\x18\x02 \x01(\x0e\x32!.plexus.api.identity.v1.MatchKind\x12\x13\n\x0bmerged_into\x18\x03 \x01(\t\x12\x36\n\x05\x65vent\x18\x04 \x01(\x0b\x32\'.plexus.api.canonical.v1.CanonicalEvent\"Y\n\x0eResolveRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x37\n\nidentifier\x18\x02 \x01(\x0b\x32#.plexus.api.canonical.v1.Identifier\"$\n\x0fResolveResponse\x12\x11\n\tperson_id\x18\x01 \x01(\t\"_\n\x13ResolveBatchRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x38\n\x0bidentifiers\x18\x02 \x03(\x0b\x32#.plexus.api.canonical.v1.Identifier\"*\n\x14ResolveBatchResponse\x12\x12\n\nperson_ids\x18\x01 \x03(\t\"5\n\x10GetPersonRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x11\n\tperson_id\x18\x02 \x01(\t\"X\n\x10LinkedIdentifier\x12\x11\n\tauthority\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x12\n\nmessage_id\x18\x04 \x01(\t\"\x80\x01\n\x11GetPersonResponse\x12\x11\n\tperson_id\x18\x01 \x01(\t\x12=\n\x0bidentifiers\x18\x02 \x03(\x0b\x32(.plexus.api.identity.v1.LinkedIdentifier\x12\x19\n\x11merged_person_ids\x18\x03 \x03(\t*s\n\tMatchKind\x12\x1a\n\x16MATCH_KIND_UNSPECIFIED\x10\x00\x12\x19\n\x15MATCH_KIND_NEW_PERSON\x10\x01\x12\x19\n\x15MATCH_KIND_IDENTIFIER\x10\x02\x12\x14\n\x10MATCH_KIND_MERGE\x10\x03\x32\xba\x02\n\x0fIdentityService\x12Z\n\x07Resolve\x12&.plexus.api.identity.v1.ResolveRequest\x1a\'.plexus.api.identity.v1.ResolveResponse\x12i\n\x0cResolveBatch\x12+.plexus.api.identity.v1.ResolveBatchRequest\x1a,.plexus.api.identity.v1.ResolveBatchResponse\x12`\n\tGetPerson\x12(.plexus.api.identity.v1.GetPersonRequest\x1a).plexus.api.identity.v1.GetPersonResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%plexus/api/identity/v1/identity.proto\x12\x16plexus.api.identity.v1\x1a\'plexus/api/canonical/v1/datatypes.proto\x1a#plexus/api/canonical/v1/event.proto\"\xa1\x01\n\rResolvedEvent\x12\x11\n\tperson_id\x18\x01 \x01(\t\x12\x30\n\x05match\x18\x02 \x01(\x0e\x32!.plexus.api.identity.v1.MatchKind\x12\x13\n\x0bmerged_into\x18\x03 \x01(\t\x12\x36\n\x05\x65vent\x18\x04 \x01(\x0b\x32\'.plexus.api.canonical.v1.CanonicalEvent\"Y\n\x0eResolveRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x37\n\nidentifier\x18\x02 \x01(\x0b\x32#.plexus.api.canonical.v1.Identifier\"$\n\x0fResolveResponse\x12\x11\n\tperson_id\x18\x01 \x01(\t\"_\n\x13ResolveBatchRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x38\n\x0bidentifiers\x18\x02 \x03(\x0b\x32#.plexus.api.canonical.v1.Identifier\"*\n\x14ResolveBatchResponse\x12\x12\n\nperson_ids\x18\x01 \x03(\t\"5\n\x10GetPersonRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x11\n\tperson_id\x18\x02 \x01(\t\"X\n\x10LinkedIdentifier\x12\x11\n\tauthority\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x12\n\nmessage_id\x18\x04 \x01(\t\"\x80\x01\n\x11GetPersonResponse\x12\x11\n\tperson_id\x18\x01 \x01(\t\x12=\n\x0bidentifiers\x18\x02 \x03(\x0b\x32(.plexus.api.identity.v1.LinkedIdentifier\x12\x19\n\x11merged_person_ids\x18\x03 \x03(\t*\x90\x01\n\tMatchKind\x12\x1a\n\x16MATCH_KIND_UNSPECIFIED\x10\x00\x12\x19\n\x15MATCH_KIND_NEW_PERSON\x10\x01\x12\x19\n\x15MATCH_KIND_IDENTIFIER\x10\x02\x12\x14\n\x10MATCH_KIND_MERGE\x10\x03\x12\x1b\n\x17MATCH_KIND_DEMOGRAPHICS\x10\x04\x32\xba\x02\n\x0fIdentityService\x12Z\n\x07Resolve\x12&.plexus.api.identity.v1.ResolveRequest\x1a\'.plexus.api.identity.v1.ResolveResponse\x12i\n\x0cResolveBatch\x12+.plexus.api.identity.v1.ResolveBatchRequest\x1a,.plexus.api.identity.v1.ResolveBatchResponse\x12`\n\tGetPerson\x12(.plexus.api.identity.v1.GetPersonRequest\x1a).plexus.api.identity.v1.GetPersonResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'plexus.api.identity.v1.identity_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MATCHKIND']._serialized_start=853
-  _globals['_MATCHKIND']._serialized_end=968
+  _globals['_MATCHKIND']._serialized_start=854
+  _globals['_MATCHKIND']._serialized_end=998
   _globals['_RESOLVEDEVENT']._serialized_start=144
   _globals['_RESOLVEDEVENT']._serialized_end=305
   _globals['_RESOLVEREQUEST']._serialized_start=307
@@ -51,6 +51,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LINKEDIDENTIFIER']._serialized_end=720
   _globals['_GETPERSONRESPONSE']._serialized_start=723
   _globals['_GETPERSONRESPONSE']._serialized_end=851
-  _globals['_IDENTITYSERVICE']._serialized_start=971
-  _globals['_IDENTITYSERVICE']._serialized_end=1285
+  _globals['_IDENTITYSERVICE']._serialized_start=1001
+  _globals['_IDENTITYSERVICE']._serialized_end=1315
 # @@protoc_insertion_point(module_scope)

@@ -35,6 +35,8 @@ class _MatchKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MatchKind.V
     """An identifier of the same authority was known."""
     MATCH_KIND_MERGE: _MatchKind.ValueType  # 3
     """The message itself says so (merge)."""
+    MATCH_KIND_DEMOGRAPHICS: _MatchKind.ValueType  # 4
+    """Nobody was known by the identifiers, and name, birth date and the like said who it is."""
 
 class MatchKind(_MatchKind, metaclass=_MatchKindEnumTypeWrapper):
     """How identity came to its answer."""
@@ -47,6 +49,8 @@ MATCH_KIND_IDENTIFIER: MatchKind.ValueType  # 2
 """An identifier of the same authority was known."""
 MATCH_KIND_MERGE: MatchKind.ValueType  # 3
 """The message itself says so (merge)."""
+MATCH_KIND_DEMOGRAPHICS: MatchKind.ValueType  # 4
+"""Nobody was known by the identifiers, and name, birth date and the like said who it is."""
 Global___MatchKind: _TypeAlias = MatchKind  # noqa: Y015
 
 @_typing.final

@@ -1,4 +1,4 @@
-"""What identity persists: persons, identifiers, the events that linked them, and conflicts.
+"""The index in PostgreSQL: persons, identifiers, the events that linked them, and conflicts.
 
 All statements are set-based: a batch takes one to three reads and one to five writes.
 """
@@ -187,11 +187,12 @@ class IndexStore:
         events = index.events
         await self._connection.execute(
             "INSERT INTO link_event"
-            " (tenant, at, message_id, kind, authority, value, from_person, to_person)"
-            " SELECT tenant, at, message_id, kind, authority, value, from_person, to_person"
-            " FROM unnest($1::text[], $2::timestamptz[], $3::uuid[], $4::text[], $5::text[],"
-            " $6::text[], $7::uuid[], $8::uuid[]) WITH ORDINALITY"
-            " n (tenant, at, message_id, kind, authority, value, from_person, to_person, place)"
+            " (tenant, at, message_id, kind, authority, value, from_person, to_person, explanation)"
+            " SELECT tenant, at, message_id, kind, authority, value, from_person, to_person,"
+            " explanation FROM unnest($1::text[], $2::timestamptz[], $3::uuid[], $4::text[],"
+            " $5::text[], $6::text[], $7::uuid[], $8::uuid[], $9::jsonb[]) WITH ORDINALITY"
+            " n (tenant, at, message_id, kind, authority, value, from_person, to_person,"
+            " explanation, place)"
             " ORDER BY place",
             [event.told.tenant for event in events],
             [event.told.at for event in events],
@@ -201,6 +202,7 @@ class IndexStore:
             [event.name.value for event in events],
             [event.from_person or None for event in events],
             [event.to_person for event in events],
+            [event.explanation or None for event in events],
         )
 
     async def _add_conflicts(self, conflicts: Sequence[Conflict]) -> None:
