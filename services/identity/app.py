@@ -1,6 +1,7 @@
 """All the wiring of identity, top to bottom."""
 
 import pathlib
+from collections.abc import Mapping
 
 from plexus.api.audit.v1.audit_pb2 import Stage as StageName
 from plexus.api.identity.v1 import identity_pb2_grpc
@@ -10,10 +11,11 @@ from plexus.service import Runtime, open_stage
 from plexus.settings import load_document
 from plexus.store import PostgresJournal
 from services.identity.domain import Linker, Matching
-from services.identity.domain.scoring import Thresholds
+from services.identity.domain.scoring import Model, Thresholds, shipped_model
 from services.identity.flow import IdentityStage
 from services.identity.service import IdentityServicer
 from services.identity.settings import IdentitySettings, MatchingSection
+from services.identity.store import ModelStore
 
 __all__ = ["SECTIONS", "SETTINGS", "wire"]
 
@@ -26,9 +28,12 @@ async def wire(runtime: Runtime) -> None:
     digest = KeyDigest(runtime.settings.secret())
     database = await runtime.database("services.identity")
     bus = await runtime.bus()
+    async with database.connection() as connection:
+        models = await ModelStore(connection).active()
+    linker = _linker(runtime.settings.config, models)
     open_stage(
         runtime,
-        IdentityStage(runtime.ids, digest, _linker(runtime.settings.config)),
+        IdentityStage(runtime.ids, digest, linker),
         stage_name=StageName.STAGE_IDENTITY,
         stream="canonical",
         bus=bus,
@@ -40,12 +45,21 @@ async def wire(runtime: Runtime) -> None:
     runtime.rpc.serves("plexus.api.identity.v1.IdentityService")
 
 
-def _linker(config: pathlib.Path) -> Linker:
-    """Matches as the mesh document says. Raises ConfigurationError."""
-    found: dict[str, Matching] = {}
+def _linker(config: pathlib.Path, models: Mapping[str, Model]) -> Linker:
+    """Matches as the mesh document says, by the models that tenants have trained.
+
+    Raises:
+        ConfigurationError: the document is wrong, or names a tenant twice.
+    """
+    found = {tenant: Matching(model=model) for tenant, model in models.items()}
+    seen: set[str] = set()
     for section in load_document(config).sections("matching", MatchingSection):
-        if section.tenant in found:
+        if section.tenant in seen:
             raise ConfigurationError(f"{config}: matching names tenant {section.tenant} twice")
-        thresholds = Thresholds(section.match_bits, section.review_bits)
-        found[section.tenant] = Matching(section.enabled, thresholds)
+        seen.add(section.tenant)
+        found[section.tenant] = Matching(
+            section.enabled,
+            Thresholds(section.match_bits, section.review_bits),
+            models.get(section.tenant) or shipped_model(),
+        )
     return Linker(found, Matching())

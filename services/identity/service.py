@@ -1,4 +1,4 @@
-"""gRPC of identity: who somebody is. Answers from committed state only."""
+"""gRPC of identity: who somebody is, and the models that say so. Answers from committed state only."""
 
 import uuid
 from collections.abc import Sequence
@@ -8,19 +8,21 @@ import grpc.aio
 
 from plexus.api.canonical.v1.datatypes_pb2 import Identifier
 from plexus.api.identity.v1 import identity_pb2, identity_pb2_grpc
-from plexus.errors import InvalidRequest, NotFound
+from plexus.errors import ConfigurationError, InvalidRequest, NotFound
 from plexus.store import Database
 from services.identity.domain import decide, identifying
-from services.identity.store import IndexStore
+from services.identity.domain.scoring import Model
+from services.identity.store import IndexStore, ModelStore
 
 __all__ = ["IdentityServicer"]
 
 _Context = grpc.aio.ServicerContext[object, object]
 _MOST_IDENTIFIERS: Final = 1000
+_MOST_FEATURES: Final = 1000
 
 
 class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
-    """Answers questions to the index; changes nothing."""
+    """Answers questions to the index, and keeps trained models."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -64,6 +66,42 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
                 for name in names
             ],
             merged_person_ids=merged,
+        )
+
+    async def ListFeatures(  # noqa: N802 - the name in the contract
+        self, request: identity_pb2.ListFeaturesRequest, context: _Context
+    ) -> identity_pb2.ListFeaturesResponse:
+        if not 1 <= request.limit <= _MOST_FEATURES:
+            raise InvalidRequest(f"limit must be 1 to {_MOST_FEATURES}", location="limit")
+        async with self._database.connection() as connection:
+            found = await ModelStore(connection).features(
+                request.tenant, request.after, request.limit
+            )
+        return identity_pb2.ListFeaturesResponse(
+            features=[text for _, text in found],
+            last=found[-1][0] if len(found) == request.limit else 0,
+        )
+
+    async def PutModel(  # noqa: N802 - the name in the contract
+        self, request: identity_pb2.PutModelRequest, context: _Context
+    ) -> identity_pb2.PutModelResponse:
+        if not request.tenant:
+            raise InvalidRequest("a model needs a tenant", location="tenant")
+        try:
+            model = Model.from_text(request.content)
+        except ConfigurationError as exc:
+            raise InvalidRequest(exc.detail, location="content") from exc
+        async with self._database.transaction() as connection:
+            await ModelStore(connection).put(request.tenant, model, is_active=request.is_active)
+        return identity_pb2.PutModelResponse(version=model.version)
+
+    async def ListModels(  # noqa: N802 - the name in the contract
+        self, request: identity_pb2.ListModelsRequest, context: _Context
+    ) -> identity_pb2.ListModelsResponse:
+        async with self._database.connection() as connection:
+            found = await ModelStore(connection).versions(request.tenant)
+        return identity_pb2.ListModelsResponse(
+            models=[identity_pb2.ModelVersion(**each._asdict()) for each in found]
         )
 
     async def _resolve(self, tenant: str, identifiers: Sequence[Identifier]) -> list[str]:

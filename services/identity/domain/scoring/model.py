@@ -79,9 +79,7 @@ class Model:
             for fields in classes
         )
         made = cls(same, household, stranger, *prior_bits, families, givens, *shares, trained_on)
-        text = json.dumps(made._content(), sort_keys=True)
-        version = hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
-        return dataclasses.replace(made, version=version)
+        return dataclasses.replace(made, version=made._hash())
 
     def rarity_bits(self, family: str, given: str) -> float:
         """What it adds that a name which both records have exactly is rare, or takes that it is common.
@@ -118,9 +116,16 @@ class Model:
             ):
                 raise ConfigurationError("the model has other levels than this release compares")
             rest: dict[str, Any] = {name: content[name] for name in _PLAIN}
-            return cls(weights["same"], weights["household"], weights["stranger"], **rest)
+            made = cls(weights["same"], weights["household"], weights["stranger"], **rest)
         except (KeyError, TypeError, ValueError) as exc:
             raise ConfigurationError("this is no model of identity") from exc
+        if made.version != made._hash():
+            raise ConfigurationError("the content of the model does not fit its version")
+        return made
+
+    def _hash(self) -> str:
+        text = json.dumps(self._content(), sort_keys=True)
+        return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
 
     def _content(self) -> dict[str, object]:
         told: dict[str, object] = {

@@ -50,6 +50,21 @@ class IdentityServiceStub:
                 request_serializer=plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.GetPersonRequest.SerializeToString,
                 response_deserializer=plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.GetPersonResponse.FromString,
                 _registered_method=True)
+        self.ListFeatures = channel.unary_unary(
+                '/plexus.api.identity.v1.IdentityService/ListFeatures',
+                request_serializer=plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.ListFeaturesRequest.SerializeToString,
+                response_deserializer=plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.ListFeaturesResponse.FromString,
+                _registered_method=True)
+        self.PutModel = channel.unary_unary(
+                '/plexus.api.identity.v1.IdentityService/PutModel',
+                request_serializer=plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.PutModelRequest.SerializeToString,
+                response_deserializer=plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.PutModelResponse.FromString,
+                _registered_method=True)
+        self.ListModels = channel.unary_unary(
+                '/plexus.api.identity.v1.IdentityService/ListModels',
+                request_serializer=plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.ListModelsRequest.SerializeToString,
+                response_deserializer=plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.ListModelsResponse.FromString,
+                _registered_method=True)
 
 
 class IdentityServiceServicer:
@@ -77,6 +92,28 @@ class IdentityServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListFeatures(self, request, context):
+        """Lists what source records say of people, in the form in which they are
+        compared: patient data, to train a model on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PutModel(self, request, context):
+        """Stores a model that was trained. The same one again changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListModels(self, request, context):
+        """Lists the models of a tenant, the newest first, at most 100.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_IdentityServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -94,6 +131,21 @@ def add_IdentityServiceServicer_to_server(servicer, server):
                     servicer.GetPerson,
                     request_deserializer=plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.GetPersonRequest.FromString,
                     response_serializer=plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.GetPersonResponse.SerializeToString,
+            ),
+            'ListFeatures': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListFeatures,
+                    request_deserializer=plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.ListFeaturesRequest.FromString,
+                    response_serializer=plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.ListFeaturesResponse.SerializeToString,
+            ),
+            'PutModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.PutModel,
+                    request_deserializer=plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.PutModelRequest.FromString,
+                    response_serializer=plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.PutModelResponse.SerializeToString,
+            ),
+            'ListModels': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListModels,
+                    request_deserializer=plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.ListModelsRequest.FromString,
+                    response_serializer=plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.ListModelsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -178,6 +230,87 @@ class IdentityService:
             '/plexus.api.identity.v1.IdentityService/GetPerson',
             plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.GetPersonRequest.SerializeToString,
             plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.GetPersonResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListFeatures(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/plexus.api.identity.v1.IdentityService/ListFeatures',
+            plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.ListFeaturesRequest.SerializeToString,
+            plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.ListFeaturesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PutModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/plexus.api.identity.v1.IdentityService/PutModel',
+            plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.PutModelRequest.SerializeToString,
+            plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.PutModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListModels(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/plexus.api.identity.v1.IdentityService/ListModels',
+            plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.ListModelsRequest.SerializeToString,
+            plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.ListModelsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -39,6 +39,14 @@ class IdentityServiceStub:
     """Finds the persons that many identifiers name, in the order asked."""
     GetPerson: _grpc.UnaryUnaryMultiCallable[_identity_pb2.GetPersonRequest, _identity_pb2.GetPersonResponse]
     """Lists what is known of one person."""
+    ListFeatures: _grpc.UnaryUnaryMultiCallable[_identity_pb2.ListFeaturesRequest, _identity_pb2.ListFeaturesResponse]
+    """Lists what source records say of people, in the form in which they are
+    compared: patient data, to train a model on.
+    """
+    PutModel: _grpc.UnaryUnaryMultiCallable[_identity_pb2.PutModelRequest, _identity_pb2.PutModelResponse]
+    """Stores a model that was trained. The same one again changes nothing."""
+    ListModels: _grpc.UnaryUnaryMultiCallable[_identity_pb2.ListModelsRequest, _identity_pb2.ListModelsResponse]
+    """Lists the models of a tenant, the newest first, at most 100."""
 
 @_typing.type_check_only
 class IdentityServiceAsyncStub(IdentityServiceStub):
@@ -51,6 +59,14 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     """Finds the persons that many identifiers name, in the order asked."""
     GetPerson: _aio.UnaryUnaryMultiCallable[_identity_pb2.GetPersonRequest, _identity_pb2.GetPersonResponse]  # type: ignore[assignment]
     """Lists what is known of one person."""
+    ListFeatures: _aio.UnaryUnaryMultiCallable[_identity_pb2.ListFeaturesRequest, _identity_pb2.ListFeaturesResponse]  # type: ignore[assignment]
+    """Lists what source records say of people, in the form in which they are
+    compared: patient data, to train a model on.
+    """
+    PutModel: _aio.UnaryUnaryMultiCallable[_identity_pb2.PutModelRequest, _identity_pb2.PutModelResponse]  # type: ignore[assignment]
+    """Stores a model that was trained. The same one again changes nothing."""
+    ListModels: _aio.UnaryUnaryMultiCallable[_identity_pb2.ListModelsRequest, _identity_pb2.ListModelsResponse]  # type: ignore[assignment]
+    """Lists the models of a tenant, the newest first, at most 100."""
 
 class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     """Questions to the master person index. It answers from committed state only."""
@@ -78,5 +94,31 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_identity_pb2.GetPersonResponse, _abc.Awaitable[_identity_pb2.GetPersonResponse]]:
         """Lists what is known of one person."""
+
+    @_abc_1.abstractmethod
+    def ListFeatures(
+        self,
+        request: _identity_pb2.ListFeaturesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_pb2.ListFeaturesResponse, _abc.Awaitable[_identity_pb2.ListFeaturesResponse]]:
+        """Lists what source records say of people, in the form in which they are
+        compared: patient data, to train a model on.
+        """
+
+    @_abc_1.abstractmethod
+    def PutModel(
+        self,
+        request: _identity_pb2.PutModelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_pb2.PutModelResponse, _abc.Awaitable[_identity_pb2.PutModelResponse]]:
+        """Stores a model that was trained. The same one again changes nothing."""
+
+    @_abc_1.abstractmethod
+    def ListModels(
+        self,
+        request: _identity_pb2.ListModelsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_pb2.ListModelsResponse, _abc.Awaitable[_identity_pb2.ListModelsResponse]]:
+        """Lists the models of a tenant, the newest first, at most 100."""
 
 def add_IdentityServiceServicer_to_server(servicer: IdentityServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
