@@ -22,6 +22,7 @@ from services.cli.cross_checks import CrossChecks, Findings
 from services.cli.telling import echo_json, json_option, paint
 from services.consent.settings import PolicySection, RecipientSection
 from services.delivery.settings import Destination
+from services.identity.settings import MatchingSection
 from services.ingest.settings import Feed
 from services.registry import SERVICES, load_service, sections_of
 from services.transform.settings import Source, TenantMaps
@@ -35,6 +36,7 @@ SECTION_MODELS: Final[dict[str, type[Section]]] = {
     "destinations": Destination,
     "policies": PolicySection,
     "recipients": RecipientSection,
+    "matching": MatchingSection,
 }
 """What an entry of each section of the mesh document is."""
 _LIMITS: Final = {"ge": "at least {}", "gt": "more than {}", "le": "at most {}", "pattern": "as {}"}

@@ -55,7 +55,7 @@ class IdentityStage:
         for result, count in actor.results.items():
             IDENTITY_MATCHES.labels(result=result).inc(count)
         for pass_name, count in population.large.items():
-            IDENTITY_LARGE_BLOCKS.labels(pass_name=pass_name).inc(count)
+            IDENTITY_LARGE_BLOCKS.labels(kind=pass_name).inc(count)
 
     async def _population(
         self, records: RecordStore, index: Index, read: Sequence[tuple[Turn, Arrival]]

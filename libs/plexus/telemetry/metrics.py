@@ -78,7 +78,7 @@ IDENTITY_MATCHES = Counter("plexus_identity_matches", "Matches by kind.", ["resu
 IDENTITY_LARGE_BLOCKS = Counter(
     "plexus_identity_large_blocks",
     "Blocking keys that found too many records and were left out, by pass.",
-    ["pass_name"],
+    ["kind"],
 )
 RELOADS = Counter(
     "plexus_reloads",

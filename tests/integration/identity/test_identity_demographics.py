@@ -107,7 +107,7 @@ async def test_a_key_of_too_many_records_finds_nobody_and_is_counted(identity_db
         for place in range(101)
     ]
     await replica.take(crowd)
-    counter = IDENTITY_LARGE_BLOCKS.labels(pass_name="phone")
+    counter = IDENTITY_LARGE_BLOCKS.labels(kind="phone")
     before = counter._value.get()
     (found,) = await replica.resolved(_west("w1", person("Zuidema", born="", street="", city="")))
     assert found.match == MatchKind.MATCH_KIND_NEW_PERSON

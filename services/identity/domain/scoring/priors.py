@@ -34,13 +34,13 @@ _OTHERS: Final[tuple[tuple[tuple[float, ...], ...], ...]] = (
     # Middle name: missing, different, initial, agrees.
     ((1, 0.05, 0.33, 0.62), (1, 0.89, 0.08, 0.03), (1, 0.91, 0.07, 0.02)),
     # Birth date: missing, different, partly, close, exact.
-    ((1, 0.012, 0.025, 0.033, 0.93), (1, 0.952, 0.03, 0.003, 0.015), (1, 0.98646, 0.012, 0.0015, 4e-5)),
+    ((1, 0.006, 0.025, 0.033, 0.936), (1, 0.952, 0.03, 0.003, 0.015), (1, 0.98646, 0.012, 0.0015, 4e-5)),
     # Sex: missing, different, agrees.
     ((1, 0.012, 0.988), (1, 0.55, 0.45), (1, 0.5, 0.5)),
     # National number: missing, different, close, exact.
     ((1, 0.02, 0.05, 0.93), (1, 0.985, 0.005, 0.01), (1, 0.99999, 7e-6, 2e-6)),
     # Street and house: missing, different, close, agrees.
-    ((1, 0.22, 0.08, 0.7), (1, 0.06, 0.06, 0.88), (1, 0.99597, 0.004, 3e-5)),
+    ((1, 0.22, 0.08, 0.7), (1, 0.06, 0.06, 0.88), (1, 0.98997, 0.01, 3e-5)),
     # City and postal code: missing, different, city only, code close, code only, agrees.
     ((1, 0.1, 0.1, 0.03, 0.05, 0.72), (1, 0.03, 0.02, 0.01, 0.04, 0.9), (1, 0.906, 0.06, 0.01, 0.004, 0.02)),
     # Telephone and mail: missing, different, agrees.
