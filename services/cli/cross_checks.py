@@ -18,6 +18,7 @@ from services.consent.domain import ANY, PURPOSES, covers
 from services.consent.domain.purposes import BREAK_GLASS
 from services.consent.settings import PolicySection, RecipientSection
 from services.delivery.settings import Destination
+from services.identity.settings import MatchingSection
 from services.ingest.settings import Feed
 from services.transform.domain import load_maps, read_code_map, read_overlay
 from services.transform.settings import Source, TenantMaps, load_profile
@@ -52,6 +53,7 @@ class CrossChecks:
     destinations: list[Destination]
     policies: list[PolicySection]
     recipients: list[RecipientSection]
+    matching: list[MatchingSection]
 
     def check(self, *, references: bool) -> None:
         before = len(self.findings.problems)
@@ -61,6 +63,7 @@ class CrossChecks:
         self._twice("destinations", self.destinations, lambda one: one.name, "name")
         self._twice("recipients", self.recipients, lambda one: one.name, "name")
         self._twice("destinations", self.destinations, lambda one: str(one.path or ""), "path")
+        self._twice("matching", self.matching, lambda one: one.tenant, "tenant")
         self._check_listeners()
         self._check_values()
         if references:  # else entries that could not be read would look as if they were missing
