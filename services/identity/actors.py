@@ -6,7 +6,7 @@ Neighbours: `domain.matching` decides, `flow` loads and saves.
 
 import collections
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from google.protobuf.message import DecodeError
 
@@ -44,17 +44,22 @@ _RESULTS = {
 }
 
 
+_RELATING: Final = frozenset({EventKind.EVENT_KIND_LINK, EventKind.EVENT_KIND_UNLINK})
+
+
 class Arrival(NamedTuple):
     """An event that has arrived.
 
     Attributes:
         resolved: the message that will carry it on; its event is set.
+        kind: of the event, as the message has it.
         subject: the identifiers of the event's subject that name a person.
-        prior: those that go under.
+        prior: those of the other person, where the event is about two.
         evidence: what it says of the subject's demographics; None where nothing or of nobody.
     """
 
     resolved: ResolvedEvent
+    kind: EventKind.ValueType
     subject: list[PersonIdentifier]
     prior: list[PersonIdentifier]
     evidence: Evidence | None
@@ -77,6 +82,7 @@ class Arrival(NamedTuple):
         subject = identifying(envelope.tenant, event.subject)
         return cls(
             resolved,
+            event.kind,
             subject,
             identifying(envelope.tenant, event.prior),
             _evidence(event, subject, envelope.source) if subject else None,
@@ -126,7 +132,9 @@ class MasterIndex:
             InvalidMessage: it is no event, or no identifier of it names a person.
         """
         resolved, envelope = message.resolved, turn.envelope
-        kind = resolved.event.kind
+        # On another index it may have come to something else.
+        kind = resolved.event.kind = message.kind
+        resolved.merged_into = resolved.other_person_id = ""
         told = Telling(envelope.tenant, envelope.message_id, envelope.source, turn.now)
         if kind == EventKind.EVENT_KIND_UNSPECIFIED:
             raise InvalidMessage("the event has no kind", reason=Reason.REASON_MAPPING_FAILED)
@@ -135,9 +143,17 @@ class MasterIndex:
         if evidence is not None and evidence.key.name not in subject[0].names:
             # The identifier that should name the record is of an authority that nobody can tell.
             evidence = None
-        resolved.merged_into = ""
         if kind == EventKind.EVENT_KIND_MERGE:
             self._merge(resolved, subject, self._usable(message.prior, "MRG-1"), told, turn)
+        elif kind in _RELATING:
+            prior = self._usable(message.prior, "PID[2]-3")
+            self._relate(resolved, subject, prior, evidence, told, turn)
+        elif kind == EventKind.EVENT_KIND_MOVE:
+            prior = self._usable(message.prior, "MRG-1")
+            if resolved.event.moved:
+                self._move_visits(resolved, subject, prior, evidence, told, turn)
+            else:
+                self._move(resolved, subject, prior, told, turn)
         else:
             self._resolve(resolved, subject, evidence, told, turn)
         self._take_over(evidence, told)
@@ -255,6 +271,90 @@ class MasterIndex:
             index.dispute(stays, conflicts, told)
             self._report_conflict(len(conflicts), turn)
         self._contest([*subject, *prior], [each.person_id for each in [*surviving, *going]], told)
+
+    def _relate(
+        self,
+        resolved: ResolvedEvent,
+        subject: list[PersonIdentifier],
+        prior: list[PersonIdentifier],
+        evidence: Evidence | None,
+        told: Telling,
+        turn: Turn,
+    ) -> None:
+        """HL7 v2.5.1 3.3.24 and 3.3.37 (A24, A37): two records are of one human being, or are not."""
+        index = self._index
+        is_same = resolved.event.kind == EventKind.EVENT_KIND_LINK
+        self._resolve(resolved, subject, evidence, told, turn)
+        other = decide(index.candidates(prior)).person_id
+        if not other:
+            other = self._add_person(told)
+        elif other == resolved.person_id and not is_same:
+            raise InvalidMessage(
+                "both are one person in the index, and taking a person apart is for somebody to do",
+                reason=Reason.REASON_IDENTIFIER_CONFLICT,
+                location="PID[2]-3",
+            )
+        index.enlist(prior, other, told)
+        if other != resolved.person_id:
+            resolved.other_person_id = other
+            names = [name for each in prior for name in each.names]
+            index.relate(resolved.person_id, other, names, told, is_same=is_same)
+        self._contest([*subject, *prior], [resolved.person_id, other], told)
+
+    def _move(
+        self,
+        resolved: ResolvedEvent,
+        subject: list[PersonIdentifier],
+        prior: list[PersonIdentifier],
+        told: Telling,
+        turn: Turn,
+    ) -> None:
+        """HL7 v2.5.1 3.3.43 (A43): the numbers of MRG-1 are those of the person of PID-3 now.
+
+        Where the person who had them has no other number, nobody is left behind: then it is a merge.
+        """
+        index = self._index
+        names = {name for each in prior for name in each.names}
+        for candidate in index.candidates(prior):
+            if candidate.person_id == decide(index.candidates(subject)).person_id:
+                continue
+            if not index.names(told.tenant, candidate.person_id) <= names:
+                raise InvalidMessage(
+                    "the person who had the moved identifier has others too, and which data go along"
+                    " is for somebody to say",
+                    reason=Reason.REASON_IDENTIFIER_CONFLICT,
+                    location="MRG-1",
+                )
+        resolved.event.kind = EventKind.EVENT_KIND_MERGE
+        self._merge(resolved, subject, prior, told, turn)
+
+    def _move_visits(
+        self,
+        resolved: ResolvedEvent,
+        subject: list[PersonIdentifier],
+        prior: list[PersonIdentifier],
+        evidence: Evidence | None,
+        told: Telling,
+        turn: Turn,
+    ) -> None:
+        """HL7 v2.5.1 3.3.45 (A45): goes to the person of MRG-1, whose record hands the visits over.
+
+        One that nobody knows yet gets a record all the same: what comes late of the visits is met there.
+        """
+        index = self._index
+        self._resolve(resolved, subject, evidence, told, turn)
+        candidates = index.candidates(prior)
+        if len(candidates) > 1:
+            raise InvalidMessage(
+                "the identifiers of the person who had the visits name several persons",
+                reason=Reason.REASON_IDENTIFIER_CONFLICT,
+                location="MRG-1",
+            )
+        giver = decide(candidates).person_id or self._add_person(told)
+        index.enlist(prior, giver, told)
+        self._contest(prior, [giver, resolved.person_id], told)
+        if giver != resolved.person_id:
+            resolved.person_id, resolved.other_person_id = giver, resolved.person_id
 
     def _add_person(self, told: Telling) -> str:
         person_id = self._ids.message_id()

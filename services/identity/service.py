@@ -53,9 +53,8 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
             found = await IndexStore(connection).person(request.tenant, person_id)
         if found is None:
             raise NotFound("nobody is known by that person_id")
-        root, names, merged = found
         return identity_pb2.GetPersonResponse(
-            person_id=root,
+            person_id=found.person_id,
             identifiers=[
                 identity_pb2.LinkedIdentifier(
                     authority=name.authority,
@@ -63,9 +62,10 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
                     source=name.source,
                     message_id=name.message_id,
                 )
-                for name in names
+                for name in found.names
             ],
-            merged_person_ids=merged,
+            merged_person_ids=found.merged,
+            linked_person_ids=found.linked,
         )
 
     async def ListFeatures(  # noqa: N802 - the name in the contract

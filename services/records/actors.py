@@ -16,6 +16,7 @@ from plexus.actors import Turn
 from plexus.api.canonical.v1.datatypes_pb2 import Residue
 from plexus.api.canonical.v1.event_pb2 import EventKind
 from plexus.api.envelope.v1.envelope_pb2 import Envelope, PayloadKind
+from plexus.api.identity.v1.identity_pb2 import ResolvedEvent
 from plexus.api.records.v1.parts_pb2 import AdoptionParts, ResolvedEventParts
 from plexus.api.records.v1.records_pb2 import (
     DISPOSITION_UNCHANGED,
@@ -29,8 +30,13 @@ from services.records.domain import (
     Dispositions,
     Record,
     Said,
+    Slot,
     Stamp,
     Telling,
+    Version,
+    give,
+    place_of,
+    read_moved,
     reconcile,
     rejoin,
     said_in,
@@ -38,7 +44,9 @@ from services.records.domain import (
 
 __all__ = ["Arrival", "PersonRecord"]
 
+_LINK: Final = EventKind.EVENT_KIND_LINK
 _MERGE: Final = EventKind.EVENT_KIND_MERGE
+_RELATING: Final = frozenset({_LINK, EventKind.EVENT_KIND_UNLINK})
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -49,6 +57,9 @@ class Arrival(NamedTuple):
         person_id: whose record it is for.
         merged_into: the record that this one goes under; empty where it does not.
         from_person_id: for an adoption: the record that goes under; else empty.
+        other_person_id: for a link or unlink: the other person; for a move: who takes; else empty.
+        moved: for a move: what this record hands over.
+        parts: for an adoption: what this record is handed; None where it is all of `from_person_id`.
         kind: of the event.
         trigger: of the event.
         event_time: of the event.
@@ -59,6 +70,9 @@ class Arrival(NamedTuple):
     person_id: str
     merged_into: str
     from_person_id: str
+    other_person_id: str
+    moved: list[Slot]
+    parts: dict[Slot, Version] | None
     kind: EventKind.ValueType
     trigger: str
     event_time: str
@@ -83,15 +97,24 @@ class Arrival(NamedTuple):
                 "the payload is not of the kind that the envelope says",
                 reason=Reason.REASON_INTERNAL,
             ) from exc
-        merged_into, from_person = "", ""
+        merged_into, from_person, other = "", "", ""
+        moved: list[Slot] = []
+        parts: dict[Slot, Version] | None = None
         if isinstance(message, AdoptionParts):
             from_person = message.from_person_id
+            if message.is_part:
+                parts = dict(map(read_moved, message.moved))
         else:
-            merged_into = message.merged_into
+            merged_into, other = message.merged_into, message.other_person_id
+            if other:
+                moved = [Slot(each.type, place_of(each.key), "") for each in event.moved]
         return cls(
             message.person_id,
             merged_into,
             from_person,
+            other,
+            moved,
+            parts,
             kind,
             trigger,
             event.event_time,
@@ -118,7 +141,11 @@ class PersonRecord:
     def receive(self, message: Arrival, turn: Turn) -> None:
         """Bring the record up to date, and tell what it holds now."""
         record = self._record
-        if record.merged_into:
+        if record.merged_into and (message.other_person_id or message.parts is not None):
+            self._readdress(turn)
+        elif message.moved:
+            self._hand_over(message, turn)
+        elif record.merged_into:
             self._hand_on(message.from_person_id or record.person_id, turn)
         elif message.merged_into and message.merged_into != record.person_id:
             record.go_under(message.merged_into)
@@ -140,16 +167,59 @@ class PersonRecord:
         )
         turn.fact("record", "handed_over")
 
+    def _readdress(self, turn: Turn) -> None:
+        """What is about two persons is for who stands for this one now."""
+        survivor = self._record.merged_into
+        message = _whole(turn.envelope)
+        message.person_id = survivor
+        if isinstance(message, ResolvedEvent) and message.other_person_id == survivor:
+            message.other_person_id = ""
+        turn.emit(
+            "resolved",
+            turn.envelope.kind,
+            self._person_key(self._record.tenant, survivor),
+            message.SerializeToString(),
+        )
+        turn.fact("record", "handed_over")
+
+    def _hand_over(self, message: Arrival, turn: Turn) -> None:
+        """Give resources to another record, with all that refers to them."""
+        envelope = turn.envelope
+        stamp = Stamp(envelope.message_id, envelope.origin, envelope.attempt)
+        moved = give(self._record, message.moved, envelope.source, message.event_time, stamp)
+        adoption = Adoption(
+            person_id=message.other_person_id,
+            from_person_id=self._record.person_id,
+            event=_whole(envelope).event,
+            is_part=True,
+            moved=moved,
+        )
+        turn.emit(
+            "resolved",
+            PayloadKind.PAYLOAD_KIND_ADOPTION,
+            self._person_key(self._record.tenant, message.other_person_id),
+            adoption.SerializeToString(),
+        )
+        turn.fact("record", "handed_over")
+        turn.fact("moved_resources", str(len(moved)))
+
     def _apply(self, message: Arrival, turn: Turn) -> None:
         record, envelope, from_person = self._record, turn.envelope, message.from_person_id
         message_id, receipt, attempt = envelope.message_id, envelope.origin, envelope.attempt
-        adopted = record.absorb(from_person, message_id) if from_person else None
+        adopted: Dispositions | None
+        if message.parts is not None:
+            adopted = record.take(message.parts)
+        else:
+            adopted = record.absorb(from_person, message_id) if from_person else None
         stamp = Stamp(message_id, receipt, attempt)
         joined: Dispositions = {}
         if adopted is not None:
-            joined = rejoin(record, record.estates.get(from_person, ()), stamp)
+            estate = record.estates.get(from_person, {})
+            joined = rejoin(record, estate if message.parts is None else message.parts, stamp)
         if any(each.names for each in message.said):
             message = message._replace(said=reconcile(record, message.said, stamp, joined))
+        if message.other_person_id and message.kind in _RELATING:
+            record.relate(message.other_person_id, is_same=message.kind == _LINK)
         telling = Telling(record)
         person: Disposition.ValueType = DISPOSITION_UNCHANGED
         for said in message.said:
@@ -172,7 +242,10 @@ class PersonRecord:
         telling.tell_person(person)
         telling.tell_context(message_id)
         # Told again when the merge is replayed; a late message of the absorbed record is no merge.
-        is_absorbed = adopted is not None or (from_person and message.kind == _MERGE)
+        is_part = message.parts is not None
+        is_absorbed = not is_part and (
+            adopted is not None or (from_person and message.kind == _MERGE)
+        )
         changed = telling.changed(
             ChangedEvent(
                 person_id=record.person_id,
@@ -180,17 +253,28 @@ class PersonRecord:
                 kind=message.kind,
                 event_time=message.event_time,
                 residue=map(Residue.FromString, message.residue) if self._tells_residue else (),
+                linked_person_ids=sorted(record.linked) if record.linked else (),
+                moved_from_person_id=from_person if is_part else "",
             ),
             [from_person] if is_absorbed else [],
         )
         turn.emit("changed", PayloadKind.PAYLOAD_KIND_CHANGED, envelope.key, changed)
 
 
+def _whole(envelope: Envelope) -> ResolvedEvent | Adoption:
+    """The message with all that it says, once it is known that it can be read."""
+    if envelope.kind == PayloadKind.PAYLOAD_KIND_ADOPTION:
+        return Adoption.FromString(envelope.payload)
+    return ResolvedEvent.FromString(envelope.payload)
+
+
 def _parts(envelope: Envelope) -> ResolvedEventParts | AdoptionParts:
     """Raises InvalidMessage where it is neither, and DecodeError where it cannot be read."""
     if envelope.kind == PayloadKind.PAYLOAD_KIND_RESOLVED:
         resolved = ResolvedEventParts.FromString(envelope.payload)
-        _check_persons(resolved.person_id, resolved.merged_into or resolved.person_id)
+        person_id = resolved.person_id
+        others = resolved.merged_into, resolved.other_person_id
+        _check_persons(person_id, *(other or person_id for other in others))
         return resolved
     if envelope.kind == PayloadKind.PAYLOAD_KIND_ADOPTION:
         adoption = AdoptionParts.FromString(envelope.payload)

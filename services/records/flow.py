@@ -115,6 +115,9 @@ def _read(turn: Turn, needs: dict[RecordKey, Need]) -> tuple[RecordKey, Arrival]
             need.slots.add(said.slot)
             if said.names:
                 need.slots.update(places_of(said))
-    if arrival.from_person_id:
+    need.slots.update(arrival.moved)
+    if arrival.parts is not None:
+        need.slots.update(arrival.parts)
+    elif arrival.from_person_id:
         need.estates.add(arrival.from_person_id)
     return key, arrival

@@ -10,7 +10,7 @@ whom to compare with, `scoring` weighs a pair, `population` holds the source rec
 from services.identity.domain.blocking import MOST_PER_KEY, blocking_keys
 from services.identity.domain.evidence import Evidence, RecordKey
 from services.identity.domain.identifiers import Name, PersonIdentifier, identifying
-from services.identity.domain.index import Conflict, Index, Link, LinkEvent, NewPerson
+from services.identity.domain.index import Conflict, Index, Link, LinkEvent, NewPerson, Relation
 from services.identity.domain.linking import Choice, Linker, Matching
 from services.identity.domain.matching import Candidate, Decision, decide
 from services.identity.domain.population import Held, Population, Review, Saved, lock_parts
@@ -33,6 +33,7 @@ __all__ = [
     "PersonIdentifier",
     "Population",
     "RecordKey",
+    "Relation",
     "Review",
     "Saved",
     "blocking_keys",

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from services.identity.domain.identifiers import Name, PersonIdentifier
 from services.identity.domain.matching import Candidate
 
-__all__ = ["Conflict", "Index", "Link", "LinkEvent", "NewPerson", "Telling"]
+__all__ = ["Conflict", "Index", "Link", "LinkEvent", "NewPerson", "Relation", "Telling"]
 
 _SEVERAL = "*"
 
@@ -50,7 +50,9 @@ class NewPerson:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class LinkEvent:
-    """A change of one link: new_person, identifier_added, auto_link, merge or conflict. See the table.
+    """A change of one link: new_person, identifier_added, auto_link, merge, conflict, link, unlink or move.
+
+    See the table.
 
     Attributes:
         explanation: of a link by demographics: JSON of the verdict.
@@ -74,6 +76,16 @@ class Conflict:
     told: Telling
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Relation:
+    """What a source has said last of two persons: that they are one human being, or are not."""
+
+    person_id: str
+    other_person: str
+    is_same: bool
+    told: Telling
+
+
 class Index:
     """Links by name, and the changes.
 
@@ -84,6 +96,7 @@ class Index:
         merged: survivor by the person that went under.
         events: in order.
         conflicts: in order.
+        relations: in order.
         contested: names and persons that must be locked before the changes may be written.
     """
 
@@ -97,6 +110,7 @@ class Index:
         self.merged: dict[tuple[str, str], str] = {}
         self.events: list[LinkEvent] = []
         self.conflicts: list[Conflict] = []
+        self.relations: list[Relation] = []
         self.contested: set[tuple[str, ...]] = set()
 
     def __getitem__(self, name: Name) -> Link:
@@ -173,6 +187,23 @@ class Index:
             self.events.append(LinkEvent("merge", name, prior, survivor, told))
         self._names.setdefault((told.tenant, survivor), set()).update(names)
         self.merged[told.tenant, prior] = survivor
+
+    def relate(
+        self, person_id: str, other: str, names: Iterable[Name], told: Telling, *, is_same: bool
+    ) -> None:
+        """Note whether two persons are one human being. Their identifiers stay where they are.
+
+        Args:
+            person_id: whom the message went to.
+            other: the other one.
+            names: by which the message knows the other one.
+            told: the message.
+            is_same: they are linked; else they are known to be two.
+        """
+        self.relations.append(Relation(person_id, other, is_same, told))
+        kind = "link" if is_same else "unlink"
+        for name in names:
+            self.events.append(LinkEvent(kind, name, other, person_id, told))
 
     def dispute(self, person_id: str, others: Iterable[Candidate], told: Telling) -> None:
         """Note that names of other persons came with those of `person_id`. Changes no link."""

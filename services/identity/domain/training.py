@@ -29,6 +29,8 @@ LEAST_RECORDS: Final = 500
 """Fewer records say less than the shipped weights."""
 
 _RANDOM_PAIRS: Final = 200_000
+# Of few records more pairs would only be drawn again.
+_PAIRS_EACH: Final = 60
 _MOST_PAIRS: Final = 2_000_000
 _ROUNDS: Final = 25
 _PRIOR_PAIRS: Final = 40.0
@@ -112,11 +114,12 @@ def _random_patterns(
     records: Sequence[Features], chance: random.Random, tell: Progress
 ) -> collections.Counter[_Levels]:
     found: collections.Counter[_Levels] = collections.Counter()
-    for made in range(_RANDOM_PAIRS):
+    count = min(_RANDOM_PAIRS, _PAIRS_EACH * len(records))
+    for made in range(count):
         one, other = chance.randrange(len(records)), chance.randrange(len(records) - 1)
         found[compare(records[one], records[other + (other >= one)]).levels] += 1
         if made % 10_000 == 0:
-            tell("strangers", made / _RANDOM_PAIRS)
+            tell("strangers", made / count)
     return found
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from plexus.errors import Unavailable
 from plexus.store import Connection, Record
-from services.identity.domain import Conflict, Index, Link, Name
+from services.identity.domain import Conflict, Index, Link, Name, Relation
 
 __all__ = ["IndexStore", "LinkedName", "lock_number"]
 
@@ -29,6 +29,22 @@ def lock_number(parts: Iterable[str]) -> int:
     """The advisory lock that stands for a name or a person: 64 bits, signed."""
     digest = hashlib.blake2b("\x1f".join(parts).encode(), digest_size=8).digest()
     return int.from_bytes(digest, signed=True)
+
+
+class KnownPerson(NamedTuple):
+    """A person that stands.
+
+    Attributes:
+        person_id: who.
+        names: the identifiers.
+        merged: persons that went under it, sorted.
+        linked: other persons that are the same human being, sorted.
+    """
+
+    person_id: str
+    names: list[LinkedName]
+    merged: list[str]
+    linked: list[str]
 
 
 class IndexStore:
@@ -91,20 +107,12 @@ class IndexStore:
             await self._add_events(index)
         if index.conflicts:
             await self._add_conflicts(index.conflicts)
+        for relation in index.relations:
+            await self._relate(relation)
 
-    async def person(
-        self, tenant: str, person_id: uuid.UUID
-    ) -> tuple[str, list[LinkedName], list[str]] | None:
-        """The surviving person, its identifiers, and all that went under it; None where unknown."""
-        root = await self._connection.fetchval(
-            "WITH RECURSIVE up AS ("
-            " SELECT person_id, merged_into FROM person WHERE tenant = $1 AND person_id = $2"
-            " UNION SELECT p.person_id, p.merged_into FROM up"
-            " JOIN person p ON p.tenant = $1 AND p.person_id = up.merged_into)"
-            " SELECT person_id FROM up WHERE merged_into IS NULL",
-            tenant,
-            person_id,
-        )
+    async def person(self, tenant: str, person_id: uuid.UUID) -> KnownPerson | None:
+        """The surviving person; None where unknown."""
+        root = await self._root(tenant, person_id)
         if root is None:
             return None
         names = await self._connection.fetch(
@@ -126,7 +134,31 @@ class IndexStore:
             LinkedName(row["authority"], row["value"], row["source"], str(row["message_id"]))
             for row in names
         ]
-        return str(root), linked, [str(row["person_id"]) for row in merged]
+        under = [row["person_id"] for row in merged]
+        related = await self._connection.fetch(
+            "SELECT CASE WHEN person_id = ANY($2::uuid[]) THEN other_person ELSE person_id END AS other"
+            " FROM relation WHERE tenant = $1 AND is_same"
+            " AND (person_id = ANY($2::uuid[])) <> (other_person = ANY($2::uuid[]))",
+            tenant,
+            [root, *under],
+        )
+        others = {await self._root(tenant, row["other"]) for row in related}
+        return KnownPerson(
+            str(root), linked, list(map(str, under)), sorted(str(each) for each in others if each)
+        )
+
+    async def _root(self, tenant: str, person_id: uuid.UUID) -> uuid.UUID | None:
+        """Who stands for a person now; None where unknown."""
+        root: uuid.UUID | None = await self._connection.fetchval(
+            "WITH RECURSIVE up AS ("
+            " SELECT person_id, merged_into FROM person WHERE tenant = $1 AND person_id = $2"
+            " UNION SELECT p.person_id, p.merged_into FROM up"
+            " JOIN person p ON p.tenant = $1 AND p.person_id = up.merged_into)"
+            " SELECT person_id FROM up WHERE merged_into IS NULL",
+            tenant,
+            person_id,
+        )
+        return root
 
     async def _add_persons(self, index: Index) -> None:
         people = index.new_persons.values()
@@ -203,6 +235,32 @@ class IndexStore:
             [event.from_person or None for event in events],
             [event.to_person for event in events],
             [event.explanation or None for event in events],
+        )
+
+    async def _relate(self, relation: Relation) -> None:
+        """Note it, and close the review that asked for it. There are few of these."""
+        one, other = sorted((relation.person_id, relation.other_person))
+        await self._connection.execute(
+            "INSERT INTO relation (tenant, person_id, other_person, is_same, source, message_id, at)"
+            " VALUES ($1, $2, $3, $4, $5, $6, $7)"
+            " ON CONFLICT (tenant, person_id, other_person) DO UPDATE SET"
+            " is_same = excluded.is_same, source = excluded.source,"
+            " message_id = excluded.message_id, at = excluded.at",
+            relation.told.tenant,
+            one,
+            other,
+            relation.is_same,
+            relation.told.source,
+            relation.told.message_id,
+            relation.told.at,
+        )
+        await self._connection.execute(
+            "UPDATE review SET status = $4 WHERE tenant = $1 AND status <> $4"
+            " AND (person_id, other_person) IN (($2::uuid, $3::uuid), ($3::uuid, $2::uuid))",
+            relation.told.tenant,
+            one,
+            other,
+            "same" if relation.is_same else "different",
         )
 
     async def _add_conflicts(self, conflicts: Sequence[Conflict]) -> None:

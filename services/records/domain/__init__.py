@@ -3,11 +3,12 @@
 `times` puts FHIR times of any precision in one order, `versions` says which version of a resource
 wins, `standing` how settled one is, `golden` makes one person of what several sources tell, `record` keeps one person's record, `resting` those worked
 on lately, `references` says what a resource points at, `milestones` what is
-kept beside it, `names` under which of its keys it is kept, `telling`
+kept beside it, `names` under which of its keys it is kept, `moving` hands it to another record, `telling`
 what a record tells of an event, `wire` takes resources apart and puts them together as bytes.
 """
 
 from services.records.domain.golden import Golden, golden_person, origin_of
+from services.records.domain.moving import give, read_moved
 from services.records.domain.names import (
     Dispositions,
     Stamp,
@@ -48,10 +49,12 @@ __all__ = [
     "Telling",
     "Version",
     "age",
+    "give",
     "golden_person",
     "origin_of",
     "place_of",
     "places_of",
+    "read_moved",
     "reconcile",
     "references_of",
     "referring_marks",

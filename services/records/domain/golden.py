@@ -2,7 +2,7 @@
 
 Each source has one say: its newest account, so that what it has left out since is gone. A field
 comes from the newest say that has it; so a laboratory's lean account hides no address that the
-registration desk knows. Identifiers are all that anybody knows. What a merge message says
+registration desk knows. Identifiers are all that anybody knows. What a merge, link or move says
 of the person counts only where its source has said nothing else, since it identifies and does not
 update. A field that a source has cleared is gone from all that was said before, by whomever: to say
 that there is no value is another thing than to say nothing.

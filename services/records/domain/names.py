@@ -25,7 +25,15 @@ from plexus.api.records.v1.records_pb2 import DISPOSITION_UPDATED, Disposition
 from services.records.domain.record import Record
 from services.records.domain.versions import PERSON, POINTER, Said, Slot, Version, place_of
 
-__all__ = ["Dispositions", "Stamp", "places_of", "reconcile", "referring_marks", "rejoin"]
+__all__ = [
+    "Dispositions",
+    "Stamp",
+    "places_of",
+    "reconcile",
+    "referring_marks",
+    "refers_to",
+    "rejoin",
+]
 
 # There are placer, filler and accession number.
 _MOST_STEPS: Final = 8
@@ -75,6 +83,13 @@ def reconcile(record: Record, said: list[Said], stamp: Stamp, changed: Dispositi
 def referring_marks(key: str) -> tuple[bytes, bytes]:
     """The content of whatever refers to a key, or is named within it, has one of these."""
     return key.encode(), _within(key).encode()
+
+
+def refers_to(content: bytes, key: str) -> bool:
+    """Whether a resource refers to a key, or is named within it."""
+    if not any(mark in content for mark in referring_marks(key)):
+        return False
+    return _rename(Resource.FromString(content), {key: f"{key}|"})
 
 
 def rejoin(record: Record, adopted: Iterable[Slot], stamp: Stamp) -> Dispositions:

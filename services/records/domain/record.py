@@ -5,7 +5,7 @@ where it touches one. Neighbours: `versions` decides who wins, `services.records
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from plexus.api.records.v1.records_pb2 import (
@@ -51,6 +51,7 @@ class Record:
         merged_into: the record that this one went under; empty while it stands.
         golden: the person as the record shows it; None where nobody described the person.
         golden_version: from 1; 0 without golden.
+        linked: persons with records of their own that are the same human being.
         held: the winning versions, as far as they are loaded.
         estates: by person: what records that this one takes over have left; set before the turns.
         absorbed: persons that this record has taken over, as far as the batch asks.
@@ -74,6 +75,7 @@ class Record:
         "history",
         "is_changed",
         "knows_accounts",
+        "linked",
         "merged_into",
         "newly_absorbed",
         "person_id",
@@ -90,6 +92,7 @@ class Record:
         self.merged_into = ""
         self.golden: Golden | None = None
         self.golden_version = 0
+        self.linked: set[str] = set()
         self.held: dict[Slot, Version] = {}
         self.estates: dict[str, Estate] = {}
         self.absorbed: set[str] = set()
@@ -140,6 +143,14 @@ class Record:
         self.merged_into = survivor
         self.is_changed = True
 
+    def relate(self, other: str, *, is_same: bool) -> None:
+        """Note that another person with a record of their own is the same human being, or is not."""
+        if is_same:
+            self.linked.add(other)
+        else:
+            self.linked.discard(other)
+        self.is_changed = True
+
     def put(self, said: Said, message_id: str, receipt: int, attempt: int) -> Disposition.ValueType:
         """Take in what an event of that message says of a resource. Returns what became of it."""
         slot, content, source, time, reached, _ = said
@@ -180,6 +191,10 @@ class Record:
         estate = self.estates.get(from_person, {})
         became = {slot: self._adopt(slot, estate[slot]) for slot in sorted(estate)}
         return {slot: each for slot, each in became.items() if slot.told_by != POINTER}
+
+    def take(self, parts: Mapping[Slot, Version]) -> dict[Slot, Disposition.ValueType]:
+        """Take over what another record has handed over. Returns what became of each resource."""
+        return {slot: self._adopt(slot, parts[slot]) for slot in sorted(parts)}
 
     def settle_person(self) -> bool:
         """Make the golden person anew where an account has changed. True where it has changed."""

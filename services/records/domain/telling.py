@@ -44,6 +44,8 @@ class Telling:
 
     def _tell(self, slot: Slot, disposition: Disposition.ValueType) -> None:
         held = self._record.held[slot]
+        if held.is_elsewhere:
+            return  # to tell of it is up to the record that has it
         content = held.shown if held.milestones else held.content
         origin = held.source, held.message_id, held.time
         self._fields.append(recorded_field(_RESOURCES, content, origin, (held.number, disposition)))

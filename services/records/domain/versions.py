@@ -38,11 +38,17 @@ PERSON: Final = "Person"
 POINTER: Final = "="
 """`told_by` of what only says under which key a resource is kept."""
 MERGE_ACCOUNT: Final = "/merge"
-"""Ends `told_by` of what a merge says of the person: just enough to tell who it is."""
+"""Ends `told_by` of what a merge, link or move says of the person: just enough to tell who it is."""
 
 # What has been cleared, which a Person has, is no part of the content.
 _HAVE_STATUS: Final = HAVE_COURSE - {PERSON}
-_MERGE: Final = EventKind.EVENT_KIND_MERGE
+_DELETED: Final = Resource(deleted=True).SerializeToString()
+_ABOUT_TWO: Final = frozenset({
+    EventKind.EVENT_KIND_MERGE,
+    EventKind.EVENT_KIND_LINK,
+    EventKind.EVENT_KIND_UNLINK,
+    EventKind.EVENT_KIND_MOVE,
+})  # fmt: skip
 _MOST_KEY_CHARACTERS: Final = 500
 
 _TYPES: Final = {
@@ -123,6 +129,14 @@ class Version:
         return resource.deleted and bool(resource.names)
 
     @property
+    def is_elsewhere(self) -> bool:
+        """Whether it only says that another record has the resource now, under the same key."""
+        if _DELETED not in self.content:
+            return False
+        resource = Resource.FromString(self.content)
+        return resource.deleted and [each.key for each in resource.names] == [resource.key]
+
+    @property
     def said(self) -> tuple[bytes, bytes]:
         """Content and milestones."""
         return self.content, self.milestones
@@ -144,7 +158,7 @@ class Version:
             kind: canonical type of both.
         """
         is_later = self.rank >= other.rank
-        if kind not in RANKED:
+        if kind not in RANKED or other.is_elsewhere:
             return is_later
         if self.content == other.content:
             mentions = is_aside(self.milestones)
@@ -204,7 +218,7 @@ def said_in(resource: bytes, source: str, kind: EventKind.ValueType, trigger: st
         )
     told_by = ""
     if name == PERSON:
-        told_by = source + MERGE_ACCOUNT if kind == _MERGE else source
+        told_by = source + MERGE_ACCOUNT if kind in _ABOUT_TWO else source
     names: tuple[tuple[str, int], ...] = ()
     if known_by and len(key) <= _MOST_KEY_CHARACTERS:
         names = tuple(_name(each) for each in known_by)

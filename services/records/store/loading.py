@@ -74,17 +74,18 @@ async def _load_people(
     connection: Connection, keys: Sequence[RecordKey], records: Mapping[RecordKey, Record]
 ) -> None:
     people = await connection.fetch(
-        "SELECT p.tenant, p.person_id, p.merged_into, p.golden, p.golden_version"
+        "SELECT p.tenant, p.person_id, p.merged_into, p.golden, p.golden_version, p.linked"
         " FROM unnest($1::text[], $2::uuid[]) n (tenant, person_id), LATERAL"
         " (SELECT * FROM person x WHERE x.tenant = n.tenant AND x.person_id = n.person_id"
         " OFFSET 0) p",
         *as_columns(keys, 2),
     )
-    for tenant, person_id, merged_into, golden, version in people:
+    for tenant, person_id, merged_into, golden, version, linked in people:
         record = records[tenant, str(person_id)]
         record.merged_into = str(merged_into) if merged_into else ""
         record.golden = None if golden is None else Golden.read(golden)
         record.golden_version = version
+        record.linked = set(filter(None, linked.split(",")))
         record.is_changed = False
 
 

@@ -236,14 +236,16 @@ async def _say_again(connection: Connection, rows: _Rows) -> None:
 
 async def _save_people(connection: Connection, people: Collection[Record]) -> None:
     await connection.execute(
-        "INSERT INTO person (tenant, person_id, merged_into, golden, golden_version)"
-        " SELECT * FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::bytea[], $5::bigint[])"
+        "INSERT INTO person (tenant, person_id, merged_into, golden, golden_version, linked)"
+        " SELECT * FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::bytea[], $5::bigint[],"
+        " $6::text[])"
         " ON CONFLICT (tenant, person_id) DO UPDATE SET"
         " merged_into = excluded.merged_into, golden = excluded.golden,"
-        " golden_version = excluded.golden_version",
+        " golden_version = excluded.golden_version, linked = excluded.linked",
         [record.tenant for record in people],
         [record.person_id for record in people],
         [record.merged_into or None for record in people],
         [None if record.golden is None else record.golden.resource for record in people],
         [record.golden_version for record in people],
+        [",".join(sorted(record.linked)) for record in people],
     )

@@ -4,7 +4,7 @@
 `reaching`, `constants`, `generate` and `compiling` check and compile them, `load` does it all once; `convert`
 runs them with a `draft` in hand. `datatypes`, `values`, `places`, `citations` and `times` are what
 maps cannot say; `kept` remembers codes; `overlay` changes maps for one source;
-`scopes` say what belongs together, and `profile` what was agreed with a partner. `code_maps` and `coder` say what the codes of a source mean beyond the source.
+`scopes` say what belongs together, `moving` which visits become another person's, and `profile` what was agreed with a partner. `code_maps` and `coder` say what the codes of a source mean beyond the source.
 `tracing`, `dissecting`, `paths` and `lineage` tell where each leaf of a message went, `coverage` and `account` count, and
 `preview` shows an event as a record's.
 Pure: no I/O beyond reading maps.

@@ -10,11 +10,15 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from plexus.api.canonical.v1.event_pb2 import (
+    EVENT_KIND_LINK,
     EVENT_KIND_MERGE,
+    EVENT_KIND_MOVE,
+    EVENT_KIND_UNLINK,
     EVENT_KIND_UPSERT,
     SEVERITY_ERROR,
     SEVERITY_WARNING,
     CanonicalEvent,
+    EventKind,
     Issue,
 )
 from plexus.api.canonical.v1.resources_pb2 import Resource
@@ -26,13 +30,25 @@ from services.transform.domain.draft import Draft
 from services.transform.domain.keys import CONTENT_FIELDS
 from services.transform.domain.load import Maps
 from services.transform.domain.merging import drop_doubles, drop_doubles_within
+from services.transform.domain.moving import Moved, name_moved, take_moved
 from services.transform.domain.naming import name_resources
 from services.transform.domain.profile import Profile, violations
 from services.transform.domain.scopes import Made, Scope, scopes_of, single_scope
+from services.transform.domain.structures import Structure
 
 __all__ = ["Conversion", "convert", "run"]
 
 _EVENT = "CanonicalEvent"
+
+# What events about two persons do, where it is no merge (HL7 v2.5.1 3.3.24, 3.3.37, 3.3.43).
+_KINDS = {
+    "A24": EVENT_KIND_LINK,
+    "A37": EVENT_KIND_UNLINK,
+    "A43": EVENT_KIND_MOVE,
+    "A45": EVENT_KIND_MOVE,
+}
+_MOVING_VISITS = frozenset({"A45"})
+_DELETING = frozenset({"A29"})  # the source has deleted the person (3.3.29)
 
 
 class Conversion(NamedTuple):
@@ -75,8 +91,8 @@ def run(
     Raises:
         InvalidMessage: REASON_UNREADABLE if it is no HL7 v2; REASON_UNSUPPORTED_MESSAGE_TYPE or
             REASON_UNSUPPORTED_EVENT if no structure is for it; REASON_PROFILE if it breaks a rule
-            of the source's profile that is an error; REASON_MAPPING_FAILED if it names no person
-            though it must, or several.
+            of the source's profile that is an error; REASON_MAPPING_FAILED if it names fewer
+            persons than it must, or more.
     """
     message = read(content, default_charset=context.charset)
     compiled = maps.structure(message.code, message.trigger)
@@ -103,7 +119,13 @@ def run(
     _order_identifiers(conversion)
     _say_cleared(conversion.scopes)
     _check_person(event, message, conversion, needs_person=needs_person)
+    if message.code == "ADT" and message.trigger in _DELETING:
+        _say_deleted(conversion.scopes)
+    moved: Moved = []
+    if message.code == "ADT" and message.trigger in _MOVING_VISITS:
+        moved = take_moved(draft, conversion.scopes, message)
     name_resources(draft, conversion.scopes, compiled.structure)
+    name_moved(moved)
     draft.sign()
     draft.leave(message)
     return Conversion(message, draft)
@@ -133,8 +155,14 @@ class _Conversion:
         steps_of, anchored = compiled.steps, compiled.anchored
         last_seen: dict[str, int] = {}
         previous: dict[tuple[int, str], Segment] = {}
+        other = len(segments)
+        if compiled.structure.is_about_two:
+            other = next((pid.position for pid in self.message.all("PID")[1:]), other)
         for segment, at_kind, scope in zip(segments, kinds, where, strict=True):
             name = segment.name
+            if segment.position >= other:
+                self._name_other(segment)
+                continue
             steps = steps_of[at_kind].get(name)
             if steps is not None:
                 near = scope.near
@@ -148,6 +176,17 @@ class _Conversion:
                         self._step(step, segment, scope, before)
                 previous[at] = segment
             last_seen[name] = segment.position
+
+    def _name_other(self, segment: Segment) -> None:
+        """Take who the other person is; what else the message says of them is residue."""
+        if segment.name != "PID":
+            return
+        draft, other = self.draft, CanonicalEvent()
+        draft.near = {**draft.near, "PID": segment}
+        for step in self.compiled.steps[0]["PID"]:
+            if step.step.kind == _EVENT:
+                step.run(segment, other, draft, 1)
+        draft.event.prior.extend(other.subject)
 
     def _divide(self) -> tuple[Sequence[int], list[Scope]]:
         """Give for each segment which steps are for it and the scope that it is in."""
@@ -227,6 +266,13 @@ def _note_cleared(compiled: CompiledStep, segment: Segment, made: Made) -> None:
         )
 
 
+def _say_deleted(scopes: list[Scope]) -> None:
+    for scope in scopes:
+        for made in scope.made:
+            if made.kind == "Person":
+                made.resource.deleted = True
+
+
 def _say_cleared(scopes: list[Scope]) -> None:
     """Say which fields of a resource the message deletes: those that nothing else of it fills."""
     for scope in scopes:
@@ -282,6 +328,13 @@ def _order(identifiers: Any) -> None:
                 return
 
 
+def _kind_of(message: Message, structure: Structure) -> EventKind.ValueType:
+    if message.code == "ADT" and message.trigger in _KINDS:
+        return _KINDS[message.trigger]
+    is_merge = any(step.kind == _EVENT for step in structure.steps.get("MRG", ()))
+    return EVENT_KIND_MERGE if is_merge else EVENT_KIND_UPSERT
+
+
 def _check_person(
     event: CanonicalEvent, message: Message, conversion: _Conversion, *, needs_person: bool
 ) -> None:
@@ -295,20 +348,21 @@ def _check_person(
             )
         event.kind = EVENT_KIND_UPSERT
         return
-    is_merge = any(step.kind == _EVENT for step in structure.steps.get("MRG", ()))
-    event.kind = EVENT_KIND_MERGE if is_merge else EVENT_KIND_UPSERT
+    event.kind = _kind_of(message, structure)
+    is_merge = event.kind != EVENT_KIND_UPSERT
     persons = message.all("PID")
-    if len(persons) > 1 and (is_merge or len({pid.raw(3) for pid in persons}) > 1):
+    most = 2 if structure.is_about_two else 1
+    if len(persons) > most and (is_merge or len({pid.raw(3) for pid in persons}) > 1):
         raise InvalidMessage(
             "The message is about several persons; the sender must send one message for each.",
             reason=Reason.REASON_MAPPING_FAILED,
-            location="PID[2]-3",
+            location=f"PID[{most + 1}]-3",
         )
     if is_merge and not event.prior:
         raise InvalidMessage(
-            "The merge names no identifier that goes under.",
+            "The message is about two persons and names one.",
             reason=Reason.REASON_MAPPING_FAILED,
-            location="MRG[1]-1",
+            location="PID[2]-3" if structure.is_about_two else "MRG[1]-1",
         )
     if event.subject:
         return

@@ -25,7 +25,7 @@ from services.transform.domain.structures import Link, Structure
 from services.transform.domain.targets import message_types
 from services.transform.domain.wire import delimited, tag
 
-__all__ = ["name_resources"]
+__all__ = ["drop", "name_resources"]
 
 _GIVEN = frozenset({"Immunization", "MedicationAdministration", "MedicationDispense"})
 _CITED = frozenset({"Device", "Location", "Organization", "Practitioner"})
@@ -73,7 +73,7 @@ def name_resources(draft: Draft, scopes: list[Scope], structure: Structure) -> N
                 namer.within = join("Observation", key)
         for made in results:
             made.key = made.resource.key = _unused(namer.key(made), used, counts)
-    _drop(draft, dropped)
+    drop(draft, dropped)
     by_kind = [scope.by_kind() for scope in scopes]
     for link in structure.links:
         for scope, kinds in zip(scopes, by_kind, strict=True):
@@ -102,7 +102,7 @@ def _is_another(draft: Draft, made: Made, key: str) -> bool:
     return False
 
 
-def _drop(draft: Draft, dropped: list[Made]) -> None:
+def drop(draft: Draft, dropped: list[Made]) -> None:
     """Take resources out of the event; by identity, for others may be equal."""
     if dropped:
         ids = {id(made.resource) for made in dropped}

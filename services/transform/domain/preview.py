@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from plexus.api.canonical.v1.datatypes_pb2 import Identifier
-from plexus.api.canonical.v1.event_pb2 import CanonicalEvent
+from plexus.api.canonical.v1.event_pb2 import CanonicalEvent, EventKind
 from plexus.api.records.v1.records_pb2 import ChangedEvent, Disposition, RecordedResource
 from plexus.ids import resource_id
 from services.transform.domain.keys import identifier_parts, join
@@ -36,7 +36,13 @@ def as_recorded(event: CanonicalEvent, *, tenant: str) -> bytes:
         event_time=event.event_time,
     )
     if event.prior:
-        changed.absorbed_person_ids.append(person_of(event.prior, tenant=tenant))
+        other = person_of(event.prior, tenant=tenant)
+        if event.kind == EventKind.EVENT_KIND_LINK:
+            changed.linked_person_ids.append(other)
+        elif event.moved:
+            changed.moved_from_person_id = other
+        elif event.kind != EventKind.EVENT_KIND_UNLINK:
+            changed.absorbed_person_ids.append(other)
     person = b""
     said = [changed.SerializeToString()]
     # A resource goes over as it lies: taking it into a message of its own copies all of it twice.

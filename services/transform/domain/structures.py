@@ -13,7 +13,7 @@ scope's, or makes it; `join outer X` completes that of an enclosing scope, if th
 `per F` makes one for each repetition of a field (`unless` a condition), `continuing F... if` a condition goes
 on with the one before if those fields are alike. A segment that no line names is residue.
 `structure ADT_A06 for ADT^A06 like ADT_A01` takes over what it does not say itself; `about nobody` after
-that says that its messages name no person.
+that says that its messages name no person, `about two` that a second PID names another one.
 `docs/maps.md` tells it at length.
 """
 
@@ -29,7 +29,7 @@ __all__ = ["Link", "Path", "Step", "Structure", "parse_structure"]
 
 _HEAD = re.compile(
     r"structure (?P<name>[A-Z0-9_]+) for (?P<events>[A-Z0-9^*]+(?: [A-Z0-9^*]+)*)"
-    r"(?: like (?P<like>[A-Z0-9_]+))?(?P<nobody> about nobody)?"
+    r"(?: like (?P<like>[A-Z0-9_]+))?(?: about (?P<about>nobody|two))?"
 )
 _SCOPE = re.compile(r"scope (?P<groups>[A-Z0-9_.]+(?: [A-Z0-9_.]+)*)")
 _LINK = re.compile(
@@ -114,7 +114,8 @@ class Structure:
     """One message structure.
 
     `scopes` has for each the place where it is named. What `is_about_nobody` is converted for who looks
-    at messages, and is no part of a record.
+    at messages, and is no part of a record. Where it `is_about_two` the second PID says only who the
+    other person is.
     """
 
     name: str
@@ -125,6 +126,7 @@ class Structure:
     links: list[Link] = field(default_factory=list)
     like: str = ""
     is_about_nobody: bool = False
+    is_about_two: bool = False
 
     def take(self, other: "Structure") -> None:
         """Take from the structure that it is like what it does not say itself, segment by segment."""
@@ -176,7 +178,7 @@ def _head(line: Line) -> Structure:
     found = _HEAD.fullmatch(line.text)
     if found is None:
         raise ConfigurationError(
-            f"{line.where}: expected 'structure NAME for CODE^TRIGGER... [like NAME] [about nobody]' first"
+            f"{line.where}: expected 'structure NAME for CODE^TRIGGER... [like NAME] [about nobody|two]' first"
         )
     events = []
     for event in found["events"].split():
@@ -189,7 +191,8 @@ def _head(line: Line) -> Structure:
         line.where,
         tuple(events),
         like=found["like"] or "",
-        is_about_nobody=bool(found["nobody"]),
+        is_about_nobody=found["about"] == "nobody",
+        is_about_two=found["about"] == "two",
     )
 
 

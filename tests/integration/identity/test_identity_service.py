@@ -7,6 +7,7 @@ from typing import TypeAlias
 import pytest
 import pytest_asyncio
 
+from plexus.api.canonical.v1.event_pb2 import EventKind
 from plexus.api.identity.v1 import identity_pb2 as pb
 from plexus.api.identity.v1 import identity_pb2_grpc
 from plexus.errors import InvalidRequest, NotFound
@@ -110,6 +111,47 @@ async def test_a_merged_person_is_answered_by_the_root_with_all_that_went_under(
         assert {each.value for each in answer.identifiers} == {"1", "2", "3"}
         (told,) = {each.message_id for each in answer.identifiers if each.value == "1"}
         assert told == first.message_id
+
+
+async def test_linked_persons_are_told_of_on_both_sides_until_they_are_unlinked(
+    asked: Asked, identity_db: Database
+) -> None:
+    peer, stub = asked
+    replica = Replica(identity_db)
+
+    async def linked(person_id: str) -> list[str]:
+        answer = await peer.ask(
+            stub.GetPerson,
+            pb.GetPersonRequest(tenant=TENANT, person_id=person_id),
+            deadline_seconds=5,
+        )
+        assert not answer.merged_person_ids
+        return list(answer.linked_person_ids)
+
+    pair = ([number("1")], [number("7", WEST)])
+    (link,) = await replica.resolved(envelope_of(*pair, kind=EventKind.EVENT_KIND_LINK))
+    one, other = link.person_id, link.other_person_id
+    assert (await linked(one), await linked(other)) == ([other], [one])
+    await replica.take([envelope_of(*pair, kind=EventKind.EVENT_KIND_UNLINK)])
+    assert (await linked(one), await linked(other)) == ([], [])
+
+
+async def test_a_link_leads_to_who_stands_for_the_other_person_now(
+    asked: Asked, identity_db: Database
+) -> None:
+    peer, stub = asked
+    replica = Replica(identity_db)
+    link, stays = await replica.resolved(
+        envelope_of([number("1")], [number("2")], kind=EventKind.EVENT_KIND_LINK),
+        envelope_of([number("3")]),
+    )
+    await replica.take([envelope_of([number("3")], [number("2")])])
+    answer = await peer.ask(
+        stub.GetPerson,
+        pb.GetPersonRequest(tenant=TENANT, person_id=link.person_id),
+        deadline_seconds=5,
+    )
+    assert list(answer.linked_person_ids) == [stays.person_id]
 
 
 async def test_wrong_questions_are_refused(asked: Asked) -> None:

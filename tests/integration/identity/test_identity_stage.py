@@ -6,8 +6,9 @@ import random
 import pytest
 
 from plexus.actors import TurnFailed
+from plexus.api.canonical.v1.event_pb2 import EventKind
 from plexus.api.envelope.v1.envelope_pb2 import Envelope
-from plexus.errors import Transient
+from plexus.errors import InvalidMessage, Reason, Transient
 from plexus.store import Database
 from plexus.telemetry.metrics import IDENTITY_MATCHES
 from plexus.testing.waiting import eventually
@@ -67,6 +68,49 @@ async def test_a_merge_repoints_identifiers_that_the_message_does_not_name(
         ("3", two.person_id, one.person_id),
     ]
     assert under == one.person_id
+
+
+async def test_an_unlink_closes_the_review_of_the_two(identity_db: Database) -> None:
+    replica = Replica(identity_db)
+    one, two = await replica.resolved(envelope_of([number("1")]), envelope_of([number("2")]))
+    async with identity_db.connection() as connection:
+        await connection.execute(
+            "INSERT INTO review (tenant, person_id, other_person, kind, bits, explanation, message_id, at)"
+            " VALUES ($1, $2, $3, 'possible_match', 1.0, '{}', $2, now())",
+            TENANT,
+            two.person_id,
+            one.person_id,
+        )
+    pair = ([number("1")], [number("2")])
+    await replica.take([envelope_of(*pair, kind=EventKind.EVENT_KIND_UNLINK)])
+    async with identity_db.connection() as connection:
+        status = await connection.fetchval(
+            "SELECT status FROM review WHERE person_id = $1", two.person_id
+        )
+    assert status == "different"
+
+
+async def test_a_number_moves_unless_its_person_has_others_that_the_message_does_not_name(
+    identity_db: Database,
+) -> None:
+    replica = Replica(identity_db)
+    one, two, three = await replica.resolved(
+        envelope_of([number("1")]),
+        envelope_of([number("2")]),
+        envelope_of([number("3"), number("4")]),
+    )
+    (moved,) = await replica.resolved(
+        envelope_of([number("1")], [number("2")], kind=EventKind.EVENT_KIND_MOVE)
+    )
+    assert (moved.person_id, moved.merged_into) == (two.person_id, one.person_id)
+    with pytest.raises(TurnFailed) as caught:
+        await replica.take(
+            [envelope_of([number("1")], [number("3")], kind=EventKind.EVENT_KIND_MOVE)]
+        )
+    assert isinstance(caught.value.error, InvalidMessage)
+    assert caught.value.error.reason == Reason.REASON_IDENTIFIER_CONFLICT
+    (after,) = await replica.resolved(envelope_of([number("3")]))
+    assert after.person_id == three.person_id
 
 
 async def test_a_conflict_is_kept_once_and_counted(identity_db: Database) -> None:

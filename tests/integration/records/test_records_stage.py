@@ -7,6 +7,7 @@ import pytest
 
 from plexus.actors import TurnFailed
 from plexus.api.canonical.v1.datatypes_pb2 import Concept, Origin
+from plexus.api.canonical.v1.event_pb2 import EventKind
 from plexus.api.canonical.v1.resources_pb2 import Encounter, Practitioner, Resource
 from plexus.api.envelope.v1.envelope_pb2 import Envelope
 from plexus.api.records.v1.records_pb2 import Adoption, Disposition
@@ -40,6 +41,14 @@ async def test_a_record_goes_on_where_the_last_batch_left_it(records_db: Databas
     assert told.resource.observation.status == "final"
     assert (told.version, told.disposition) == (2, Disposition.DISPOSITION_SUPERSEDED)
     assert changed.person.resource.person.names[0].family == "Quill"
+
+
+async def test_links_are_stored_with_the_record(records_db: Database) -> None:
+    link = resolved([person("Quill")], kind=EventKind.EVENT_KIND_LINK)
+    link.other_person_id = BERT
+    await Replica(records_db).take(envelope_of(link))
+    (changed,) = await Replica(records_db, "1").settled(envelope_of(resolved([result()])))
+    assert list(changed.linked_person_ids) == [BERT]
 
 
 async def test_batches_give_what_one_actor_in_memory_gives(records_db: Database) -> None:

@@ -51,9 +51,11 @@ def envelope_of(
     source: str = "adt-north",
     person: Person | None = None,
     trigger: str = "ADT^A08",
+    kind: EventKind.ValueType = EventKind.EVENT_KIND_UNSPECIFIED,
 ) -> Envelope:
-    """A canonical event about a person; with `prior` it is a merge."""
-    kind = EventKind.EVENT_KIND_MERGE if prior else EventKind.EVENT_KIND_UPSERT
+    """A canonical event about a person; with `prior` it is a merge, unless it is of another kind."""
+    if not kind:
+        kind = EventKind.EVENT_KIND_MERGE if prior else EventKind.EVENT_KIND_UPSERT
     event = CanonicalEvent(kind=kind, trigger=trigger, subject=subject, prior=prior)
     if person is not None:
         event.resources.add().person.CopyFrom(person)

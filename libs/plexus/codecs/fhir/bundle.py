@@ -43,7 +43,7 @@ class Disclosure:
 
     Attributes:
         person_id: whom it is about.
-        is_merge: that person has taken over others.
+        is_merge: that person has taken over others, or resources of theirs.
         withheld: how many resources are left out of it.
     """
 
@@ -62,7 +62,7 @@ class Disclosure:
         """
         read = opened(ShallowEvent, event)
         self.person_id: str = read.person_id
-        self.is_merge = bool(read.absorbed_person_ids)
+        self.is_merge = bool(read.absorbed_person_ids or read.moved_from_person_id)
         self.withheld = 0
         self._tenant = tenant
         self._read = read

@@ -227,7 +227,13 @@ def _patients(event: Any, tenant: str) -> Iterator[Entry]:
         yield Entry(tenant, person_id, _NOBODY, names, is_active=False)
     else:
         # No bytes where no source has described the person.
-        yield _kept.entry(tenant, "person", person_id, resource.person, None)
+        linked = [each for each in dict.fromkeys(event.linked_person_ids) if each != person_id]
+        if linked:
+            content = _NOBODY._replace(data=resource.person)
+            links = tuple(("seealso", each) for each in linked)
+            yield Entry(tenant, person_id, content, (("Patient", person_id),), linked=links)
+        else:
+            yield _kept.entry(tenant, "person", person_id, resource.person, None)
     # The survivor gets no link "replaces": only the merge's own message could tell it, and the next
     # one about the person would take it away again.
     for each in dict.fromkeys(event.absorbed_person_ids):

@@ -24,7 +24,12 @@ _VERSION = re.compile(r"2\.[0-9](\.[0-9]{1,2})?")
 _NOTHING = frozenset({"", NULL})
 _WITHOUT_A_PERSON = frozenset({"A20"})  # bed status update: NPU and no PID (3.3.20)
 # MRG-1 goes under PID-3 (3.6.2); by A47 (3.3.47) as the number that the patient had before.
-_MERGES = frozenset({"A18", "A30", "A34", "A36", "A40", "A47"})
+# By A43 (3.3.43) it is what moves to PID-3.
+_MERGES = frozenset({"A18", "A30", "A34", "A36", "A39", "A40", "A43", "A46", "A47", "A48"})
+# Events of v2.4 and older about the numbers outside of PID-3, each with its prior one (3.3.39, 3.3.46, 3.3.48).
+_OTHER_NUMBERS = {"A39": (2, 4), "A46": (2, 4), "A48": (4, 2)}
+_MOVES = frozenset({"A45"})  # of the visits of MRG-5 from the patient of MRG-1 (3.3.45)
+_LINKS = frozenset({"A24", "A37"})  # of the first PID and the second (3.3.24, 3.3.37)
 
 
 def check(
@@ -86,7 +91,11 @@ def _errors(
     if trigger not in _WITHOUT_A_PERSON:
         yield from _errors_of_person(message)
     if code == "ADT" and trigger in _MERGES:
-        yield from _errors_of_merge(message)
+        yield from _errors_of_merge(message, trigger)
+    if code == "ADT" and trigger in _LINKS and len(message.all("PID")) == 1:
+        yield _no_segment("PID[2]")
+    if code == "ADT" and trigger in _MOVES:
+        yield from _errors_of_move(message)
     if code == "ORU":
         yield from _errors_of_results(message)
 
@@ -125,7 +134,8 @@ def _errors_of_person(message: Message) -> Iterator[Issue]:
             yield _missing(_place(patient, "-3.1"))
 
 
-def _errors_of_merge(message: Message) -> Iterator[Issue]:
+def _errors_of_merge(message: Message, trigger: str) -> Iterator[Issue]:
+    number, prior = _OTHER_NUMBERS.get(trigger, (3, 1))
     merges = message.all("MRG")
     if not merges:
         yield _no_segment("MRG")
@@ -134,19 +144,29 @@ def _errors_of_merge(message: Message) -> Iterator[Issue]:
         if segment.name == "PID":
             patient = segment
         elif segment.name == "MRG":
-            priors = _usable(segment, 1)
-            survivors = _usable(patient, 3) if patient is not None else []
+            priors = _usable(segment, prior)
+            survivors = _usable(patient, number) if patient is not None else []
             if not priors:
-                yield _missing(_place(segment, "-1.1"))
+                yield _missing(_place(segment, f"-{prior}.1"))
             elif survivors and all(
                 any(_is_same(prior, survivor) for survivor in survivors) for prior in priors
             ):
                 # One shared identifier, such as a national one, is no self merge: all must be.
                 yield _error(
                     Reason.REASON_INVALID_MERGE,
-                    _place(segment, "-1"),
+                    _place(segment, f"-{prior}"),
                     "The merge names the surviving identifier as the one that goes under.",
                 )
+
+
+def _errors_of_move(message: Message) -> Iterator[Issue]:
+    merges = message.all("MRG")
+    if not merges:
+        yield _no_segment("MRG")
+    for segment in merges:
+        for field in (1, 5):
+            if not _usable(segment, field):
+                yield _missing(_place(segment, f"-{field}.1"))
 
 
 def _errors_of_results(message: Message) -> Iterator[Issue]:

@@ -124,6 +124,16 @@ def test_a_merge_links_whom_the_survivor_took_over() -> None:
     }
 
 
+def test_linked_persons_are_named_and_stay_as_they_are() -> None:
+    event = _event()
+    event.linked_person_ids.extend(["golden-2", "golden-1"])
+    (entry,) = _bundle(event)["entry"]
+    other = {"type": "Patient", "identifier": {"system": "urn:plexus:person", "value": "golden-2"}}
+    assert entry["resource"]["link"] == [{"other": other, "type": "seealso"}]
+    assert "active" not in entry["resource"]
+    assert bundle_bytes(event, tenant="t", message_id="m")
+
+
 def test_a_deleted_person_stays_as_an_inactive_patient_without_demographics() -> None:
     event = _event()
     event.person.resource.deleted = True

@@ -7,7 +7,10 @@ from plexus.codecs.hl7v2 import check, read
 from plexus.codecs.hl7v2.conformance import MAX_ISSUES
 from plexus.errors import Reason
 
-_SUPPORTED = {"ADT": frozenset({"A01", "A20", "A40"}), "ORU": frozenset({"R01"})}
+_SUPPORTED = {
+    "ADT": frozenset({"A01", "A20", "A24", "A37", "A40", "A43", "A45", "A46", "A48"}),
+    "ORU": frozenset({"R01"}),
+}
 _MISSING = Reason.REASON_REQUIRED_FIELD_MISSING
 _SEQUENCE = Reason.REASON_SEGMENT_SEQUENCE
 _PID = "PID|1||12^^^H^MR"
@@ -114,6 +117,43 @@ def test_a_merge_names_who_goes_under() -> None:
 def test_a_merge_into_itself_is_refused(survivor: str, prior: str, is_self_merge: bool) -> None:
     expected = [(Reason.REASON_INVALID_MERGE, "MRG-1")] if is_self_merge else []
     assert _found(f"PID|1||{survivor}", f"MRG|{prior}", kind="ADT^A40") == expected
+
+
+@pytest.mark.parametrize("event", ["A24", "A37"])
+def test_a_link_names_two(event: str) -> None:
+    assert _found(_PID, "PID|2||13^^^H", kind=f"ADT^{event}") == []
+    assert _found(_PID, kind=f"ADT^{event}") == [(_SEQUENCE, "PID[2]")]
+    assert _found(_PID, "PID|2", kind=f"ADT^{event}") == [(_MISSING, "PID[2]-3.1")]
+
+
+def test_a_number_that_moves_is_named() -> None:
+    assert _found(_PID, "MRG|13^^^H", kind="ADT^A43") == []
+    assert _found(_PID, "MRG|^^^H", kind="ADT^A43") == [(_MISSING, "MRG-1.1")]
+    assert _found(_PID, "MRG|12^^^H", kind="ADT^A43") == [(Reason.REASON_INVALID_MERGE, "MRG-1")]
+
+
+@pytest.mark.parametrize(
+    ("event", "patient", "prior", "location"),
+    [
+        ("A46", "PID||9|12^^^H", "MRG|12^^^H|||8", "MRG-4"),
+        ("A48", "PID|||12^^^H|9", "MRG||8", "MRG-2"),
+    ],
+)
+def test_other_numbers_have_prior_ones_of_their_own(
+    event: str, patient: str, prior: str, location: str
+) -> None:
+    assert _found(patient, prior, kind=f"ADT^{event}") == []
+    assert _found(patient, "MRG|13^^^H", kind=f"ADT^{event}") == [(_MISSING, f"{location}.1")]
+
+
+def test_a_move_names_whose_visit_it_was_and_which() -> None:
+    assert _found(_PID, "MRG|13^^^H||||V1", "PV1|1", kind="ADT^A45") == []
+    assert _found(_PID, "MRG|12^^^H||||V1", "PV1|1", kind="ADT^A45") == []
+    assert _found(_PID, "PV1|1", kind="ADT^A45") == [(_SEQUENCE, "MRG")]
+    assert _found(_PID, "MRG|||||V1", "MRG|13^^^H", kind="ADT^A45") == [
+        (_MISSING, "MRG-1.1"),
+        (_MISSING, "MRG[2]-5.1"),
+    ]
 
 
 def test_each_merge_is_held_against_its_own_person() -> None:

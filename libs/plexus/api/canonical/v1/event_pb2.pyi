@@ -34,6 +34,16 @@ class _EventKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EventKind.V
     """Resources are new or have changed."""
     EVENT_KIND_MERGE: _EventKind.ValueType  # 2
     """The prior identifiers now name the same person as the subject's."""
+    EVENT_KIND_LINK: _EventKind.ValueType  # 3
+    """The prior identifiers and the subject's name the same human being, whose
+    records stay apart all the same (HL7 v2.5.1 3.3.24).
+    """
+    EVENT_KIND_UNLINK: _EventKind.ValueType  # 4
+    """They do not, whatever was said before (3.3.37)."""
+    EVENT_KIND_MOVE: _EventKind.ValueType  # 5
+    """What is named moves from the person of the prior identifiers to the
+    subject: identifiers, accounts or visits (3.3.43 to 3.3.45).
+    """
 
 class EventKind(_EventKind, metaclass=_EventKindEnumTypeWrapper):
     """What an event does to the record."""
@@ -44,6 +54,16 @@ EVENT_KIND_UPSERT: EventKind.ValueType  # 1
 """Resources are new or have changed."""
 EVENT_KIND_MERGE: EventKind.ValueType  # 2
 """The prior identifiers now name the same person as the subject's."""
+EVENT_KIND_LINK: EventKind.ValueType  # 3
+"""The prior identifiers and the subject's name the same human being, whose
+records stay apart all the same (HL7 v2.5.1 3.3.24).
+"""
+EVENT_KIND_UNLINK: EventKind.ValueType  # 4
+"""They do not, whatever was said before (3.3.37)."""
+EVENT_KIND_MOVE: EventKind.ValueType  # 5
+"""What is named moves from the person of the prior identifiers to the
+subject: identifiers, accounts or visits (3.3.43 to 3.3.45).
+"""
 Global___EventKind: _TypeAlias = EventKind  # noqa: Y015
 
 class _Severity:
@@ -122,6 +142,7 @@ class CanonicalEvent(_message.Message):
     RESOURCES_FIELD_NUMBER: _builtins.int
     ISSUES_FIELD_NUMBER: _builtins.int
     RESIDUE_FIELD_NUMBER: _builtins.int
+    MOVED_FIELD_NUMBER: _builtins.int
     kind: Global___EventKind.ValueType
     """What it does."""
     trigger: _builtins.str
@@ -134,7 +155,9 @@ class CanonicalEvent(_message.Message):
 
     @_builtins.property
     def prior(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Identifier]:
-        """For a merge: the identifiers that go under."""
+        """The other person, where the event is about two. For a merge: the
+        identifiers that go under.
+        """
 
     @_builtins.property
     def resources(self) -> _containers.RepeatedCompositeFieldContainer[_resources_pb2.Resource]:
@@ -148,6 +171,12 @@ class CanonicalEvent(_message.Message):
     def residue(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Residue]:
         """Parts of the message that belong to no resource and are not modelled."""
 
+    @_builtins.property
+    def moved(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Reference]:
+        """For a move of visits: what the prior person's record hands over, by type and
+        key, with all that refers to it. Empty where identifiers move.
+        """
+
     def __init__(
         self,
         *,
@@ -159,10 +188,11 @@ class CanonicalEvent(_message.Message):
         resources: _abc.Iterable[_resources_pb2.Resource] | None = ...,
         issues: _abc.Iterable[Global___Issue] | None = ...,
         residue: _abc.Iterable[_datatypes_pb2.Residue] | None = ...,
+        moved: _abc.Iterable[_datatypes_pb2.Reference] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_time", b"event_time", "issues", b"issues", "kind", b"kind", "prior", b"prior", "residue", b"residue", "resources", b"resources", "subject", b"subject", "trigger", b"trigger"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_time", b"event_time", "issues", b"issues", "kind", b"kind", "moved", b"moved", "prior", b"prior", "residue", b"residue", "resources", b"resources", "subject", b"subject", "trigger", b"trigger"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -26,45 +26,45 @@ from plexus.api.canonical.v1 import datatypes_pb2 as plexus_dot_api_dot_canonica
 from plexus.api.canonical.v1 import event_pb2 as plexus_dot_api_dot_canonical_dot_v1_dot_event__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%plexus/api/identity/v1/identity.proto\x12\x16plexus.api.identity.v1\x1a\'plexus/api/canonical/v1/datatypes.proto\x1a#plexus/api/canonical/v1/event.proto\"\xa1\x01\n\rResolvedEvent\x12\x11\n\tperson_id\x18\x01 \x01(\t\x12\x30\n\x05match\x18\x02 \x01(\x0e\x32!.plexus.api.identity.v1.MatchKind\x12\x13\n\x0bmerged_into\x18\x03 \x01(\t\x12\x36\n\x05\x65vent\x18\x04 \x01(\x0b\x32\'.plexus.api.canonical.v1.CanonicalEvent\"Y\n\x0eResolveRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x37\n\nidentifier\x18\x02 \x01(\x0b\x32#.plexus.api.canonical.v1.Identifier\"$\n\x0fResolveResponse\x12\x11\n\tperson_id\x18\x01 \x01(\t\"_\n\x13ResolveBatchRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x38\n\x0bidentifiers\x18\x02 \x03(\x0b\x32#.plexus.api.canonical.v1.Identifier\"*\n\x14ResolveBatchResponse\x12\x12\n\nperson_ids\x18\x01 \x03(\t\"5\n\x10GetPersonRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x11\n\tperson_id\x18\x02 \x01(\t\"X\n\x10LinkedIdentifier\x12\x11\n\tauthority\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x12\n\nmessage_id\x18\x04 \x01(\t\"\x80\x01\n\x11GetPersonResponse\x12\x11\n\tperson_id\x18\x01 \x01(\t\x12=\n\x0bidentifiers\x18\x02 \x03(\x0b\x32(.plexus.api.identity.v1.LinkedIdentifier\x12\x19\n\x11merged_person_ids\x18\x03 \x03(\t\"C\n\x13ListFeaturesRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\x03\x12\r\n\x05limit\x18\x03 \x01(\r\"6\n\x14ListFeaturesResponse\x12\x10\n\x08\x66\x65\x61tures\x18\x01 \x03(\t\x12\x0c\n\x04last\x18\x02 \x01(\x03\"E\n\x0fPutModelRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\t\x12\x11\n\tis_active\x18\x03 \x01(\x08\"#\n\x10PutModelResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\"#\n\x11ListModelsRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\"F\n\x0cModelVersion\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x12\n\ntrained_on\x18\x02 \x01(\x03\x12\x11\n\tis_active\x18\x03 \x01(\x08\"J\n\x12ListModelsResponse\x12\x34\n\x06models\x18\x01 \x03(\x0b\x32$.plexus.api.identity.v1.ModelVersion*\x90\x01\n\tMatchKind\x12\x1a\n\x16MATCH_KIND_UNSPECIFIED\x10\x00\x12\x19\n\x15MATCH_KIND_NEW_PERSON\x10\x01\x12\x19\n\x15MATCH_KIND_IDENTIFIER\x10\x02\x12\x14\n\x10MATCH_KIND_MERGE\x10\x03\x12\x1b\n\x17MATCH_KIND_DEMOGRAPHICS\x10\x04\x32\xe9\x04\n\x0fIdentityService\x12Z\n\x07Resolve\x12&.plexus.api.identity.v1.ResolveRequest\x1a\'.plexus.api.identity.v1.ResolveResponse\x12i\n\x0cResolveBatch\x12+.plexus.api.identity.v1.ResolveBatchRequest\x1a,.plexus.api.identity.v1.ResolveBatchResponse\x12`\n\tGetPerson\x12(.plexus.api.identity.v1.GetPersonRequest\x1a).plexus.api.identity.v1.GetPersonResponse\x12i\n\x0cListFeatures\x12+.plexus.api.identity.v1.ListFeaturesRequest\x1a,.plexus.api.identity.v1.ListFeaturesResponse\x12]\n\x08PutModel\x12\'.plexus.api.identity.v1.PutModelRequest\x1a(.plexus.api.identity.v1.PutModelResponse\x12\x63\n\nListModels\x12).plexus.api.identity.v1.ListModelsRequest\x1a*.plexus.api.identity.v1.ListModelsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%plexus/api/identity/v1/identity.proto\x12\x16plexus.api.identity.v1\x1a\'plexus/api/canonical/v1/datatypes.proto\x1a#plexus/api/canonical/v1/event.proto\"\xba\x01\n\rResolvedEvent\x12\x11\n\tperson_id\x18\x01 \x01(\t\x12\x30\n\x05match\x18\x02 \x01(\x0e\x32!.plexus.api.identity.v1.MatchKind\x12\x13\n\x0bmerged_into\x18\x03 \x01(\t\x12\x36\n\x05\x65vent\x18\x04 \x01(\x0b\x32\'.plexus.api.canonical.v1.CanonicalEvent\x12\x17\n\x0fother_person_id\x18\x05 \x01(\t\"Y\n\x0eResolveRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x37\n\nidentifier\x18\x02 \x01(\x0b\x32#.plexus.api.canonical.v1.Identifier\"$\n\x0fResolveResponse\x12\x11\n\tperson_id\x18\x01 \x01(\t\"_\n\x13ResolveBatchRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x38\n\x0bidentifiers\x18\x02 \x03(\x0b\x32#.plexus.api.canonical.v1.Identifier\"*\n\x14ResolveBatchResponse\x12\x12\n\nperson_ids\x18\x01 \x03(\t\"5\n\x10GetPersonRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x11\n\tperson_id\x18\x02 \x01(\t\"X\n\x10LinkedIdentifier\x12\x11\n\tauthority\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x12\n\nmessage_id\x18\x04 \x01(\t\"\x9b\x01\n\x11GetPersonResponse\x12\x11\n\tperson_id\x18\x01 \x01(\t\x12=\n\x0bidentifiers\x18\x02 \x03(\x0b\x32(.plexus.api.identity.v1.LinkedIdentifier\x12\x19\n\x11merged_person_ids\x18\x03 \x03(\t\x12\x19\n\x11linked_person_ids\x18\x04 \x03(\t\"C\n\x13ListFeaturesRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\x03\x12\r\n\x05limit\x18\x03 \x01(\r\"6\n\x14ListFeaturesResponse\x12\x10\n\x08\x66\x65\x61tures\x18\x01 \x03(\t\x12\x0c\n\x04last\x18\x02 \x01(\x03\"E\n\x0fPutModelRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\t\x12\x11\n\tis_active\x18\x03 \x01(\x08\"#\n\x10PutModelResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\"#\n\x11ListModelsRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\"F\n\x0cModelVersion\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x12\n\ntrained_on\x18\x02 \x01(\x03\x12\x11\n\tis_active\x18\x03 \x01(\x08\"J\n\x12ListModelsResponse\x12\x34\n\x06models\x18\x01 \x03(\x0b\x32$.plexus.api.identity.v1.ModelVersion*\x90\x01\n\tMatchKind\x12\x1a\n\x16MATCH_KIND_UNSPECIFIED\x10\x00\x12\x19\n\x15MATCH_KIND_NEW_PERSON\x10\x01\x12\x19\n\x15MATCH_KIND_IDENTIFIER\x10\x02\x12\x14\n\x10MATCH_KIND_MERGE\x10\x03\x12\x1b\n\x17MATCH_KIND_DEMOGRAPHICS\x10\x04\x32\xe9\x04\n\x0fIdentityService\x12Z\n\x07Resolve\x12&.plexus.api.identity.v1.ResolveRequest\x1a\'.plexus.api.identity.v1.ResolveResponse\x12i\n\x0cResolveBatch\x12+.plexus.api.identity.v1.ResolveBatchRequest\x1a,.plexus.api.identity.v1.ResolveBatchResponse\x12`\n\tGetPerson\x12(.plexus.api.identity.v1.GetPersonRequest\x1a).plexus.api.identity.v1.GetPersonResponse\x12i\n\x0cListFeatures\x12+.plexus.api.identity.v1.ListFeaturesRequest\x1a,.plexus.api.identity.v1.ListFeaturesResponse\x12]\n\x08PutModel\x12\'.plexus.api.identity.v1.PutModelRequest\x1a(.plexus.api.identity.v1.PutModelResponse\x12\x63\n\nListModels\x12).plexus.api.identity.v1.ListModelsRequest\x1a*.plexus.api.identity.v1.ListModelsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'plexus.api.identity.v1.identity_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MATCHKIND']._serialized_start=1272
-  _globals['_MATCHKIND']._serialized_end=1416
+  _globals['_MATCHKIND']._serialized_start=1324
+  _globals['_MATCHKIND']._serialized_end=1468
   _globals['_RESOLVEDEVENT']._serialized_start=144
-  _globals['_RESOLVEDEVENT']._serialized_end=305
-  _globals['_RESOLVEREQUEST']._serialized_start=307
-  _globals['_RESOLVEREQUEST']._serialized_end=396
-  _globals['_RESOLVERESPONSE']._serialized_start=398
-  _globals['_RESOLVERESPONSE']._serialized_end=434
-  _globals['_RESOLVEBATCHREQUEST']._serialized_start=436
-  _globals['_RESOLVEBATCHREQUEST']._serialized_end=531
-  _globals['_RESOLVEBATCHRESPONSE']._serialized_start=533
-  _globals['_RESOLVEBATCHRESPONSE']._serialized_end=575
-  _globals['_GETPERSONREQUEST']._serialized_start=577
-  _globals['_GETPERSONREQUEST']._serialized_end=630
-  _globals['_LINKEDIDENTIFIER']._serialized_start=632
-  _globals['_LINKEDIDENTIFIER']._serialized_end=720
-  _globals['_GETPERSONRESPONSE']._serialized_start=723
-  _globals['_GETPERSONRESPONSE']._serialized_end=851
-  _globals['_LISTFEATURESREQUEST']._serialized_start=853
-  _globals['_LISTFEATURESREQUEST']._serialized_end=920
-  _globals['_LISTFEATURESRESPONSE']._serialized_start=922
-  _globals['_LISTFEATURESRESPONSE']._serialized_end=976
-  _globals['_PUTMODELREQUEST']._serialized_start=978
-  _globals['_PUTMODELREQUEST']._serialized_end=1047
-  _globals['_PUTMODELRESPONSE']._serialized_start=1049
-  _globals['_PUTMODELRESPONSE']._serialized_end=1084
-  _globals['_LISTMODELSREQUEST']._serialized_start=1086
-  _globals['_LISTMODELSREQUEST']._serialized_end=1121
-  _globals['_MODELVERSION']._serialized_start=1123
-  _globals['_MODELVERSION']._serialized_end=1193
-  _globals['_LISTMODELSRESPONSE']._serialized_start=1195
-  _globals['_LISTMODELSRESPONSE']._serialized_end=1269
-  _globals['_IDENTITYSERVICE']._serialized_start=1419
-  _globals['_IDENTITYSERVICE']._serialized_end=2036
+  _globals['_RESOLVEDEVENT']._serialized_end=330
+  _globals['_RESOLVEREQUEST']._serialized_start=332
+  _globals['_RESOLVEREQUEST']._serialized_end=421
+  _globals['_RESOLVERESPONSE']._serialized_start=423
+  _globals['_RESOLVERESPONSE']._serialized_end=459
+  _globals['_RESOLVEBATCHREQUEST']._serialized_start=461
+  _globals['_RESOLVEBATCHREQUEST']._serialized_end=556
+  _globals['_RESOLVEBATCHRESPONSE']._serialized_start=558
+  _globals['_RESOLVEBATCHRESPONSE']._serialized_end=600
+  _globals['_GETPERSONREQUEST']._serialized_start=602
+  _globals['_GETPERSONREQUEST']._serialized_end=655
+  _globals['_LINKEDIDENTIFIER']._serialized_start=657
+  _globals['_LINKEDIDENTIFIER']._serialized_end=745
+  _globals['_GETPERSONRESPONSE']._serialized_start=748
+  _globals['_GETPERSONRESPONSE']._serialized_end=903
+  _globals['_LISTFEATURESREQUEST']._serialized_start=905
+  _globals['_LISTFEATURESREQUEST']._serialized_end=972
+  _globals['_LISTFEATURESRESPONSE']._serialized_start=974
+  _globals['_LISTFEATURESRESPONSE']._serialized_end=1028
+  _globals['_PUTMODELREQUEST']._serialized_start=1030
+  _globals['_PUTMODELREQUEST']._serialized_end=1099
+  _globals['_PUTMODELRESPONSE']._serialized_start=1101
+  _globals['_PUTMODELRESPONSE']._serialized_end=1136
+  _globals['_LISTMODELSREQUEST']._serialized_start=1138
+  _globals['_LISTMODELSREQUEST']._serialized_end=1173
+  _globals['_MODELVERSION']._serialized_start=1175
+  _globals['_MODELVERSION']._serialized_end=1245
+  _globals['_LISTMODELSRESPONSE']._serialized_start=1247
+  _globals['_LISTMODELSRESPONSE']._serialized_end=1321
+  _globals['_IDENTITYSERVICE']._serialized_start=1471
+  _globals['_IDENTITYSERVICE']._serialized_end=2088
 # @@protoc_insertion_point(module_scope)

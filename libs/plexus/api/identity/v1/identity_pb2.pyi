@@ -63,6 +63,7 @@ class ResolvedEvent(_message.Message):
     MATCH_FIELD_NUMBER: _builtins.int
     MERGED_INTO_FIELD_NUMBER: _builtins.int
     EVENT_FIELD_NUMBER: _builtins.int
+    OTHER_PERSON_ID_FIELD_NUMBER: _builtins.int
     person_id: _builtins.str
     """The golden person."""
     match: Global___MatchKind.ValueType
@@ -70,6 +71,11 @@ class ResolvedEvent(_message.Message):
     merged_into: _builtins.str
     """For a merge of two known persons: the person that takes over. Then
     person_id is the one that goes under, and its record hands over.
+    """
+    other_person_id: _builtins.str
+    """For a link or unlink: the other person. For a move of visits: the person that
+    they move to; person_id is then the one that had them, and its record hands
+    them over.
     """
     @_builtins.property
     def event(self) -> _event_pb2.CanonicalEvent:
@@ -82,10 +88,11 @@ class ResolvedEvent(_message.Message):
         match: Global___MatchKind.ValueType = ...,
         merged_into: _builtins.str = ...,
         event: _event_pb2.CanonicalEvent | None = ...,
+        other_person_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "match", b"match", "merged_into", b"merged_into", "person_id", b"person_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "match", b"match", "merged_into", b"merged_into", "other_person_id", b"other_person_id", "person_id", b"person_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -262,6 +269,7 @@ class GetPersonResponse(_message.Message):
     PERSON_ID_FIELD_NUMBER: _builtins.int
     IDENTIFIERS_FIELD_NUMBER: _builtins.int
     MERGED_PERSON_IDS_FIELD_NUMBER: _builtins.int
+    LINKED_PERSON_IDS_FIELD_NUMBER: _builtins.int
     person_id: _builtins.str
     """The surviving person."""
     @_builtins.property
@@ -272,16 +280,23 @@ class GetPersonResponse(_message.Message):
     def merged_person_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Persons that were merged into this one."""
 
+    @_builtins.property
+    def linked_person_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Persons that a source has linked with this one: the same human being, with
+        a record of their own.
+        """
+
     def __init__(
         self,
         *,
         person_id: _builtins.str = ...,
         identifiers: _abc.Iterable[Global___LinkedIdentifier] | None = ...,
         merged_person_ids: _abc.Iterable[_builtins.str] | None = ...,
+        linked_person_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["identifiers", b"identifiers", "merged_person_ids", b"merged_person_ids", "person_id", b"person_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["identifiers", b"identifiers", "linked_person_ids", b"linked_person_ids", "merged_person_ids", b"merged_person_ids", "person_id", b"person_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -9,7 +9,9 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from plexus.api.canonical.v1 import datatypes_pb2 as _datatypes_pb2
 from plexus.api.canonical.v1 import event_pb2 as _event_pb2
+from plexus.api.records.v1 import records_pb2 as _records_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -30,9 +32,12 @@ class ResolvedEventParts(_message.Message):
     PERSON_ID_FIELD_NUMBER: _builtins.int
     MERGED_INTO_FIELD_NUMBER: _builtins.int
     EVENT_FIELD_NUMBER: _builtins.int
+    OTHER_PERSON_ID_FIELD_NUMBER: _builtins.int
     person_id: _builtins.str
     """As there."""
     merged_into: _builtins.str
+    """As there."""
+    other_person_id: _builtins.str
     """As there."""
     @_builtins.property
     def event(self) -> Global___CanonicalEventParts:
@@ -44,10 +49,11 @@ class ResolvedEventParts(_message.Message):
         person_id: _builtins.str = ...,
         merged_into: _builtins.str = ...,
         event: Global___CanonicalEventParts | None = ...,
+        other_person_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "merged_into", b"merged_into", "person_id", b"person_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "merged_into", b"merged_into", "other_person_id", b"other_person_id", "person_id", b"person_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -62,12 +68,20 @@ class AdoptionParts(_message.Message):
     PERSON_ID_FIELD_NUMBER: _builtins.int
     FROM_PERSON_ID_FIELD_NUMBER: _builtins.int
     EVENT_FIELD_NUMBER: _builtins.int
+    IS_PART_FIELD_NUMBER: _builtins.int
+    MOVED_FIELD_NUMBER: _builtins.int
     person_id: _builtins.str
     """As there."""
     from_person_id: _builtins.str
     """As there."""
+    is_part: _builtins.bool
+    """As there."""
     @_builtins.property
     def event(self) -> Global___CanonicalEventParts:
+        """As there."""
+
+    @_builtins.property
+    def moved(self) -> _containers.RepeatedCompositeFieldContainer[_records_pb2.MovedVersion]:
         """As there."""
 
     def __init__(
@@ -76,10 +90,12 @@ class AdoptionParts(_message.Message):
         person_id: _builtins.str = ...,
         from_person_id: _builtins.str = ...,
         event: Global___CanonicalEventParts | None = ...,
+        is_part: _builtins.bool = ...,
+        moved: _abc.Iterable[_records_pb2.MovedVersion] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "from_person_id", b"from_person_id", "person_id", b"person_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "from_person_id", b"from_person_id", "is_part", b"is_part", "moved", b"moved", "person_id", b"person_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -96,6 +112,7 @@ class CanonicalEventParts(_message.Message):
     EVENT_TIME_FIELD_NUMBER: _builtins.int
     RESOURCES_FIELD_NUMBER: _builtins.int
     RESIDUE_FIELD_NUMBER: _builtins.int
+    MOVED_FIELD_NUMBER: _builtins.int
     kind: _event_pb2.EventKind.ValueType
     """As there."""
     trigger: _builtins.str
@@ -110,6 +127,10 @@ class CanonicalEventParts(_message.Message):
     def residue(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
         """Each a plexus.api.canonical.v1.Residue."""
 
+    @_builtins.property
+    def moved(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Reference]:
+        """As there."""
+
     def __init__(
         self,
         *,
@@ -118,10 +139,11 @@ class CanonicalEventParts(_message.Message):
         event_time: _builtins.str = ...,
         resources: _abc.Iterable[_builtins.bytes] | None = ...,
         residue: _abc.Iterable[_builtins.bytes] | None = ...,
+        moved: _abc.Iterable[_datatypes_pb2.Reference] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_time", b"event_time", "kind", b"kind", "residue", b"residue", "resources", b"resources", "trigger", b"trigger"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_time", b"event_time", "kind", b"kind", "moved", b"moved", "residue", b"residue", "resources", b"resources", "trigger", b"trigger"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

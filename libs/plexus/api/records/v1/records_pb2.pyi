@@ -142,6 +142,8 @@ class ChangedEvent(_message.Message):
     RESOURCES_FIELD_NUMBER: _builtins.int
     ABSORBED_PERSON_IDS_FIELD_NUMBER: _builtins.int
     RESIDUE_FIELD_NUMBER: _builtins.int
+    LINKED_PERSON_IDS_FIELD_NUMBER: _builtins.int
+    MOVED_FROM_PERSON_ID_FIELD_NUMBER: _builtins.int
     person_id: _builtins.str
     """The golden person."""
     trigger: _builtins.str
@@ -150,6 +152,8 @@ class ChangedEvent(_message.Message):
     """What the event did."""
     event_time: _builtins.str
     """When it happened at the source: FHIR dateTime text."""
+    moved_from_person_id: _builtins.str
+    """For a move: the person whose record has handed resources over."""
     @_builtins.property
     def person(self) -> Global___RecordedResource:
         """The person as the record holds it now; absent where no source described it."""
@@ -166,6 +170,10 @@ class ChangedEvent(_message.Message):
     def residue(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Residue]:
         """What the message said and no resource holds, for receivers that are told of it."""
 
+    @_builtins.property
+    def linked_person_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Persons that are linked with this one now, with records of their own."""
+
     def __init__(
         self,
         *,
@@ -177,10 +185,12 @@ class ChangedEvent(_message.Message):
         resources: _abc.Iterable[Global___RecordedResource] | None = ...,
         absorbed_person_ids: _abc.Iterable[_builtins.str] | None = ...,
         residue: _abc.Iterable[_datatypes_pb2.Residue] | None = ...,
+        linked_person_ids: _abc.Iterable[_builtins.str] | None = ...,
+        moved_from_person_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["person", b"person"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["absorbed_person_ids", b"absorbed_person_ids", "event_time", b"event_time", "kind", b"kind", "person", b"person", "person_id", b"person_id", "residue", b"residue", "resources", b"resources", "trigger", b"trigger"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["absorbed_person_ids", b"absorbed_person_ids", "event_time", b"event_time", "kind", b"kind", "linked_person_ids", b"linked_person_ids", "moved_from_person_id", b"moved_from_person_id", "person", b"person", "person_id", b"person_id", "residue", b"residue", "resources", b"resources", "trigger", b"trigger"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -197,13 +207,21 @@ class Adoption(_message.Message):
     PERSON_ID_FIELD_NUMBER: _builtins.int
     FROM_PERSON_ID_FIELD_NUMBER: _builtins.int
     EVENT_FIELD_NUMBER: _builtins.int
+    IS_PART_FIELD_NUMBER: _builtins.int
+    MOVED_FIELD_NUMBER: _builtins.int
     person_id: _builtins.str
     """The record that takes over."""
     from_person_id: _builtins.str
     """The record that goes under."""
+    is_part: _builtins.bool
+    """True where from_person_id does not go under and hands over `moved` only."""
     @_builtins.property
     def event(self) -> _event_pb2.CanonicalEvent:
         """The event that asked for it, applied after what is taken over."""
+
+    @_builtins.property
+    def moved(self) -> _containers.RepeatedCompositeFieldContainer[Global___MovedVersion]:
+        """What is handed over, where that is a part."""
 
     def __init__(
         self,
@@ -211,14 +229,60 @@ class Adoption(_message.Message):
         person_id: _builtins.str = ...,
         from_person_id: _builtins.str = ...,
         event: _event_pb2.CanonicalEvent | None = ...,
+        is_part: _builtins.bool = ...,
+        moved: _abc.Iterable[Global___MovedVersion] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "from_person_id", b"from_person_id", "person_id", b"person_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "from_person_id", b"from_person_id", "is_part", b"is_part", "moved", b"moved", "person_id", b"person_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Adoption: _TypeAlias = Adoption  # noqa: Y015
+
+@_typing.final
+class MovedVersion(_message.Message):
+    """The winning version of a resource that moves from one record to another one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESOURCE_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    MILESTONES_FIELD_NUMBER: _builtins.int
+    resource: _builtins.bytes
+    """Canonical Resource without its origin."""
+    receipt: _builtins.int
+    """Receipt number of the message that carried it."""
+    attempt: _builtins.int
+    """Passage of that message, from 1."""
+    version: _builtins.int
+    """Version number, from 1."""
+    milestones: _builtins.bytes
+    """Serialised Milestones."""
+    @_builtins.property
+    def origin(self) -> _datatypes_pb2.Origin:
+        """Where it comes from."""
+
+    def __init__(
+        self,
+        *,
+        resource: _builtins.bytes = ...,
+        origin: _datatypes_pb2.Origin | None = ...,
+        receipt: _builtins.int = ...,
+        attempt: _builtins.int = ...,
+        version: _builtins.int = ...,
+        milestones: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["origin", b"origin"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "milestones", b"milestones", "origin", b"origin", "receipt", b"receipt", "resource", b"resource", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MovedVersion: _TypeAlias = MovedVersion  # noqa: Y015
 
 @_typing.final
 class Milestone(_message.Message):
