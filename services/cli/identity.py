@@ -1,11 +1,9 @@
-"""`plexus identity`: the weights by which people are matched.
+"""`plexus identity`: how people are matched, and how well.
 
 Training works here, not in the service: identity hands out the features page by page and stores the
 model that comes of them.
 """
 
-import dataclasses
-import sys
 from typing import Any, Final
 
 import click
@@ -14,6 +12,8 @@ from plexus.api.identity.v1 import identity_pb2 as pb
 from plexus.api.identity.v1 import identity_pb2_grpc
 from plexus.errors import InvalidRequest
 from plexus.rpc import Peer
+from services.cli.evaluating.command import evaluate
+from services.cli.evaluating.progress import Progress
 from services.cli.mesh import Mesh, data_option, load_mesh, run_async
 from services.cli.telling import echo_json, json_option, table
 from services.identity.domain.normalisation import Features
@@ -24,16 +24,14 @@ __all__ = ["command"]
 
 _SECONDS: Final = 30.0
 _PAGE: Final = 1000
-_WORDS: Final = {
-    "strangers": "comparing random pairs",
-    "candidates": "comparing candidates",
-    "weights": "finding weights",
-}
 
 
 @click.group()
 def command() -> None:
-    """Train the weights by which people are matched, and list them."""
+    """Measure how well people are matched; train the weights by which they are, and list them."""
+
+
+command.add_command(evaluate)
 
 
 @command.command("train")
@@ -62,7 +60,7 @@ def _train(tenant: str, data: Any, most: int, seed: int, store: bool, as_json: b
     Nobody has to label anything. The model is stored as a version and scores from the next start of
     identity on; links that were made before stay.
     """
-    progress = _Progress()
+    progress = Progress()
     model = run_async(_trained(load_mesh(data), tenant, most, seed, progress, is_stored=store))
     progress.end()
     told = {
@@ -106,28 +104,8 @@ def _models(tenant: str, data: Any, as_json: bool) -> None:
         click.echo(table(["VERSION", "RECORDS", "ACTIVE"], rows, right=["RECORDS"]))
 
 
-@dataclasses.dataclass(slots=True)
-class _Progress:
-    """One line on a terminal that is written over; elsewhere a line for each step."""
-
-    last: str = ""
-
-    def __call__(self, what: str, share: float) -> None:
-        words = _WORDS.get(what, what)
-        if sys.stderr.isatty():
-            click.echo(f"\r\x1b[K{words}: {share:.0%}", err=True, nl=False)
-        elif words != self.last:
-            click.echo(words, err=True)
-        self.last = words
-
-    def end(self) -> None:
-        """Leave the line empty."""
-        if self.last and sys.stderr.isatty():
-            click.echo("\r\x1b[K", err=True, nl=False)
-
-
 async def _trained(
-    mesh: Mesh, tenant: str, most: int, seed: int, progress: _Progress, *, is_stored: bool
+    mesh: Mesh, tenant: str, most: int, seed: int, progress: Progress, *, is_stored: bool
 ) -> Model:
     async with mesh.peer("identity") as peer:
         records = await _features(peer, tenant, most, progress)
@@ -142,7 +120,7 @@ async def _trained(
     return model
 
 
-async def _features(peer: Peer, tenant: str, most: int, progress: _Progress) -> list[Features]:
+async def _features(peer: Peer, tenant: str, most: int, progress: Progress) -> list[Features]:
     stub: Any = identity_pb2_grpc.IdentityServiceStub(peer.channel)
     found: list[Features] = []
     last = 0

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from services.identity.domain.normalisation import BirthDate, Features, PersonName, sound
+from services.identity.domain.normalisation import BirthDate, Features, PersonName, roots, sound
 
 __all__ = ["MOST_PER_KEY", "SHARED", "BlockingKey", "blocking_keys"]
 
@@ -70,8 +70,18 @@ def _passes(features: Features) -> Iterator[tuple[str, ...]]:
             if address.city:
                 yield "date_city", day, address.city
     for address in features.addresses[:_MOST_ADDRESSES]:
-        if address.number and address.street and features.birth_date is not None:
-            yield "house_year", address.number, address.street, str(features.birth_date.year)
+        if address.number and address.street:
+            if features.birth_date is not None:
+                yield (
+                    "house_year",
+                    address.number,
+                    _stem(address.street),
+                    str(features.birth_date.year),
+                )
+            if address.postal_code:
+                yield "house_code", address.number, _stem(address.street), address.postal_code
+            if address.city:
+                yield "house_city", address.number, _stem(address.street), address.city
 
 
 def _by_name(
@@ -86,8 +96,15 @@ def _by_name(
             yield "id_family", value[-4:], family_sound
         if given:
             yield "id_given", value[-4:], given_sound[:3]
+        if features.birth_date is not None:
+            yield "id_year", value[:-4], str(features.birth_date.year)
     if date is not None:
         day = _digits(date)
+        for start in {family[:2], given[:2]} - {""}:
+            # Whichever of the two it begins: names are swapped as often as mistyped.
+            yield "date_start", day, start
+        for middle in name.middle[:1]:
+            yield "date_middle", day, middle[0]
         if family:
             yield "date_family", day, family_sound
         if given:
@@ -96,8 +113,14 @@ def _by_name(
             yield "names_day", *both, day[4:]
     if both:
         yield "names", family, given
+        for root in roots(given) - {given}:
+            # The nickname of one is the name of another: they meet where both have its root.
+            yield "names", family, root
+        for middle in name.middle[:1]:
+            yield "initials", family_sound, given[0], middle[0]
         if features.birth_date is not None:
             yield "names_year", *both, str(features.birth_date.year)
+            yield "initial_year", family_sound, given[0], str(features.birth_date.year)
             yield "ends_year", family[-3:], given[-2:], str(features.birth_date.year)
     for address in features.addresses[:_MOST_ADDRESSES]:
         code, city = address.postal_code, address.city
@@ -110,9 +133,14 @@ def _by_name(
             yield "code_family", code, family_sound
         if address.number and address.street:
             if family:
-                yield "house_family", address.number, address.street, family_sound
+                yield "house_family", address.number, _stem(address.street), family_sound
             if given:
-                yield "house_given", address.number, address.street, given_sound
+                yield "house_given", address.number, _stem(address.street), given_sound
+
+
+def _stem(street: str) -> str:
+    """How a street begins: what follows is mistyped, cut off or put in another order more often."""
+    return street[:5]
 
 
 def _digits(date: BirthDate) -> str:

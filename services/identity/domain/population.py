@@ -15,7 +15,9 @@ from services.identity.domain.index import Telling
 from services.identity.domain.normalisation import Features
 from services.identity.domain.scoring import Verdict
 
-__all__ = ["Doubt", "Held", "Population", "Review", "Saved", "lock_parts"]
+__all__ = [
+    "Doubt", "Held", "Population", "Review", "Saved", "lock_parts", "without_shared",
+]  # fmt: skip
 
 _BUCKETS: Final = 1024
 """Locks that stand for all blocking keys. PostgreSQL holds the locks of all transactions in one table,
@@ -153,10 +155,11 @@ class Population:
             else:
                 found |= self._blocks.get(key.number, set())
         found.discard(evidence.key)
-        return _without(evidence.features, shared), sorted(found)
+        return without_shared(evidence.features, shared), sorted(found)
 
 
-def _without(features: Features, shared: Collection[str]) -> Features:
+def without_shared(features: Features, shared: Collection[str]) -> Features:
+    """Without the numbers and addresses that stand behind keys too many records have."""
     if not shared:
         return features
     return features._replace(

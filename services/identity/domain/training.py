@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 from services.identity.domain.blocking import MOST_PER_KEY, blocking_keys
 from services.identity.domain.normalisation import Features
 from services.identity.domain.scoring import Model, compare, shipped_model
-from services.identity.domain.scoring.levels import FAMILIES, FIELDS, GIVENS, LEVELS, NAME
+from services.identity.domain.scoring.levels import FAMILIES, FIELDS, GIVENS, LEVELS, NAME, SWAPPED
 
 __all__ = ["LEAST_RECORDS", "Progress", "train"]
 
@@ -68,8 +68,9 @@ def train(records: Sequence[Features], seed: int, on_progress: Progress | None =
     apart = _random_patterns(records, random.Random(seed), tell)  # noqa: S311 - a sample, no secret
     blocked = _blocked_patterns(records, tell)
     classes = _start(len(records))
+    prior = _expected(apart, shares)
     for turn in range(_ROUNDS):
-        classes = _round(classes, blocked, apart)
+        classes = _round(classes, blocked, apart, prior)
         tell("weights", (turn + 1) / _ROUNDS)
     same, household, stranger = classes.counts
     return Model.of(
@@ -143,6 +144,47 @@ def _pairs(blocks: dict[int, list[int]]) -> Iterator[tuple[int, int]]:
             yield from itertools.combinations(block, 2)
 
 
+def _expected(apart: collections.Counter[_Levels], shares: _Shares) -> list[_Rows]:
+    """What the classes are held to: the shipped weights, and for the names of strangers their own.
+
+    Among random pairs hardly any has one whole name, so such levels are not counted but reckoned: family
+    and given names of strangers have nothing to do with each other, and how often two agree follows from
+    how common each name is.
+    """
+    family = [0.0] * len(FAMILIES)
+    given = [0.0] * len(GIVENS)
+    for pattern, number in apart.items():
+        if pattern[NAME] < SWAPPED:
+            family[pattern[NAME] // len(GIVENS)] += number
+            given[pattern[NAME] % len(GIVENS)] += number
+    expected = _start(2).rows
+    shipped = expected[_STRANGER][NAME]
+    families = _marginal(
+        family,
+        shares.family_agreement,
+        [sum(shipped[f * len(GIVENS) + 1 : (f + 1) * len(GIVENS)]) for f in range(len(FAMILIES))],
+    )
+    givens = _marginal(
+        given,
+        shares.given_agreement,
+        [sum(shipped[len(GIVENS) + g : SWAPPED : len(GIVENS)]) for g in range(len(GIVENS))],
+    )
+    for f in range(1, len(FAMILIES)):
+        for g in range(1, len(GIVENS)):
+            shipped[f * len(GIVENS) + g] = families[f] * givens[g]
+    return expected
+
+
+def _marginal(counts: Sequence[float], exact: float, prior: Sequence[float]) -> list[float]:
+    """Shares of the levels of one name among strangers; that of the last, exact, is known."""
+    total, expected = sum(counts[1:]), sum(prior[1:])
+    found = [
+        (count + _PRIOR_PAIRS * share / expected) / (total + _PRIOR_PAIRS)
+        for count, share in zip(counts, prior, strict=True)
+    ]
+    return [*found[:-1], exact]
+
+
 def _start(records: int) -> _Classes:
     pairs = records * (records - 1) / 2.0
     rows = [
@@ -156,6 +198,7 @@ def _round(
     classes: _Classes,
     blocked: collections.Counter[_Levels],
     apart: collections.Counter[_Levels],
+    prior: list[_Rows],
 ) -> _Classes:
     """One round: share the pairs out among the classes, and count levels in each."""
     counts = [[[0.0] * len(levels) for levels in LEVELS] for _ in range(3)]
@@ -174,7 +217,6 @@ def _round(
         share = number * likely[_STRANGER] / (sum(likely) or 1.0)
         for field, level in enumerate(pattern):
             counts[_STRANGER][field][level] += share
-    prior = _start(2).rows
     rows = [
         [
             _probabilities(
@@ -197,6 +239,8 @@ def _likelihood(classes: _Classes, which: int, pattern: _Levels) -> float:
 
 
 def _weight(which: int, field: str, sizes: Sequence[float]) -> float:
+    if which == _STRANGER and field == "name":
+        return _RANDOM_PAIRS
     if which == _HOUSEHOLD and field in _HELD:
         return max(_PRIOR_PAIRS, sizes[_HOUSEHOLD] / 2)
     return _PRIOR_PAIRS
@@ -211,7 +255,9 @@ def _probabilities(
         total = sum(counts[level] for level in group)
         expected = sum(prior[level] for level in group)
         for level in group:
-            found[level] = (counts[level] + weight * prior[level] / expected) / (total + weight)
+            # What never happened among so many pairs may yet be as likely as once in twice as many.
+            share = (counts[level] + weight * prior[level] / expected) / (total + weight)
+            found[level] = max(share, 0.5 / (total + weight)) if field != NAME else share
     return found
 
 

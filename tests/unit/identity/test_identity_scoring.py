@@ -5,6 +5,8 @@ Training of the weights and the quality on whole populations are tested elsewher
 
 import math
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -139,7 +141,7 @@ def test_a_national_number_birth_date_and_close_name_need_no_weight() -> None:
         (features(given="Heather"), "possible_twins", None),
         (features(given="Bertha", multiple_birth=True), "twins", Grade.APART),
         (features(born="1955-07-30"), "birth_date_conflict", None),
-        (features(sex="male"), "sex_conflict", Grade.REVIEW),
+        (features(sex="male", street="", city="", phone=""), "sex_conflict", Grade.REVIEW),
         (features(given="BABY GIRL"), "newborn", None),
         (features(born="", ssn=""), "little_evidence", None),
         (features("", ""), "no_name", Grade.APART),
@@ -175,8 +177,32 @@ def test_twins_with_numbers_that_follow_each_other_are_never_a_match() -> None:
 
 
 def test_other_national_numbers_send_a_pair_to_review() -> None:
-    one, other = features(ssn="536221234"), features(ssn="601347788")
+    one = features(ssn="536221234")
+    other = features(ssn="601347788", street="9 Elm Court", city="", phone="")
     assert verdict(one, other) == (Grade.REVIEW, {"national_id_conflict"})
+
+
+@pytest.mark.parametrize("other", [{"ssn": "601347788"}, {"sex": "male"}])
+def test_where_name_birth_date_and_home_agree_another_number_or_sex_is_no_veto(
+    other: dict[str, Any],
+) -> None:
+    one = features(ssn="536221234")
+    grade, against = verdict(one, features(**{"ssn": "536221234", **other}))
+    assert against == set()
+    assert grade is not Grade.APART
+
+
+def test_two_digits_of_a_number_may_be_mistyped() -> None:
+    one = features(ssn="536221234", street="", city="", phone="")
+    other = features(ssn="536211235", street="", city="", phone="")
+    assert "national_id_conflict" not in verdict(one, other)[1]
+
+
+def test_the_fewer_records_there_are_the_likelier_one_is_the_other() -> None:
+    one, other = features(), features(street="9 Elm Court", phone="")
+    small, large = (shipped_model().for_population(n) for n in (5_000, 5_000_000))
+    assert score(one, other, small).bits > score(one, other, large).bits
+    assert small.version != large.version
 
 
 def test_two_numbers_of_one_authority_are_two_people_until_it_says_otherwise() -> None:

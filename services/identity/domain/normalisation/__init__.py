@@ -15,7 +15,7 @@ from services.identity.domain.normalisation.features import (
 from services.identity.domain.normalisation.letters import fold, sound
 from services.identity.domain.normalisation.name_tables import roots
 from services.identity.domain.normalisation.names import PersonName, read_name
-from services.identity.domain.normalisation.national import NationalId
+from services.identity.domain.normalisation.national import NationalId, is_sound_number
 from services.identity.domain.normalisation.places import (
     PostalAddress,
     read_address,
@@ -30,6 +30,7 @@ __all__ = [
     "PostalAddress",
     "features_of",
     "fold",
+    "is_sound_number",
     "normalisation_version",
     "read_address",
     "read_birth_date",

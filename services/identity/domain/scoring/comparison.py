@@ -24,6 +24,8 @@ _ALIKE: Final = 0.9
 _SOUNDS_ALIKE: Final = 0.8
 _STREETS_ALIKE: Final = 0.9
 _LEAST_OVERLAP: Final = 3
+_LONG_NUMBER: Final = 7
+"""Of so many digits two may be mistyped: that two people's numbers are as near happens once in thousands."""
 _LEAST_PREFIX: Final = 5
 # How much each level of family and given name says for one pair of names, to choose the best pair.
 _FAMILY_RANK: Final = (0.0, -1.0, 2.0, 3.0)
@@ -164,10 +166,11 @@ def _birth_dates(one: BirthDate | None, other: BirthDate | None) -> int:
         return 2 if one.is_estimated or other.is_estimated or one.month == other.month else 1
     if one.year == other.year and (one.month, one.day) == (other.day, other.month):
         return 3
-    if OSA.distance(_eight_digits(one), _eight_digits(other), score_cutoff=1) <= 1:
+    edits = OSA.distance(_eight_digits(one), _eight_digits(other), score_cutoff=2)
+    if edits <= 1:
         return 3
     same = (one.year == other.year) + (one.month == other.month) + (one.day == other.day)
-    return 2 if same == 2 else 1
+    return 2 if same == 2 or edits == 2 else 1
 
 
 def _eight_digits(date: BirthDate) -> str:
@@ -181,7 +184,8 @@ def _national_ids(one: Features, other: Features) -> int:
             if system == other_system:
                 if value == other_value:
                     return 3
-                near = OSA.distance(value, other_value, score_cutoff=1) <= 1
+                most = 2 if min(len(value), len(other_value)) >= _LONG_NUMBER else 1
+                near = OSA.distance(value, other_value, score_cutoff=most) <= most
                 best = max(best, 2 if near else 1)
     return best
 

@@ -19,6 +19,9 @@ __all__ = ["Model", "Weights"]
 
 Weights = tuple[tuple[float, ...], ...]
 _LEAST: Final = 1e-9
+_POPULATION: Final = 1_000_000
+"""The shipped model is about so many records."""
+_SMALLEST: Final = 4_000
 _RAREST_BITS: Final = 5.0
 _COMMONEST_BITS: Final = -3.0
 
@@ -79,7 +82,22 @@ class Model:
             for fields in classes
         )
         made = cls(same, household, stranger, *prior_bits, families, givens, *shares, trained_on)
-        return dataclasses.replace(made, version=made._hash())
+        return made._versioned()
+
+    def for_population(self, records: int) -> "Model":
+        """The model for so many records, where it was not trained on them; a trained one as it is.
+
+        Somebody's other record is one among all: the more there are, the less likely any one is it.
+        """
+        if self.trained_on:
+            return self
+        fewer = math.log2(_POPULATION / max(records, _SMALLEST))
+        moved = dataclasses.replace(
+            self,
+            same_prior_bits=self.same_prior_bits + fewer,
+            household_prior_bits=self.household_prior_bits + fewer,
+        )
+        return moved._versioned()  # noqa: SLF001 - of this class
 
     def rarity_bits(self, family: str, given: str) -> float:
         """What it adds that a name which both records have exactly is rare, or takes that it is common.
@@ -122,6 +140,9 @@ class Model:
         if made.version != made._hash():
             raise ConfigurationError("the content of the model does not fit its version")
         return made
+
+    def _versioned(self) -> "Model":
+        return dataclasses.replace(self, version=self._hash())
 
     def _hash(self) -> str:
         text = json.dumps(self._content(), sort_keys=True)

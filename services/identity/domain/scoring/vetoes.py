@@ -9,13 +9,17 @@ from typing import Final, NamedTuple
 
 from services.identity.domain.normalisation import Features
 from services.identity.domain.scoring.levels import (
+    ADDRESS,
     BIRTH_DATE,
+    CONTACT,
     MIDDLE,
     NAME,
     NATIONAL_ID,
     SEX,
+    SWAPPED,
     family_level,
     given_level,
+    joint_name,
 )
 
 __all__ = ["Cap", "Veto", "vetoes"]
@@ -73,14 +77,15 @@ def vetoes(
     birth, sex, number = levels[BIRTH_DATE], levels[SEX], levels[NATIONAL_ID]
     family, given = family_level(levels[NAME]), given_level(levels[NAME])
     is_proved = number == 3
+    is_whole = _is_all_else(levels)
     if _other_generation(one, other):
         found.append(_SUFFIX_REVIEW if is_proved or birth == 4 else _SUFFIX)
     if one.birth_order and other.birth_order and one.birth_order != other.birth_order:
         found.append(_BIRTH_ORDER_REVIEW if is_proved else _BIRTH_ORDER)
     if given == 1 and birth >= 3 and family != 1:
-        if number == 1 or ((one.is_multiple or other.is_multiple) and not is_proved):
+        if (one.is_multiple or other.is_multiple) and not is_proved:
             found.append(_TWINS)
-        elif number == 2 or (not number and levels[MIDDLE] != 3):
+        elif number in {1, 2} or (not number and levels[MIDDLE] < 2):
             found.append(_TWINS_REVIEW)
     if levels[MIDDLE] == 1 and birth >= 3 and not is_proved:
         # Twins with one first name: Anna Maria and Anna Sofia.
@@ -89,11 +94,11 @@ def vetoes(
         both = one.is_newborn and other.is_newborn
         share_mother = bool(set(one.mothers) & set(other.mothers))
         found.append(_NEWBORNS if both and not (is_proved or share_mother) else _NEWBORN)
-    if sex == 1:
+    if sex == 1 and not is_whole:
         found.append(_SEX if given == 1 and not is_proved else _SEX_REVIEW)
     if birth == 1:
         found.append(_BIRTH_DATE if given == 1 and not is_proved else _BIRTH_DATE_REVIEW)
-    if number == 1:
+    if number == 1 and not is_whole:
         found.append(_NATIONAL_ID)
     if not family and not given and not is_proved:
         found.append(_NO_NAME)
@@ -102,6 +107,19 @@ def vetoes(
     if is_one_authority and not is_proved:
         found.append(_SAME_AUTHORITY)
     return found
+
+
+def _is_all_else(levels: tuple[int, ...]) -> bool:
+    """Name, birth date, and address or telephone agree: another sex or number is a mistake.
+
+    Desks enter the number of whoever is insured; two people never share all of these.
+    """
+    return (
+        (levels[NAME] == SWAPPED or levels[NAME] in {joint_name(2, 5), joint_name(3, 5)})
+        and levels[BIRTH_DATE] == 4
+        and levels[MIDDLE] != 1
+        and (levels[ADDRESS] == 3 or levels[CONTACT] == 2)
+    )
 
 
 def _other_generation(one: Features, other: Features) -> bool:

@@ -1,0 +1,1 @@
+"""What `plexus identity evaluate` is made of: reading records, telling figures, drawing them."""
