@@ -13,6 +13,7 @@ from plexus.api.identity.v1 import identity_pb2_grpc
 from plexus.errors import InvalidRequest
 from plexus.rpc import Peer
 from services.cli.evaluating.command import evaluate
+from services.cli.evaluating.generating import generate
 from services.cli.evaluating.progress import Progress
 from services.cli.mesh import Mesh, data_option, load_mesh, run_async
 from services.cli.telling import echo_json, json_option, table
@@ -32,6 +33,7 @@ def command() -> None:
 
 
 command.add_command(evaluate)
+command.add_command(generate)
 
 
 @command.command("train")

@@ -93,9 +93,9 @@ def test_what_is_not_there_is_named(people: pathlib.Path) -> None:
         columns_of(HEADER, {"nose": "DOB"})
     with pytest.raises(InvalidRequest, match="'given' is not of the form"):
         read_mapping("given")
+    nameless = written(people.parent, ["entity", "colour"], [["1", "red"]])
     with pytest.raises(InvalidRequest, match="no column looks like a name"):
-        columns = written(people.parent, ["entity", "colour"], [["1", "red"]])
-        read_records(columns, "entity", {})
+        read_records(nameless, "entity", {})
 
 
 def test_figures_come_as_json_with_default_and_best(people: pathlib.Path) -> None:

@@ -4,7 +4,6 @@ Training of the weights and the quality on whole populations are tested elsewher
 """
 
 import math
-
 from typing import Any
 
 import pytest
@@ -276,3 +275,17 @@ def test_the_mother_joins_the_records_of_a_newborn_for_review() -> None:
         features(given="BABY GIRL", born="2024-05-05", mother_identifiers=mother) for _ in "12"
     )
     assert verdict(one, other)[1] == {"newborn"} | {"little_evidence"}
+
+
+def test_numbers_that_follow_each_other_are_twins_whatever_else_agrees() -> None:
+    one = features(given="Helen", ssn="536221234")
+    other = features(given="Hattie", ssn="536221235")
+    assert verdict(one, other) == (Grade.APART, {"twins"})
+
+
+def test_a_father_and_a_son_without_suffix_are_not_one_person() -> None:
+    father = features("Whitfield", "Henry", born="1950-04-04", sex="male")
+    son = features("Whitfield", "Henry", born="1981-02-13", sex="male")
+    grade, against = verdict(father, son)
+    assert grade is Grade.APART
+    assert "generation_apart" in against

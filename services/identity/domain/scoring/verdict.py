@@ -137,8 +137,9 @@ def score(
         rows.append(Row("rule", "national_id_birth_date_name", decided - bits))
     for veto in against:
         at_most = (thresholds.match if veto.cap is Cap.REVIEW else thresholds.review) - _BELOW
-        rows.append(Row("veto", veto.name, min(0.0, at_most - decided)))
-        decided = min(decided, at_most)
+        kept = min(decided + veto.bits, at_most)
+        rows.append(Row("veto", veto.name, kept - decided))
+        decided = kept
     if decided >= thresholds.match:
         grade = Grade.MATCH
     else:

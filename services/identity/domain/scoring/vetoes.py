@@ -40,17 +40,26 @@ class Veto(NamedTuple):
     Attributes:
         name: one of a closed set; safe to log.
         cap: what it leaves possible.
+        bits: taken away before it caps, where two people are the likelier story. Negative or 0.
     """
 
     name: str
     cap: Cap
+    bits: float = 0.0
 
 
+_TWIN_NUMBERS: Final = 3
+_YOUNGEST: Final = 15
+_OLDEST: Final = 50
+"""Years between a parent and a child."""
 _SUFFIX_REVIEW: Final = Veto("suffix_conflict", Cap.REVIEW)
 _SUFFIX: Final = Veto("suffix_conflict", Cap.APART)
 _BIRTH_ORDER_REVIEW: Final = Veto("birth_order_conflict", Cap.REVIEW)
 _BIRTH_ORDER: Final = Veto("birth_order_conflict", Cap.APART)
 _TWINS_REVIEW: Final = Veto("possible_twins", Cap.REVIEW)
+_TWINS_AT_HOME: Final = Veto("possible_twins", Cap.REVIEW, -4.0)
+"""Weights take fields for independent; but who has another first name and the same birth date, family
+and home is a twin far more often than these facts by themselves tell."""
 _TWINS: Final = Veto("twins", Cap.APART)
 _MIDDLE: Final = Veto("middle_name_conflict", Cap.REVIEW)
 _NEWBORN: Final = Veto("newborn", Cap.REVIEW)
@@ -58,6 +67,8 @@ _NEWBORNS: Final = Veto("two_newborns", Cap.APART)
 _SEX_REVIEW: Final = Veto("sex_conflict", Cap.REVIEW)
 _SEX: Final = Veto("sex_and_name_conflict", Cap.APART)
 _BIRTH_DATE_REVIEW: Final = Veto("birth_date_conflict", Cap.REVIEW)
+_GENERATION: Final = Veto("generation_apart", Cap.REVIEW, -4.0)
+"""A father and a son of one name: weights by field cannot tell that one mistake makes a parent's age."""
 _BIRTH_DATE: Final = Veto("birth_date_and_name_conflict", Cap.APART)
 _NATIONAL_ID: Final = Veto("national_id_conflict", Cap.REVIEW)
 _NO_NAME: Final = Veto("no_name", Cap.APART)
@@ -78,15 +89,18 @@ def vetoes(
     family, given = family_level(levels[NAME]), given_level(levels[NAME])
     is_proved = number == 3
     is_whole = _is_all_else(levels)
+    is_home = levels[ADDRESS] >= 2 or levels[CONTACT] == 2
     if _other_generation(one, other):
         found.append(_SUFFIX_REVIEW if is_proved or birth == 4 else _SUFFIX)
     if one.birth_order and other.birth_order and one.birth_order != other.birth_order:
         found.append(_BIRTH_ORDER_REVIEW if is_proved else _BIRTH_ORDER)
     if given == 1 and birth >= 3 and family != 1:
-        if (one.is_multiple or other.is_multiple) and not is_proved:
+        if ((one.is_multiple or other.is_multiple) and not is_proved) or _follow_each_other(
+            one, other
+        ):
             found.append(_TWINS)
         elif number in {1, 2} or (not number and levels[MIDDLE] < 2):
-            found.append(_TWINS_REVIEW)
+            found.append(_TWINS_AT_HOME if is_home else _TWINS_REVIEW)
     if levels[MIDDLE] == 1 and birth >= 3 and not is_proved:
         # Twins with one first name: Anna Maria and Anna Sofia.
         found.append(_MIDDLE)
@@ -96,6 +110,8 @@ def vetoes(
         found.append(_NEWBORNS if both and not (is_proved or share_mother) else _NEWBORN)
     if sex == 1 and not is_whole:
         found.append(_SEX if given == 1 and not is_proved else _SEX_REVIEW)
+    if birth == 1 and not is_proved and _is_generation_apart(one, other):
+        found.append(_GENERATION)
     if birth == 1:
         found.append(_BIRTH_DATE if given == 1 and not is_proved else _BIRTH_DATE_REVIEW)
     if number == 1 and not is_whole:
@@ -120,6 +136,22 @@ def _is_all_else(levels: tuple[int, ...]) -> bool:
         and levels[MIDDLE] != 1
         and (levels[ADDRESS] == 3 or levels[CONTACT] == 2)
     )
+
+
+def _follow_each_other(one: Features, other: Features) -> bool:
+    """They have national numbers of one scheme that were given one after the other, as twins have."""
+    return any(
+        first.value != second.value and abs(int(first.value) - int(second.value)) <= _TWIN_NUMBERS
+        for first in one.national_ids
+        for second in other.national_ids
+        if first.system == second.system and first.value.isdigit() and second.value.isdigit()
+    )
+
+
+def _is_generation_apart(one: Features, other: Features) -> bool:
+    if one.birth_date is None or other.birth_date is None:
+        return False
+    return _YOUNGEST <= abs(one.birth_date.year - other.birth_date.year) <= _OLDEST
 
 
 def _other_generation(one: Features, other: Features) -> bool:
