@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 import pytest
 
-from plexus.codecs.fhir import bundle_bytes
+from plexus.codecs.fhir import Disclosure
 from services.transform.domain import Maps, as_recorded, convert
 from tests.unit.transform.messages import CONTEXT, message, residue
 
@@ -15,7 +15,8 @@ HL7 = "http://hl7.org/fhir/StructureDefinition"
 def shown(maps: Maps, *segments: str, kind: str = "Patient") -> list[dict[str, Any]]:
     """The resources of that type that an admission with the segments becomes."""
     event = convert(maps, message("ADT^A01", *segments), CONTEXT)
-    bundle = orjson.loads(bundle_bytes(as_recorded(event, tenant="t"), tenant="t", message_id="m"))
+    disclosed = Disclosure(as_recorded(event, tenant="t"), tenant="t")
+    bundle = orjson.loads(disclosed.bundle_bytes(message_id="m"))
     found = [entry["resource"] for entry in bundle["entry"]]
     return [each for each in found if each["resourceType"] == kind]
 
