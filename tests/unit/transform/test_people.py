@@ -183,3 +183,40 @@ def test_an_omb_category_is_known_by_its_code_whatever_the_table_is_called(maps:
     [patient] = shown(maps, pid)
     coded = [each["extension"][0]["valueCoding"]["code"] for each in patient["extension"]]
     assert coded == ["2106-3", "2186-5"]
+
+
+def test_what_is_said_of_a_person_in_a_part_is_a_role_beside_the_participant(maps: Maps) -> None:
+    pid, pv1 = "PID|1||1^^^H^MR||Vale^Iris", "PV1|1|I"
+    rol = "ROL|7|AD|CP^^HL70443|99^Quill^Max|||||{}|||{}|{}|{}"
+    plain = shown(maps, pid, pv1, rol.format("", "", "", ""), kind="PractitionerRole")
+    assert plain == []
+    full = rol.format("GP^General practice^L", "555-1234^WPN^PH", "W3^^^East", "West Clinic")
+    [role] = shown(maps, pid, pv1, full, kind="PractitionerRole")
+    assert role["specialty"][0]["coding"][0]["code"] == "GP"
+    assert role["telecom"][0]["value"] == "555-1234"
+    assert {"practitioner", "organization", "location", "code"} <= set(role)
+    assert left(maps, pid, pv1, full) == ["1", "AD"]
+
+
+def test_a_participation_says_where_and_for_whom_a_person_takes_part(maps: Maps) -> None:
+    prt = "PRT|7|AD||AP^^HL70912|99^Quill^Max|S1^Surgery^L||West Clinic|W3^^^East||||||555-1234^WPN^PH"
+    [role] = shown(maps, "PID|1||1^^^H^MR||Vale^Iris", "PV1|1|I", prt, kind="PractitionerRole")
+    assert role["specialty"][0]["coding"][0]["code"] == "S1"
+    assert {"practitioner", "organization", "location", "telecom"} <= set(role)
+
+
+def test_a_body_of_next_of_kin_is_a_contact_of_the_patient(maps: Maps) -> None:
+    pid, nk1 = "PID|1||1^^^H^MR||Vale^Iris", "NK1|1|Vale^Ada|||||||||||{}"
+    [patient] = shown(maps, pid, nk1.format(""))
+    assert "contact" not in patient
+    [patient] = shown(maps, pid, nk1.format("West School^^S7"))
+    [contact] = patient["contact"]
+    assert contact["organization"]["display"] == "West School"
+
+
+def test_the_clinic_of_a_stay_provides_it_where_no_facility_does(maps: Maps) -> None:
+    pid, pv1, pv2 = "PID|1||1^^^H^MR||Vale^Iris", "PV1|1|I", "PV2|" + "|" * 22 + "Day Clinic"
+    [stay] = shown(maps, pid, pv1, pv2, kind="Encounter")
+    assert stay["serviceProvider"]["display"] == "Day Clinic"
+    [stay] = shown(maps, pid, pv1 + "|" * 37 + "MAIN", pv2, kind="Encounter")
+    assert stay["serviceProvider"]["display"] == "MAIN"

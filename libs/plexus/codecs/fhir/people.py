@@ -94,7 +94,11 @@ def patient(person: resources_pb2.Person, links: Links) -> Json:
         if person.HasField("multiple_birth") and not has_order
         else None,
         "contact": [
-            {"relationship": [MOTHER], "name": name} for name in human_names(person.mother_names)
+            *(
+                {"relationship": [MOTHER], "name": name}
+                for name in human_names(person.mother_names)
+            ),
+            *({"organization": body} for body in links.many(person.contact_bodies, ORGANIZATION)),
         ],
         "communication": [{"language": language, "preferred": True}] if language else None,
         "generalPractitioner": links.many(

@@ -52,6 +52,7 @@ class Person(_message.Message):
     BREED_FIELD_NUMBER: _builtins.int
     IMPORTANCE_FIELD_NUMBER: _builtins.int
     NATIONALITIES_FIELD_NUMBER: _builtins.int
+    CONTACT_BODIES_FIELD_NUMBER: _builtins.int
     birth_date: _builtins.str
     """Date of birth: FHIR dateTime text, precision as given."""
     gender: _builtins.str
@@ -144,6 +145,10 @@ class Person(_message.Message):
     def nationalities(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Concept]:
         """Nationality, where it is told apart from citizenship."""
 
+    @_builtins.property
+    def contact_bodies(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Reference]:
+        """Bodies that are to be reached for the person, such as an employer or a home."""
+
     def __init__(
         self,
         *,
@@ -174,10 +179,11 @@ class Person(_message.Message):
         breed: _datatypes_pb2.Concept | None = ...,
         importance: _datatypes_pb2.Concept | None = ...,
         nationalities: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
+        contact_bodies: _abc.Iterable[_datatypes_pb2.Reference] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_deceased", b"_deceased", "_multiple_birth", b"_multiple_birth", "breed", b"breed", "deceased", b"deceased", "importance", b"importance", "language", b"language", "marital_status", b"marital_status", "multiple_birth", b"multiple_birth", "religion", b"religion", "species", b"species"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_deceased", b"_deceased", "_multiple_birth", b"_multiple_birth", "addresses", b"addresses", "birth_date", b"birth_date", "birth_order", b"birth_order", "birth_place", b"birth_place", "breed", b"breed", "citizenships", b"citizenships", "congregation", b"congregation", "deceased", b"deceased", "deceased_time", b"deceased_time", "disabilities", b"disabilities", "ethnicities", b"ethnicities", "gender", b"gender", "general_practitioners", b"general_practitioners", "identifiers", b"identifiers", "importance", b"importance", "language", b"language", "marital_status", b"marital_status", "mother_identifiers", b"mother_identifiers", "mother_names", b"mother_names", "multiple_birth", b"multiple_birth", "names", b"names", "nationalities", b"nationalities", "races", b"races", "religion", b"religion", "restrictions", b"restrictions", "species", b"species", "telecoms", b"telecoms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_deceased", b"_deceased", "_multiple_birth", b"_multiple_birth", "addresses", b"addresses", "birth_date", b"birth_date", "birth_order", b"birth_order", "birth_place", b"birth_place", "breed", b"breed", "citizenships", b"citizenships", "congregation", b"congregation", "contact_bodies", b"contact_bodies", "deceased", b"deceased", "deceased_time", b"deceased_time", "disabilities", b"disabilities", "ethnicities", b"ethnicities", "gender", b"gender", "general_practitioners", b"general_practitioners", "identifiers", b"identifiers", "importance", b"importance", "language", b"language", "marital_status", b"marital_status", "mother_identifiers", b"mother_identifiers", "mother_names", b"mother_names", "multiple_birth", b"multiple_birth", "names", b"names", "nationalities", b"nationalities", "races", b"races", "religion", b"religion", "restrictions", b"restrictions", "species", b"species", "telecoms", b"telecoms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__deceased: _TypeAlias = _typing.Literal["deceased"]  # noqa: Y015
     _WhichOneofArgType__deceased: _TypeAlias = _typing.Literal["_deceased", b"_deceased"]  # noqa: Y015

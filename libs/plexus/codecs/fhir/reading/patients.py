@@ -43,7 +43,7 @@ def communication(source: Tree, name: str, target: Any, reading: Reading) -> Non
 
 
 def contacts(source: Tree, name: str, target: Any, reading: Reading) -> None:
-    """The mother's name; everybody else is a related person of their own."""
+    """The mother's name, and bodies; everybody else is a related person of their own."""
     values = source[name]
     for at, each in enumerate(values if isinstance(values, list) else ()):
         if not isinstance(each, dict):
@@ -55,6 +55,8 @@ def contacts(source: Tree, name: str, target: Any, reading: Reading) -> None:
                 del each["relationship"]
             else:
                 del target.mother_names[-1]
+        elif set(each) == {"organization"}:
+            fill({"organization": "contact_bodies"}, "Patient.contact", each, target, reading)
         elif not is_read(each):
             reading.lifted.append(("Patient.contact", f"{name}[{at}]", each))
             values[at] = None
