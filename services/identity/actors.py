@@ -288,7 +288,9 @@ class MasterIndex:
         other = decide(index.candidates(prior)).person_id
         if not other:
             other = self._add_person(told)
-        elif other == resolved.person_id and not is_same:
+        elif (
+            other == resolved.person_id and not is_same and told.message_id not in index.taken
+        ):  # else it is replayed, and a later message has made one person of the two
             raise InvalidMessage(
                 "both are one person in the index, and taking a person apart is for somebody to do",
                 reason=Reason.REASON_IDENTIFIER_CONFLICT,

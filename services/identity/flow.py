@@ -10,6 +10,7 @@ person is written, its blocking keys are locked, too: so that holds for two sour
 from collections.abc import Callable, Sequence
 
 from plexus.actors import Turn, TurnFailed, run_turns
+from plexus.api.canonical.v1.event_pb2 import EventKind
 from plexus.errors import InvalidMessage, Unavailable
 from plexus.ids import IdSource, KeyDigest
 from plexus.store import Transaction
@@ -35,13 +36,22 @@ class IdentityStage:
         read = [(turn, _read(turn)) for turn in turns]
         names = _names(read)
         index = await store.load(names)
+        unlinks = [
+            turn.envelope.message_id
+            for turn, message in read
+            if message.kind == EventKind.EVENT_KIND_UNLINK
+        ]
+        if unlinks:
+            index.taken = await store.unlinks_among(unlinks)
         population = await self._population(records, index, read)
         actor = self._run(read, index, population)
         if index.contested:
             contested, merged = index.contested, set(index.merged)
             await store.lock(contested)
             known = [(tenant, prior) for tenant, prior in merged if prior not in index.new_persons]
+            taken = index.taken
             index = await store.load(names, members_of=known)
+            index.taken = taken
             population = await self._population(records, index, read)
             for turn, _ in read:
                 turn.reset()

@@ -98,6 +98,7 @@ class Index:
         conflicts: in order.
         relations: in order.
         contested: names and persons that must be locked before the changes may be written.
+        taken: unlinks that were taken in before, by message id; this is a replay of them.
     """
 
     def __init__(self, links: Mapping[Name, Link]) -> None:
@@ -112,6 +113,7 @@ class Index:
         self.conflicts: list[Conflict] = []
         self.relations: list[Relation] = []
         self.contested: set[tuple[str, ...]] = set()
+        self.taken: frozenset[str] = frozenset()
 
     def __getitem__(self, name: Name) -> Link:
         """The link of a name that is known."""

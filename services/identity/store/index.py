@@ -89,6 +89,15 @@ class IndexStore:
             for tenant, authority, value, person_id, universal_id in rows
         })  # fmt: skip
 
+    async def unlinks_among(self, message_ids: Collection[str]) -> frozenset[str]:
+        """Those of some messages that have unlinked persons before."""
+        rows = await self._connection.fetch(
+            "SELECT DISTINCT message_id::text FROM link_event"
+            " WHERE message_id = ANY($1::uuid[]) AND kind = 'unlink'",
+            list(message_ids),
+        )
+        return frozenset(row["message_id"] for row in rows)
+
     async def save(self, index: Index) -> None:
         """Write what a batch has changed.
 

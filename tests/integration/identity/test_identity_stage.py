@@ -90,6 +90,20 @@ async def test_an_unlink_closes_the_review_of_the_two(identity_db: Database) -> 
     assert status == "different"
 
 
+async def test_an_unlink_that_is_replayed_after_a_merge_of_the_two_stops_nobody(
+    identity_db: Database,
+) -> None:
+    replica = Replica(identity_db)
+    pair = ([number("1")], [number("2")])
+    unlink = envelope_of(*pair, kind=EventKind.EVENT_KIND_UNLINK)
+    await replica.take([unlink])
+    (merged,) = await replica.resolved(envelope_of(*pair))
+    (again,) = await replica.resolved(unlink)
+    assert (again.person_id, again.other_person_id) == (merged.merged_into, "")
+    with pytest.raises(TurnFailed):
+        await replica.take([envelope_of(*pair, kind=EventKind.EVENT_KIND_UNLINK)])
+
+
 async def test_a_number_moves_unless_its_person_has_others_that_the_message_does_not_name(
     identity_db: Database,
 ) -> None:
