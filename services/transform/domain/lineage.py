@@ -186,7 +186,11 @@ class _Finder:
         rule = trace.rule
         holder = self._places.of(trace.holder, trace.root)
         if holder is None:
-            yield Target("", (), (rule,))
+            # What moves is taken out of the event, which keeps the key that the number is part of.
+            moved = [key.key for key in self.draft.event.moved]
+            likely = 0 if len(moved) == 1 else None
+            at_key = next((n for n, key in enumerate(moved) if leaf.value in key), likely)
+            yield Target("" if at_key is None else f"moved[{at_key}].key", (), (rule,))
         elif trace.name:
             path = (*holder, (trace.name, self._index(trace, leaf.value)))
             yield self._target(path, (rule,))
@@ -271,7 +275,7 @@ class _Finder:
 
     def _target(self, path: Path, rules: tuple[Rule, ...]) -> Target:
         fhir: tuple[Rendition, ...] = ()
-        if len(path) > 2 and path[0][0] == "resources" and self._is_scalar(path):
+        if len(path) > 2 and path[0][0] == "resources" and self._is_shown(path):
             renditions = self._rendered(path[0][1])
             fhir = renditions.of(path[1:])
             if not fhir and path[-1][0] == "system_name" and self._at(path[:-1]).system:
@@ -288,6 +292,10 @@ class _Finder:
             found = Renditions(resource, tenant=tenant, person_id=person_id)
             self._renditions[number] = found
         return found
+
+    def _is_shown(self, path: Path) -> bool:
+        """Whether FHIR may show it: a deletion is a request, and shows nothing of what is gone."""
+        return self._is_scalar(path) and not self.draft.event.resources[path[0][1]].deleted
 
     def _is_scalar(self, path: Path) -> bool:
         return isinstance(self._at(path), str | int | bytes)

@@ -8,9 +8,10 @@ import collections
 import pathlib
 from collections.abc import Iterator
 
+import pytest
 from google.protobuf.message import Message
 
-from plexus.api.canonical.v1.event_pb2 import CanonicalEvent
+from plexus.api.canonical.v1.event_pb2 import EVENT_KIND_MOVE, CanonicalEvent
 from plexus.api.canonical.v1.resources_pb2 import Resource
 from plexus.codecs.hl7v2.rendering import render_v2
 from plexus.errors import InvalidMessage
@@ -30,8 +31,20 @@ def _of_feeds(maps: Maps) -> Iterator[tuple[str, CanonicalEvent]]:
             event = convert(maps, file.read_bytes(), _CONTEXT)
         except InvalidMessage:
             continue
-        if event.subject and event.trigger.startswith(("ADT", "ORU")):
+        is_written = event.kind != EVENT_KIND_MOVE and not any(
+            each.HasField("person") and each.deleted for each in event.resources
+        )
+        if event.subject and is_written and event.trigger.startswith(("ADT", "ORU")):
             yield file.name, event
+
+
+@pytest.mark.parametrize("name", ["064-number-moved-cornelius.hl7", "066-deleted-penelope.hl7"])
+def test_what_no_message_says_is_refused_and_not_written_as_something_else(
+    maps: Maps, name: str
+) -> None:
+    event = convert(maps, (_FEEDS / "adt-north" / name).read_bytes(), _CONTEXT)
+    with pytest.raises(InvalidMessage, match="not written as HL7 v2"):
+        render_v2(event)
 
 
 def _by_key(event: CanonicalEvent) -> dict[str, Resource]:

@@ -1,7 +1,7 @@
 """Canonical events as HL7 v2.5.1 messages, for receivers that speak nothing else.
 
 A pure function: the same event gives the same bytes, control id included, so that a message sent
-again is recognised. It writes ADT (A01, A03, A04, A08, A40), ORU^R01, SIU (S12, S13, S15) and
+again is recognised. It writes ADT (A01, A03, A04, A08, A24, A37, A40), ORU^R01, SIU (S12, S13, S15) and
 MDM^T02, in any character set that keeps the separators; what a character set has no character for is
 "?". What it covers is in the tables of docs/v2-out.md.
 """
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from plexus.api.canonical.v1.datatypes_pb2 import Reference
-from plexus.api.canonical.v1.event_pb2 import EVENT_KIND_MERGE, CanonicalEvent
+from plexus.api.canonical.v1.event_pb2 import EVENT_KIND_MERGE, EVENT_KIND_MOVE, CanonicalEvent
 from plexus.api.canonical.v1.resources_pb2 import Person, Resource
 from plexus.codecs.hl7v2.charsets import codec_of
 from plexus.codecs.hl7v2.rendering.acts import ActSegments
@@ -24,9 +24,13 @@ __all__ = ["Header", "render_v2", "trigger_of"]
 
 _STRUCTURES: Final = {
     "ADT^A01": "ADT_A01", "ADT^A03": "ADT_A03", "ADT^A04": "ADT_A01", "ADT^A08": "ADT_A01",
-    "ADT^A40": "ADT_A39", "ORU^R01": "ORU_R01", "SIU^S12": "SIU_S12", "SIU^S13": "SIU_S12",
+    "ADT^A24": "ADT_A24", "ADT^A37": "ADT_A37", "ADT^A40": "ADT_A39", "ORU^R01": "ORU_R01", "SIU^S12": "SIU_S12", "SIU^S13": "SIU_S12",
     "SIU^S15": "SIU_S12", "MDM^T02": "MDM_T02",
 }  # fmt: skip
+
+
+_ABOUT_TWO: Final = frozenset({"ADT^A24", "ADT^A37"})
+"""Links and unlinks: the second PID is the other person (HL7 v2.5.1 3.3.24, 3.3.37)."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -64,7 +68,8 @@ def render_v2(event: CanonicalEvent, header: Header = Header()) -> bytes:
     """Write the message of an event, without MLLP framing.
 
     Raises:
-        InvalidMessage: REASON_RENDERING_FAILED where the event names no person.
+        InvalidMessage: REASON_RENDERING_FAILED where the event names no person, deletes one, or moves
+            what is one's to another: no message that is written here says that.
         ConfigurationError: the character set is unknown.
     """
     codec = codec_of(header.charset or "ASCII")
@@ -72,6 +77,12 @@ def render_v2(event: CanonicalEvent, header: Header = Header()) -> bytes:
         raise ConfigurationError("the character set of a destination is not one of HL7 table 0211")
     if not event.subject:
         raise InvalidMessage("the event names no person", reason=Reason.REASON_RENDERING_FAILED)
+    if event.kind == EVENT_KIND_MOVE or any(
+        each.deleted and each.HasField("person") for each in event.resources
+    ):
+        raise InvalidMessage(
+            "moves and deletions are not written as HL7 v2", reason=Reason.REASON_RENDERING_FAILED
+        )
     return _Message(event, header).write(codec)
 
 
@@ -135,6 +146,9 @@ class _Message:
         kind = self._trigger[:3]
         if self._trigger == "ADT^A40":
             yield to.row("MRG", {1: to.each(map(to.cx, self._event.prior))})
+            return
+        if self._trigger in _ABOUT_TWO:
+            yield to.pid(Person(identifiers=self._event.prior))
             return
         if kind in {"ADT", "ORU"}:
             for number, each in enumerate(self._of("related_person"), 1):
