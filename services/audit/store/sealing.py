@@ -62,6 +62,18 @@ class Round:
     is_full: bool = False
 
 
+_ROUNDS_APART: Final = 60
+"""So many rounds a broken log is left alone before it is tried again."""
+
+
+class _BrokenLogError(PlexusError):
+    """The stored tree of a tenant is not what was signed."""
+
+    def __init__(self, tenant: str, detail: str) -> None:
+        super().__init__(detail)
+        self.tenant = tenant
+
+
 class Sealing:
     """Adds leaves. Keeps the right edges of trees at hand, and checks them against the store."""
 
@@ -70,17 +82,25 @@ class Sealing:
         self._sign = sign
         self._ids = ids
         self._edges: dict[str, Edge] = {}
+        self._broken: set[str] = set()
+        self._rounds = 0
 
     async def seal(self, limit: int) -> Round:
         """Seal at most `limit` of what waits, the oldest first; nothing where another one seals.
 
         Raises:
-            PlexusError: a stored tree does not lead to its last checkpoint. Nothing was sealed.
+            PlexusError: a stored tree does not lead to its last checkpoint. Nothing was sealed; from the
+                next round on the other tenants are, and this one is tried again now and then.
         """
+        self._rounds += 1
+        if self._rounds % _ROUNDS_APART == 0:
+            self._broken.clear()
         try:
             async with self._database.transaction() as connection:
                 return await self._seal(connection, limit)
-        except BaseException:
+        except BaseException as exc:
+            if isinstance(exc, _BrokenLogError):
+                self._broken.add(exc.tenant)
             # What was not committed must not be at hand.
             self._edges.clear()
             raise
@@ -90,8 +110,10 @@ class Sealing:
             return Round()
         rows = await connection.fetch(
             "SELECT u.number, u.tenant, u.event_id, e.body, e.at FROM unsealed u"
-            " LEFT JOIN audit_event e USING (event_id) ORDER BY u.number LIMIT $1",
+            " LEFT JOIN audit_event e USING (event_id) WHERE u.tenant <> ALL($2::text[])"
+            " ORDER BY u.number LIMIT $1",
             limit,
+            sorted(self._broken),
         )
         if not rows:
             return Round()
@@ -121,7 +143,7 @@ class Sealing:
         tree, size = found["tree"], found["size"]
         edge = self._edges.get(tenant)
         if edge is None or edge.size != size:
-            edge = await self._take_up(connection, tree, size)
+            edge = await self._take_up(connection, tenant, tree, size)
             self._edges[tenant] = edge
         leaves: list[bytes] = []
         content: list[bytes] = []
@@ -153,7 +175,7 @@ class Sealing:
         await connection.execute("UPDATE tree SET size = $2 WHERE tree = $1", tree, edge.size)
         return Sealed(tenant, edge.size, note)
 
-    async def _take_up(self, connection: Connection, tree: int, size: int) -> Edge:
+    async def _take_up(self, connection: Connection, tenant: str, tree: int, size: int) -> Edge:
         levels: list[list[bytes]] = []
         for level, length in enumerate(edge_lengths(size)):
             end = size // TILE_WIDTH**level
@@ -180,9 +202,11 @@ class Sealing:
         try:
             edge = Edge(size, levels)
         except ValueError as exc:
-            raise PlexusError("leaves or tiles of the audit log are missing") from exc
+            raise _BrokenLogError(tenant, "leaves or tiles of the audit log are missing") from exc
         if edge.root != root:
-            raise PlexusError("the stored audit log does not lead to its last checkpoint")
+            raise _BrokenLogError(
+                tenant, "the stored audit log does not lead to its last checkpoint"
+            )
         return edge
 
 

@@ -258,6 +258,27 @@ async def test_a_stored_tree_that_does_not_lead_to_its_checkpoint_is_not_continu
     assert len(await stored_leaves(store)) == 5
 
 
+async def test_a_broken_tree_stands_still_and_those_of_other_tenants_grow_on(
+    store: Database,
+) -> None:
+    await store_events(store, 5)
+    sealing = make_sealing(store)
+    await sealing.seal(10)
+    async with store.connection() as connection:
+        await connection.execute("ALTER TABLE leaf DISABLE TRIGGER refuse_change")
+        await connection.execute(
+            "UPDATE leaf SET hash = sha256('forged'::bytea) WHERE sequence = 2"
+        )
+    await store_events(store, 1)
+    await store_events(store, 2, tenant="south")
+    again = make_sealing(store)
+    with pytest.raises(PlexusError, match="does not lead"):
+        await again.seal(10)
+    done = await again.seal(10)
+    assert [(tree.tenant, tree.size) for tree in done.trees] == [("south", 2)]
+    assert (await again.seal(10)).events == 0
+
+
 async def test_an_event_that_is_gone_before_it_is_sealed_is_recorded_as_missing(
     store: Database,
 ) -> None:

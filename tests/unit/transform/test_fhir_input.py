@@ -286,6 +286,7 @@ def _is_kept(name: str, value: str, said: str) -> bool:
         ("code", "appends"),
         ("status", "accepted"),
         ("display", "Group"),
+        ("display", "Plan"),
     }:
         return True
     written = (
