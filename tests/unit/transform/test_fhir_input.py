@@ -287,6 +287,11 @@ def _is_kept(name: str, value: str, said: str) -> bool:
         ("status", "accepted"),
         ("display", "Group"),
         ("display", "Plan"),
+        ("type", "user-friendly-name"),
+        ("code", "group"),
+        ("code", "plan"),
+        ("onHold", "false"),
+        ("onHold", "true"),
     }:
         return True
     written = (
