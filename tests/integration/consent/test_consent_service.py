@@ -1,6 +1,5 @@
 """Consent as a whole: policies from the mesh document, decisions over gRPC."""
 
-import time
 from collections.abc import AsyncIterator
 
 import prometheus_client
@@ -87,18 +86,6 @@ async def test_more_than_1000_requests_are_refused(peer: Peer) -> None:
     with pytest.raises(InvalidRequest) as caught:
         await decide_batch(peer, [request()] * 1001)
     assert caught.value.location == "requests"
-
-
-async def test_256_decisions_come_within_20_ms_over_grpc(peer: Peer) -> None:
-    asked = [request(person=f"person-{number}") for number in range(256)]
-
-    async def seconds() -> float:
-        began = time.perf_counter()
-        await decide_batch(peer, asked)
-        return time.perf_counter() - began
-
-    # The best of several tries: other jobs of the machine are not ours to measure.
-    assert min([await seconds() for _ in range(10)]) < 0.020
 
 
 async def test_without_policies_nothing_is_permitted(consent_without_policies: Runtime) -> None:
