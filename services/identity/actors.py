@@ -317,8 +317,9 @@ class MasterIndex:
         """
         index = self._index
         names = {name for each in prior for name in each.names}
+        taker = decide(index.candidates(subject)).person_id
         for candidate in index.candidates(prior):
-            if candidate.person_id == decide(index.candidates(subject)).person_id:
+            if candidate.person_id == taker:
                 continue
             if not index.names(told.tenant, candidate.person_id) <= names:
                 raise InvalidMessage(

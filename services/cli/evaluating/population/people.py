@@ -41,7 +41,7 @@ class Home:
 
 @dataclasses.dataclass(slots=True)
 class Human:
-    """Somebody. `was` is the family name borne before a marriage; `kin` the others of the household."""
+    """Somebody. `was` is the family name borne before a marriage."""
 
     number: int
     given: str
