@@ -10,18 +10,23 @@ maps cannot say; `kept` remembers codes; `overlay` changes maps for one source;
 Pure: no I/O beyond reading maps.
 """
 
+import importlib
+from typing import TYPE_CHECKING
+
 from services.transform.domain.account import Account, Accounts, UnmappedField
 from services.transform.domain.code_maps import CodeMap, parse_code_map, read_code_map
 from services.transform.domain.coder import Coder, Coders, Tally
 from services.transform.domain.context import SourceContext
 from services.transform.domain.convert import Conversion, convert, run
 from services.transform.domain.coverage import Coverage, coverage_of
-from services.transform.domain.fhir_input import convert_fhir
-from services.transform.domain.lineage import Explanation, LeafLineage, Target, explain
 from services.transform.domain.load import Maps, SourceMaps, load_maps, parse_maps
 from services.transform.domain.overlay import Overlay, parse_overlay, read_overlay
 from services.transform.domain.preview import PREVIEW, as_recorded
 from services.transform.domain.profile import Profile, violations
+
+if TYPE_CHECKING:
+    from services.transform.domain.fhir_input import convert_fhir
+    from services.transform.domain.lineage import Explanation, LeafLineage, Target, explain
 
 __all__ = [
     "PREVIEW",
@@ -56,3 +61,19 @@ __all__ = [
     "run",
     "violations",
 ]
+
+# Imported when somebody asks for them: FHIR input and lineage take a fifth of the time to start, and
+# who converts HL7 v2 needs neither.
+_LATER = {
+    "Explanation": "lineage",
+    "LeafLineage": "lineage",
+    "Target": "lineage",
+    "convert_fhir": "fhir_input",
+    "explain": "lineage",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)

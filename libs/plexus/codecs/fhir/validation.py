@@ -10,15 +10,17 @@ Neighbour: `strict_schema` makes the schemas.
 import functools
 import itertools
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
-import jsonschema_rs
 import orjson
 
 from plexus.codecs.fhir.definitions import is_resource_type
 from plexus.codecs.fhir.shapes import is_surely_valid
 from plexus.codecs.fhir.strict_schema import entry_member, schema_of
 from plexus.errors import InvalidMessage, Reason
+
+if TYPE_CHECKING:
+    import jsonschema_rs
 
 __all__ = ["Finding", "Kind", "checked", "checked_entry", "findings", "nested_resources", "prepare"]
 
@@ -191,16 +193,18 @@ def _of_one(resource: dict[str, Any]) -> list[Finding]:
     return list(dict.fromkeys(_finding(schema, error) for error in errors))
 
 
-def _validator(fhir_type: str) -> jsonschema_rs.Draft7Validator:
+def _validator(fhir_type: str) -> "jsonschema_rs.Draft7Validator":
     return _compiled(_RENDERED if fhir_type in _RENDERED else (fhir_type,))
 
 
 @functools.cache
-def _compiled(fhir_types: tuple[str, ...]) -> jsonschema_rs.Draft7Validator:
+def _compiled(fhir_types: tuple[str, ...]) -> "jsonschema_rs.Draft7Validator":
+    import jsonschema_rs  # 30 ms, and most of what leaves is surely valid without it
+
     return jsonschema_rs.Draft7Validator(schema_of(*fhir_types))
 
 
-def _finding(schema: Any, error: jsonschema_rs.ValidationError) -> Finding:
+def _finding(schema: Any, error: "jsonschema_rs.ValidationError") -> Finding:
     # An object is closed and its error lies at the object: the path has no name but FHIR's own.
     path = ".".join(each for each in error.instance_path if isinstance(each, str))
     keyword = error.kind.name
