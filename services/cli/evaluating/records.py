@@ -110,9 +110,9 @@ def _features(told: Mapping[str, str], scheme: str, *, is_day_first: bool) -> Fe
         birth_date=_birth_date(said("dob"), is_day_first=is_day_first),
         gender=said("sex"),
     )
-    given = [each for each in (said("given"), said("middle")) if each]
+    given = [said("given"), said("middle")] if "middle" in told else [said("given")]
     suffix = [said("suffix")] if "suffix" in told else []
-    if given or "surname" in told:
+    if any(given) or "surname" in told:
         person.names.append(HumanName(family=said("surname"), given=given, suffix=suffix))
     if "maiden" in told:
         person.names.append(HumanName(family=said("maiden"), given=given, suffix=suffix))

@@ -119,6 +119,24 @@ def test_a_placeholder_is_no_name(family: str, given_name: str) -> None:
     assert read_name(family, [given_name]) is None
 
 
+@pytest.mark.parametrize("first", ["", "UNKNOWN", "Male Child", "Lady in the House", "Wife", "Mrs"])
+def test_a_second_name_does_not_pass_for_a_first_name_that_is_not_told(first: str) -> None:
+    assert read_name("Smith", [first, "Ann"]) == PersonName(("smith",), ("", "ann"))
+
+
+@pytest.mark.parametrize("family", ["Male Child", "Don't know", "Man of the House"])
+def test_who_somebody_is_in_the_house_is_no_family_name(family: str) -> None:
+    assert read_name(family, ["Ann"]) == PersonName((), ("ann",))
+
+
+@pytest.mark.parametrize(
+    ("family", "given_name"), [("Friend", "Guest"), ("Man", "Son"), ("Child", "Lady")]
+)
+def test_a_single_word_that_people_are_called_is_a_name(family: str, given_name: str) -> None:
+    expected = PersonName((family.lower(),), (given_name.lower(),))
+    assert read_name(family, [given_name]) == expected
+
+
 def test_nicknames_meet_in_a_full_name_and_only_there() -> None:
     assert roots("bob") & roots("robert")
     assert roots("kate") & roots("catherine")
@@ -150,6 +168,8 @@ def test_reading_a_name_that_was_read_changes_nothing(
         ("2/3/1980", (1980, 2, 3)),
         ("3.2.1980", (1980, 2, 3)),
         ("1980-23-02", (1980, 2, 23)),
+        ("2972-04-07", (2972, 4, 7)),
+        ("2972", None),
         ("1900-01-01", None),
         ("18991230", None),
         ("9999-12-31", None),

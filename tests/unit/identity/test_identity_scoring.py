@@ -50,6 +50,8 @@ HARRIET = features()
         ("Whitfield", "Hattie", "family exact, given variant"),
         ("Whitfield", "H", "family exact, given initial"),
         ("Whitfield", "Hariet", "family exact, given close"),
+        ("Whitfield", "Har", "family exact, given close"),
+        ("W", "Harriet", "family missing, given exact"),
         ("Whitfield", "Bertha", "family exact, given different"),
         ("Zander", "Harriet", "family different, given exact"),
         ("Harriet", "Whitfield", "swapped"),
@@ -83,6 +85,11 @@ def test_birth_dates_agree_by_degrees(born: str, expected: str) -> None:
 
 def test_day_and_month_in_each_others_place_are_close() -> None:
     assert level(features(born="1980-02-11"), features(born="1980-11-02"), "birth_date") == "close"
+
+
+def test_the_nickname_of_a_mistyped_name_is_close() -> None:
+    one, other = features(given="Chuck"), features(given="Chares")
+    assert level(one, other, "name") == "family exact, given close"
 
 
 def test_a_name_borne_earlier_counts() -> None:
@@ -140,12 +147,13 @@ def test_a_national_number_birth_date_and_close_name_need_no_weight() -> None:
         (features(given="Heather"), "possible_twins", None),
         (features(given="Bertha", multiple_birth=True), "twins", Grade.APART),
         (features(born="1955-07-30"), "birth_date_conflict", None),
-        (features(sex="male", street="", city="", phone=""), "sex_conflict", Grade.REVIEW),
+        (features(given="Hattie", sex="male", street="", city="", phone=""), "sex_conflict", None),
         (features(given="BABY GIRL"), "newborn", None),
-        (features(born="", ssn=""), "little_evidence", None),
-        (features("", ""), "no_name", Grade.APART),
+        (features(born="", city="", street="", phone=""), "little_evidence", None),
+        (features(given="", phone=""), "little_evidence", Grade.REVIEW),
+        (features("", ""), "no_name", None),
     ],
-    ids=["given", "twins", "birth date", "sex", "newborn", "evidence", "name"],
+    ids=["given", "twins", "birth date", "sex", "newborn", "evidence", "family", "name"],
 )
 def test_a_veto_keeps_two_people_from_being_one(
     other: Features, veto: str, grade: Grade | None
@@ -189,6 +197,30 @@ def test_where_name_birth_date_and_home_agree_another_number_or_sex_is_no_veto(
     grade, against = verdict(one, features(**{"ssn": "536221234", **other}))
     assert against == set()
     assert grade is not Grade.APART
+
+
+def test_nobody_has_a_twin_of_the_same_first_name_and_the_other_sex() -> None:
+    other = features(sex="male", street="", city="", phone="")
+    assert verdict(HARRIET, other)[1] == set()
+
+
+def test_a_wrong_initial_is_a_slip_where_nothing_says_that_two_live_together() -> None:
+    away = {"street": "9 Elm Court", "city": "Norwood", "code": "60614", "phone": ""}
+    one = features(middle="A")
+    assert "middle_name_conflict" not in verdict(one, features(middle="Noor", **away))[1]
+    assert "middle_name_conflict" in verdict(one, features(middle="Noor"))[1]
+    assert (
+        "middle_name_conflict"
+        in verdict(features(middle="Ann"), features(middle="Noor", **away))[1]
+    )
+
+
+def test_another_number_is_no_veto_where_first_name_birth_date_and_home_agree() -> None:
+    one = features("Whitfield", ssn="536221234", phone="")
+    married = features("Okafor", ssn="601347788", phone="")
+    assert "national_id_conflict" not in verdict(one, married)[1]
+    twin = features("Whitfield", "Harriot", ssn="601347788", phone="")
+    assert "national_id_conflict" in verdict(one, twin)[1]
 
 
 def test_two_digits_of_a_number_may_be_mistyped() -> None:

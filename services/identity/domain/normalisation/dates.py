@@ -15,6 +15,9 @@ _AMERICAN: Final = re.compile(r"\s*(\d{1,2})/(\d{1,2})/(\d{4})\s*\Z", re.ASCII)
 _EUROPEAN: Final = re.compile(r"\s*(\d{1,2})\.(\d{1,2})\.(\d{4})\s*\Z", re.ASCII)
 _FIRST_YEAR: Final = 1850
 _LAST_YEAR: Final = 2150
+_IN_FOUR_DIGITS: Final = 1000
+_NEVER: Final = 9999
+"""A whole date of another year than people have is a mistyped one, and still resembles it; 9999 is none."""
 _DEFAULTS: Final = frozenset({
     (1899, 12, 30), (1899, 12, 31), (1900, 1, 1), (1900, 1, 0), (1900, 0, 0), (1901, 1, 1),
     (1910, 10, 10), (1911, 11, 11), (1912, 12, 12), (1753, 1, 1), (1850, 1, 1),
@@ -46,7 +49,7 @@ class BirthDate(NamedTuple):
 
 
 def read_birth_date(text: str) -> BirthDate | None:
-    """The date; None where there is none, where it is a default, or where no human has it."""
+    """The date; None where there is none, or where it is a default."""
     if not text:
         return None
     if found := _FHIR.match(text) or _DIGITS.match(text):
@@ -62,6 +65,8 @@ def read_birth_date(text: str) -> BirthDate | None:
     if month > 12 >= day > 0:
         # Only one order of the two is possible.
         month, day = day, month
-    if not _FIRST_YEAR <= year <= _LAST_YEAR or (year, month, day) in _DEFAULTS:
+    if not _FIRST_YEAR <= year <= _LAST_YEAR and not (_IN_FOUR_DIGITS <= year < _NEVER and day):
+        return None
+    if (year, month, day) in _DEFAULTS:
         return None
     return BirthDate(year, month, day)

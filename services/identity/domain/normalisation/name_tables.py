@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Final
 
 __all__ = [
-    "GENERATIONS", "INFANTS", "INFANT_BESIDE", "NOBODY", "NOBODY_WHOLE", "PARTICLES", "TITLES", "roots",
+    "GENERATIONS", "INFANTS", "INFANT_BESIDE", "NOBODY", "NOBODY_SAID", "NOBODY_WHOLE", "PARTICLES",
+    "ROLES", "ROLE_ALONE", "ROLE_BESIDE", "TITLES", "roots",
 ]  # fmt: skip
 
 PARTICLES: Final = frozenset({
@@ -52,6 +53,33 @@ NOBODY: Final = frozenset({
     "zzzz", "nn", "nfn", "nln", "nmn", "fnu", "lnu", "tbd", "tba", "placeholder",
 })  # fmt: skip
 """Words that stand where no name is known. A part of a name that is only these is no name."""
+
+ROLES: Final = frozenset({
+    "adult", "aunt", "boy", "brother", "child", "cousin", "dad", "daughter", "father", "female", "friend",
+    "gentleman", "girl", "grandchild", "granddaughter", "grandfather", "grandmother", "grandson", "guest", "head",
+    "household", "husband", "inmate", "kid", "lady", "lodger", "male", "man", "member", "mom", "mother", "mum",
+    "neighbor", "neighbour", "nephew", "niece", "occupant", "patient", "person", "resident", "roommate", "sister",
+    "son", "spouse", "stepdaughter", "stepson", "teenager", "tenant", "uncle", "wife", "woman",
+})  # fmt: skip
+"""Who somebody is in a house. Two or more of these and of `ROLE_BESIDE` are no name: Male Child, Son of."""
+
+ROLE_BESIDE: Final = frozenset({
+    "a", "an", "and", "at", "first", "her", "his", "home", "house", "in", "minor", "my", "of", "old", "older", "one",
+    "other", "second", "the", "third", "this", "two", "young", "younger", "1", "2", "3",
+})  # fmt: skip
+
+ROLE_ALONE: Final = frozenset({
+    "adult", "daughter", "gentleman", "granddaughter", "grandson", "household", "husband", "inmate",
+    "miss", "mr", "mrs", "ms", "mx", "occupant", "person", "resident", "roommate", "spouse",
+    "stepdaughter", "stepson", "tenant", "wife",
+})  # fmt: skip
+"""Those that nobody is called; Friend and Guest are family names."""
+
+NOBODY_SAID: Final = frozenset({
+    "dont know", "do not know", "not known", "not given", "not provided", "not available", "not stated", "no name",
+    "no name given", "no first name", "no last name", "no surname", "first name", "last name", "weiss nicht",
+})  # fmt: skip
+"""The same in several words."""
 
 NOBODY_WHOLE: Final = frozenset({
     ("doe", "john"), ("doe", "jane"), ("doe", "baby"), ("patient", "test"), ("test", "patient"),

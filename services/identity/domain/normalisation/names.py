@@ -9,8 +9,12 @@ from services.identity.domain.normalisation.name_tables import (
     INFANT_BESIDE,
     INFANTS,
     NOBODY,
+    NOBODY_SAID,
     NOBODY_WHOLE,
     PARTICLES,
+    ROLE_ALONE,
+    ROLE_BESIDE,
+    ROLES,
     TITLES,
 )
 
@@ -24,7 +28,8 @@ class PersonName(NamedTuple):
 
     Attributes:
         family: folded words without particles; empty where unknown.
-        given: folded words, the first name first; empty where unknown, as of a newborn.
+        given: folded words, the first name first; empty where unknown, as of a newborn. An empty word
+            stands first where only others than the first name are told.
         generation: 1 senior, 2 junior or II, 3 III …; 0 where nothing is said.
         is_newborn: stands for somebody who has no name yet, such as BABY BOY.
     """
@@ -56,10 +61,14 @@ def read_name(family: str, given: Sequence[str], suffix: Iterable[str] = ()) -> 
     Reading what was read changes nothing. The order of suffixes does not matter.
     """
     said_family = words(family)
-    said_given = [word for each in given for word in words(each)]
+    said_names = [words(each) for each in given]
+    said_given = [word for each in said_names for word in each]
     if (" ".join(said_family), " ".join(said_given)) in NOBODY_WHOLE:
         return None
-    family_words, generation = _family(said_family)
+    lacks_first = len(said_names) > 1 and _is_nobody(said_names[0])
+    if said_names and _is_nobody(said_names[0]):
+        said_given = [word for each in said_names[1:] for word in each]
+    family_words, generation = _family([] if _is_nobody(said_family) else said_family)
     given_words, told = _given(said_given)
     generation = generation or told
     for word in sorted(each for one in suffix for each in words(one)):
@@ -68,6 +77,9 @@ def read_name(family: str, given: Sequence[str], suffix: Iterable[str] = ()) -> 
     if is_newborn:
         given_words = []
         family_words = [word for word in family_words if word not in INFANTS]
+    elif lacks_first and given_words:
+        # Else a second name would pass for the first one, and contradict it.
+        given_words = ["", *given_words]
     if not (family_words or given_words or is_newborn):
         return None
     return PersonName(
@@ -78,6 +90,19 @@ def read_name(family: str, given: Sequence[str], suffix: Iterable[str] = ()) -> 
 def _known(said: list[str]) -> list[str]:
     """Without words that stand where no name is known; N/A folds to two of them."""
     return [] if said == ["n", "a"] else [word for word in said if word not in NOBODY]
+
+
+def _is_nobody(said: list[str]) -> bool:
+    """Nothing, or words that tell who is in the house and no name: Male Child, Wife of, Lady in the House."""
+    if not said or not _known(said) or " ".join(said) in NOBODY_SAID:
+        return True
+    if _is_infant(said, ["x"]):
+        return False
+    if len(said) == 1:
+        return said[0] in ROLE_ALONE
+    return any(word in ROLES for word in said) and all(
+        word in ROLES or word in ROLE_BESIDE for word in said
+    )
 
 
 def _family(said: list[str]) -> tuple[list[str], int]:
@@ -96,7 +121,7 @@ def _family(said: list[str]) -> tuple[list[str], int]:
 
 def _given(said: list[str]) -> tuple[list[str], int]:
     kept, generation = _generation(_known(said))
-    while len(kept) > 1 and kept[0] in TITLES:
+    while len(kept) > 1 and (kept[0] in TITLES or kept[0] in ROLE_ALONE):
         kept = kept[1:]
     return kept, generation
 

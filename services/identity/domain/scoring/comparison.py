@@ -27,6 +27,8 @@ _LEAST_OVERLAP: Final = 3
 _LONG_NUMBER: Final = 7
 """Of so many digits two may be mistyped: that two people's numbers are as near happens once in thousands."""
 _LEAST_PREFIX: Final = 5
+_LEAST_SHORT: Final = 3
+"""Dom is Dominick, cut off or called so."""
 # How much each level of family and given name says for one pair of names, to choose the best pair.
 _FAMILY_RANK: Final = (0.0, -1.0, 2.0, 3.0)
 _GIVEN_RANK: Final = (0.0, -1.0, 1.0, 2.0, 2.5, 3.0)
@@ -80,7 +82,7 @@ def _names(
     best: tuple[float, int, PersonName | None, PersonName | None] = (-9.0, 0, None, None)
     for one in ones:
         for other in others:
-            if one[:2] == other[:2] and one.family and one.given:
+            if one[:2] == other[:2] and one.family and one.first:
                 return joint_name(3, 5), one, other
             rank, level = _name(one, other)
             if rank > best[0]:
@@ -92,7 +94,7 @@ def _name(one: PersonName, other: PersonName) -> tuple[float, int]:
     family = _family(one, other)
     given = _given(one, other)
     rank = _FAMILY_RANK[family] + _GIVEN_RANK[given]
-    if rank < _SWAPPED_RANK and one.given and other.given and one.family and other.family:
+    if rank < _SWAPPED_RANK and one.first and other.first and one.family and other.family:
         if one.first == other.whole_family and other.first == one.whole_family:
             return _SWAPPED_RANK, SWAPPED
         if _are_alike(one.first, other.whole_family) and _are_alike(other.first, one.whole_family):
@@ -106,6 +108,9 @@ def _family(one: PersonName, other: PersonName) -> int:
     first, second = one.whole_family, other.whole_family
     if first == second:
         return 3
+    if len(first) == 1 or len(second) == 1:
+        # An initial, or a letter that stands for a name that nobody knows.
+        return 0
     if len(one.family) > 1 or len(other.family) > 1:
         shared = set(one.family) & set(other.family)
         if any(len(word) >= _LEAST_OVERLAP for word in shared):
@@ -117,9 +122,9 @@ def _family(one: PersonName, other: PersonName) -> int:
 
 
 def _given(one: PersonName, other: PersonName) -> int:
-    if not one.given or not other.given:
-        return 0
     first, second = one.first, other.first
+    if not first or not second:
+        return 0
     if first == second or "".join(one.given) == "".join(other.given):
         return 5
     if len(first) == 1 or len(second) == 1:
@@ -128,7 +133,23 @@ def _given(one: PersonName, other: PersonName) -> int:
         return 4
     if first in other.given or second in one.given:
         return 4
-    return 3 if _are_alike(first, second) else 1
+    return 3 if _is_called_alike(first, second) else 1
+
+
+@functools.lru_cache(maxsize=32_768)
+def _is_called_alike(first: str, second: str) -> bool:
+    """Mistyped, cut off, or a mistyped nickname."""
+    shorter, longer = sorted((first, second), key=len)
+    if len(shorter) >= _LEAST_SHORT and longer.startswith(shorter):
+        return True
+    if _are_alike(first, second):
+        return True
+    return any(
+        _are_alike(root, word)
+        for name, word in ((first, second), (second, first))
+        for root in roots(name)
+        if root != name
+    )
 
 
 def _middle(one: PersonName | None, other: PersonName | None) -> int:

@@ -23,7 +23,7 @@ _POPULATION: Final = 1_000_000
 """The shipped model is about so many records."""
 _SMALLEST: Final = 4_000
 _RAREST_BITS: Final = 5.0
-_COMMONEST_BITS: Final = -3.0
+_COMMONEST_BITS: Final = -5.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class Model:
     def rarity_bits(self, family: str, given: str) -> float:
         """What it adds that a name which both records have exactly is rare, or takes that it is common.
 
-        At least -3 and at most 5 bits. Empty names add nothing.
+        At least -5 and at most 5 bits. Empty names add nothing.
         """
         bits = 0.0
         if family:

@@ -56,10 +56,9 @@ _SUFFIX_REVIEW: Final = Veto("suffix_conflict", Cap.REVIEW)
 _SUFFIX: Final = Veto("suffix_conflict", Cap.APART)
 _BIRTH_ORDER_REVIEW: Final = Veto("birth_order_conflict", Cap.REVIEW)
 _BIRTH_ORDER: Final = Veto("birth_order_conflict", Cap.APART)
-_TWINS_REVIEW: Final = Veto("possible_twins", Cap.REVIEW)
-_TWINS_AT_HOME: Final = Veto("possible_twins", Cap.REVIEW, -4.0)
-"""Weights take fields for independent; but who has another first name and the same birth date, family
-and home is a twin far more often than these facts by themselves tell."""
+_POSSIBLE_TWINS: Final = Veto("possible_twins", Cap.REVIEW, -4.0)
+"""Weights take fields for independent; but who has another first name and the same birth date and family
+is a twin far more often than these facts by themselves tell."""
 _TWINS: Final = Veto("twins", Cap.APART)
 _MIDDLE: Final = Veto("middle_name_conflict", Cap.REVIEW)
 _NEWBORN: Final = Veto("newborn", Cap.REVIEW)
@@ -71,7 +70,7 @@ _GENERATION: Final = Veto("generation_apart", Cap.REVIEW, -4.0)
 """A father and a son of one name: weights by field cannot tell that one mistake makes a parent's age."""
 _BIRTH_DATE: Final = Veto("birth_date_and_name_conflict", Cap.APART)
 _NATIONAL_ID: Final = Veto("national_id_conflict", Cap.REVIEW)
-_NO_NAME: Final = Veto("no_name", Cap.APART)
+_NO_NAME: Final = Veto("no_name", Cap.REVIEW)
 _LITTLE: Final = Veto("little_evidence", Cap.REVIEW)
 _SAME_AUTHORITY: Final = Veto("two_numbers_of_one_authority", Cap.REVIEW)
 
@@ -100,25 +99,30 @@ def vetoes(
         ):
             found.append(_TWINS)
         elif number in {1, 2} or (not number and levels[MIDDLE] < 2):
-            found.append(_TWINS_AT_HOME if is_home else _TWINS_REVIEW)
-    if levels[MIDDLE] == 1 and birth >= 3 and not is_proved:
+            found.append(_POSSIBLE_TWINS)
+    if (
+        levels[MIDDLE] == 1
+        and birth >= 3
+        and not is_proved
+        and (is_home or _have_whole_middles(one, other))
+    ):
         # Twins with one first name: Anna Maria and Anna Sofia.
         found.append(_MIDDLE)
     if one.is_newborn or other.is_newborn:
         both = one.is_newborn and other.is_newborn
         share_mother = bool(set(one.mothers) & set(other.mothers))
         found.append(_NEWBORNS if both and not (is_proved or share_mother) else _NEWBORN)
-    if sex == 1 and not is_whole:
+    if sex == 1 and not is_whole and not (birth == 4 and given == 5 and family >= 2):
         found.append(_SEX if given == 1 and not is_proved else _SEX_REVIEW)
     if birth == 1 and not is_proved and _is_generation_apart(one, other):
         found.append(_GENERATION)
     if birth == 1:
         found.append(_BIRTH_DATE if given == 1 and not is_proved else _BIRTH_DATE_REVIEW)
-    if number == 1 and not is_whole:
+    if number == 1 and not is_whole and not _outweighs_number(levels):
         found.append(_NATIONAL_ID)
     if not family and not given and not is_proved:
         found.append(_NO_NAME)
-    elif not ((family and given and (birth or number)) or is_proved):
+    elif not (is_proved or _is_enough(levels)):
         found.append(_LITTLE)
     if is_one_authority and not is_proved:
         found.append(_SAME_AUTHORITY)
@@ -135,6 +139,36 @@ def _is_all_else(levels: tuple[int, ...]) -> bool:
         and levels[BIRTH_DATE] == 4
         and levels[MIDDLE] != 1
         and (levels[ADDRESS] == 3 or levels[CONTACT] == 2)
+    )
+
+
+def _outweighs_number(levels: tuple[int, ...]) -> bool:
+    """First name, birth date, and home agree, and no other name: the number is the mistake, no twin's."""
+    return (
+        given_level(levels[NAME]) in {4, 5}
+        and (
+            levels[BIRTH_DATE] == 4 or (levels[BIRTH_DATE] >= 2 and family_level(levels[NAME]) >= 2)
+        )
+        and levels[MIDDLE] != 1
+        and (levels[ADDRESS] >= 2 or levels[CONTACT] == 2)
+    )
+
+
+def _is_enough(levels: tuple[int, ...]) -> bool:
+    """Two parts of the name are told, and one fact besides that few people share."""
+    family, given = family_level(levels[NAME]), given_level(levels[NAME])
+    parts = bool(family) + bool(given) + (levels[MIDDLE] >= 2)
+    is_home = levels[ADDRESS] >= 2 or levels[CONTACT] == 2
+    if parts >= 2:
+        return bool(levels[BIRTH_DATE] or levels[NATIONAL_ID] or is_home)
+    return given in {4, 5} and levels[BIRTH_DATE] >= 3 and (is_home or levels[NATIONAL_ID] >= 2)
+
+
+def _have_whole_middles(one: Features, other: Features) -> bool:
+    """Both tell a second name in full: a wrong initial is a slip, another name is somebody's."""
+    return all(
+        any(len(name.middle) > 0 and len(name.middle[0]) > 1 for name in each.names)
+        for each in (one, other)
     )
 
 
