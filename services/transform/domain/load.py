@@ -18,7 +18,12 @@ from services.transform.domain.generate import generate
 from services.transform.domain.library import Library
 from services.transform.domain.notation import Section, parse_sections
 from services.transform.domain.overlay import Layers, Overlay
-from services.transform.domain.structures import Structure, parse_structure
+from services.transform.domain.structures import (
+    Fragment,
+    Structure,
+    parse_fragment,
+    parse_structure,
+)
 from services.transform.domain.tables import Table, parse_systems, parse_table
 
 __all__ = ["Maps", "SourceMaps", "load_maps", "parse_maps"]
@@ -172,16 +177,17 @@ def parse_maps(
     tables: dict[str, Table] = {}
     sections: dict[str, Section] = {}
     structures: list[Structure] = []
+    fragments = _fragments(texts)
     for name, text in texts.items():
         folder = name.split("/")[0]
-        if name == _SYSTEMS:
+        if name == _SYSTEMS or folder == "fragments":
             continue
         if folder == "tables":
             table = parse_table(name, text, systems)
             _once(table.name, tables, f"{name}:1")
             tables[table.name] = table
         elif folder == "structures":
-            structures.append(parse_structure(name, text))
+            structures.append(parse_structure(name, text, fragments))
         elif folder in {"segments", "datatypes"}:
             for section in parse_sections(name, text):
                 if section.kind != folder.removesuffix("s"):
@@ -190,12 +196,12 @@ def parse_maps(
                 sections[section.label] = section
         else:
             raise ConfigurationError(
-                f"{name}:1: maps lie in segments, datatypes, tables, structures"
+                f"{name}:1: maps lie in segments, datatypes, tables, structures, fragments"
             )
 
     take_over(structures)
     for overlay in overlays:
-        overlay.lay(Layers(systems, tables, sections, structures))
+        overlay.lay(Layers(systems, tables, sections, structures, fragments))
     known = {s.name for s in sections.values() if s.kind == "segment"}
     known |= {segment for structure in structures for segment in structure.steps}
     library = Library(sections.values(), tables, systems, frozenset(known), traced=traced)
@@ -242,6 +248,16 @@ def _define(
             sources.setdefault(label, source)
         done |= todo
     return sources
+
+
+def _fragments(texts: Mapping[str, str]) -> dict[str, Fragment]:
+    found: dict[str, Fragment] = {}
+    for name, text in texts.items():
+        if name.startswith("fragments/"):
+            fragment = parse_fragment(name, text)
+            _once(fragment.name, found, fragment.where)
+            found[fragment.name] = fragment
+    return found
 
 
 def _once(name: str, known: Mapping[str, object], where: str) -> None:

@@ -37,7 +37,7 @@ from plexus.codecs.terminology import NAMES
 from plexus.errors import ConfigurationError
 from services.transform.domain.compiling import take_over
 from services.transform.domain.notation import Rule, Section, lines, parse_sections
-from services.transform.domain.structures import Step, Structure, parse_structure
+from services.transform.domain.structures import Fragment, Step, Structure, parse_structure
 from services.transform.domain.tables import Table, parse_systems, parse_table
 
 __all__ = ["Layers", "Overlay", "parse_overlay", "read_overlay"]
@@ -57,6 +57,7 @@ class Layers:
     tables: dict[str, Table]
     sections: dict[str, Section]
     structures: list[Structure]
+    fragments: dict[str, Fragment]
 
 
 @dataclass(slots=True)
@@ -107,7 +108,7 @@ class Overlay:
         elif block.kind == "table":
             self._lay_table(block, layers)
         elif block.kind == "structure":
-            self._lay_structure(block, layers.structures)
+            self._lay_structure(block, layers.structures, layers.fragments)
         elif block.is_new:
             for section in parse_sections(self._file, block.text("")):
                 if section.label in layers.sections:
@@ -164,9 +165,11 @@ class Overlay:
             for rule in told.rules:
                 _change(section.rules, rule, act)
 
-    def _lay_structure(self, block: _Block, structures: list[Structure]) -> None:
+    def _lay_structure(
+        self, block: _Block, structures: list[Structure], fragments: Mapping[str, Fragment]
+    ) -> None:
         if block.is_new:
-            new = parse_structure(self._file, block.text(""))
+            new = parse_structure(self._file, block.text(""), fragments)
             if any(new.name == known.name for known in structures):
                 raise self._error(block.number, f"{new.name} is there: write `in` before")
             take_over([*(known for known in structures if not known.like), new])
@@ -181,7 +184,7 @@ class Overlay:
                 for act in _ACTS:
                     if act in block.texts:
                         head = f"structure {structure.name} for X^X"
-                        told = parse_structure(self._file, block.text(act, head))
+                        told = parse_structure(self._file, block.text(act, head), fragments)
                         _change_structure(structure, told, act)
 
     def _error(self, number: int, text: str) -> ConfigurationError:

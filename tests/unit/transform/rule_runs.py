@@ -18,7 +18,7 @@ from services.transform.domain.compiling import take_over
 from services.transform.domain.draft import Draft
 from services.transform.domain.generate import generate
 from services.transform.domain.notation import Rule, Section, parse_sections
-from services.transform.domain.structures import Structure, parse_structure
+from services.transform.domain.structures import Structure, parse_fragment, parse_structure
 from services.transform.domain.tables import parse_systems, parse_table
 from services.transform.domain.targets import resolve
 from tests.unit.transform.messages import CONTEXT
@@ -50,7 +50,13 @@ SECTIONS: tuple[Section, ...] = tuple(
     for name, text in _texts(folder)
     for section in parse_sections(f"{folder}/{name}", text)
 )
-STRUCTURES: list[Structure] = [parse_structure(name, text) for name, text in _texts("structures")]
+_FRAGMENTS = {
+    fragment.name: fragment
+    for fragment in (parse_fragment(name, text) for name, text in _texts("fragments"))
+}
+STRUCTURES: list[Structure] = [
+    parse_structure(name, text, _FRAGMENTS) for name, text in _texts("structures")
+]
 take_over(STRUCTURES)
 RULES: tuple[tuple[Section, Rule], ...] = tuple(
     (section, rule) for section in SECTIONS for rule in section.rules

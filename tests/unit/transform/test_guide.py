@@ -139,7 +139,8 @@ def test_every_row_that_a_structure_cites_is_in_the_guide() -> None:
     there = {(name, row.get("sort")) for name, rows in guide()["messages"].items() for row in rows}
     cites = {
         f"{line.where} {line.cite}": found.group("map", "sort")
-        for file in (LISTED.parent / "structures").glob("*.map")
+        for folder in ("structures", "fragments")
+        for file in (LISTED.parent / folder).glob("*.map")
         for line in lines(file.name, file.read_text("utf-8"))
         for found in STRUCTURE_ROW.finditer(line.cite)
     }

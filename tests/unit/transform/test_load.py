@@ -104,6 +104,23 @@ def test_mistake_in_a_map_is_named_by_line(text: str, line: int, says: str) -> N
         ("structures/S.map", "structure ADT_A01 for ADT^A01\nlink A.b <- C", 2, "makes no A"),
         ("structures/S.map", "structure ADT_A01 for ADT^A01\n\nscope ORDER", 3, "no group ORDER"),
         ("structures/S.map", "structure ADT_A01 for ADT^A01 like ADT_A02", 1, "says all itself"),
+        (
+            "structures/S.map",
+            "structure ADT_A01 for ADT^A01\ninclude nothing",
+            2,
+            "no fragment nothing",
+        ),
+        (
+            "structures/S.map",
+            "structure ADT_A01 for ADT^A01\nPID : include it # x",
+            2,
+            "no fragment it",
+        ),
+        ("fragments/f.map", "PID : new Person # x", 1, "fragment name"),
+        ("fragments/f.map", "# nothing", 1, "empty"),
+        ("fragments/f.map", "fragment f\nPID : new Person", 2, "cites no row"),
+        ("fragments/f.map", "fragment f\n\nscope ORDER", 3, "cannot read"),
+        ("fragments/f.map", "fragment f\nPID : include f # x", 2, "no fragment f"),
         ("elsewhere/S.map", "x", 1, "maps lie in"),
     ],
 )

@@ -68,6 +68,16 @@ def test_a_line_of_a_structure_can_be_taken_away() -> None:
     assert contents(converted(north, "ADT^A03", PID, "PV1|1|I"), "encounter")
 
 
+def test_what_a_fragment_brought_can_be_replaced_and_included_by_an_overlay() -> None:
+    relatives = "NK1|1|DOE^JANE|MTH"
+    north = laid(
+        "in structure ADT_A01\nremove NK1 : new RelatedPerson # ours: they come elsewhere\n"
+        "in structure ADT_A02\nadd NK1 : include relative # ours: north tells them here too\n"
+    )
+    assert not contents(converted(north, "ADT^A01", PID, relatives), "related_person")
+    assert contents(converted(north, "ADT^A02", PID, relatives), "related_person")
+
+
 def test_later_overlays_change_what_earlier_ones_made() -> None:
     one = parse_overlay("a", "overlay a\ntable NorthSex\n1 -> male\n")
     two = parse_overlay("b", "overlay b\nin table NorthSex\nreplace 1 -> female\n"

@@ -3,11 +3,16 @@
 The maps here are small ones of the tests' own; those of the package have their tests elsewhere.
 """
 
+import re
+from importlib import resources
+
 import pytest
 
 from plexus.api.canonical.v1.event_pb2 import CanonicalEvent
 from plexus.errors import ConfigurationError
 from services.transform.domain import Maps, parse_maps
+from services.transform.domain.notation import lines
+from services.transform.domain.structures import parse_fragment
 from tests.unit.transform.messages import contents, converted
 
 SEGMENTS = {
@@ -178,3 +183,79 @@ def test_a_group_that_the_structure_does_not_have_is_named_by_line(line: str) ->
     with pytest.raises(ConfigurationError) as caught:
         maps_with(line)
     assert caught.value.detail.startswith("structures/A.map:4: ")
+
+
+ORDERED = "fragment order\nORC : new ServiceRequest # x\nlink DiagnosticReport.based_on <- ServiceRequest\n"
+
+
+def maps_of(structure: str, fragment: str = ORDERED, **more: str) -> Maps:
+    files = {f"structures/{name}.map": text for name, text in more.items()}
+    text = f"structure OML_O21 for OML^O21\n{BASE}{structure}"
+    return parse_maps(SEGMENTS | files | {"structures/A.map": text, "fragments/f.map": fragment})
+
+
+def test_a_structure_includes_the_lines_and_links_of_a_fragment() -> None:
+    maps = maps_of("include order\nOBR : new DiagnosticReport # x\n")
+    event = converted(maps, "OML^O21", PID, "ORC|NW|O1", "OBR|1||F1")
+    assert made(event, "service_request") == ["O1"]
+    assert len(contents(event, "diagnostic_report")[0].based_on) == 1
+
+
+def test_what_a_structure_says_of_a_segment_replaces_what_the_fragment_does() -> None:
+    maps = maps_of(
+        "SPM : new Specimen # x\ninclude order\nORC after SPM : new ServiceRequest # x\n"
+    )
+    event = converted(maps, "OML^O21", PID, "ORC|NW|O1", "SPM|1|S1", "ORC|NW|O2")
+    assert made(event, "service_request") == ["O2"]
+
+
+def test_a_line_includes_the_verbs_of_a_fragment_where_it_stands() -> None:
+    maps = maps_of("SPM : new Specimen # x\nORC after SPM : include order # x\n")
+    event = converted(maps, "OML^O21", PID, "ORC|NW|O1", "SPM|1|S1", "ORC|NW|O2")
+    assert made(event, "service_request") == ["O2"]
+
+
+def test_a_structure_like_another_includes_links_of_what_that_makes() -> None:
+    other = f"structure OML_O35 for OML^O35\n{BASE}OBR : new DiagnosticReport # x\n"
+    like = "structure OML_O33 for OML^O33 like OML_O35\ninclude order\n"
+    event = converted(maps_of("", B=like, C=other), "OML^O33", PID, "ORC|NW|O1", "OBR|1||F1")
+    assert len(contents(event, "diagnostic_report")[0].based_on) == 1
+
+
+def test_the_text_of_a_fragment_is_part_of_the_version() -> None:
+    versions = {maps_of("", text).version for text in (ORDERED, f"{ORDERED}# more", ORDERED)}
+    assert len(versions) == 2
+
+
+@pytest.mark.parametrize(
+    ("fragment", "structure", "begins", "says"),
+    [
+        ("ORC : new Nothing # x", "include f", "fragments/f.map:2: ", "no map"),
+        ("ORC : new Nothing # x", "ORC : include f # x", "structures/A.map:4: ", "fragments/f.map:2: "),
+        ("ORC : new X # x", "OBR : include f # x", "structures/A.map:4: ", "no line for the segment"),
+        ("ORC in ORDER : new X # x", "ORC : include f # x", "structures/A.map:4: ", "where the segment stands"),
+        ("ORC in NOWHERE : new ServiceRequest # x", "include f", "fragments/f.map:2: ", "no group NOWHERE"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_a_fragment_is_named_by_file_and_line(
+    fragment: str, structure: str, begins: str, says: str
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        maps_of(structure, f"fragment f\n{fragment}\n")
+    assert caught.value.detail.startswith(begins)
+    assert says in caught.value.detail
+
+
+def test_every_fragment_of_the_package_is_included() -> None:
+    folder = resources.files("services.transform") / "maps"
+    told = "\n".join(
+        line.text
+        for entry in (folder / "structures").iterdir()
+        for line in lines(entry.name, entry.read_text("utf-8"))
+    )
+    named = {name for found in re.findall(r"include ([a-z_ ]+)", told) for name in found.split()}
+    there = {
+        parse_fragment(entry.name, entry.read_text("utf-8")).name
+        for entry in (folder / "fragments").iterdir()
+    }
+    assert there == named
