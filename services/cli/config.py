@@ -20,7 +20,12 @@ from plexus.errors import ConfigurationError
 from plexus.settings import Document, Section, ServiceSettings, describe, load_document, printable
 from services.cli.cross_checks import CrossChecks, Findings
 from services.cli.telling import echo_json, json_option, paint
-from services.consent.settings import PolicySection, RecipientSection
+from services.consent.settings import (
+    BreakGlassSection,
+    PolicySection,
+    RecipientSection,
+    StatuteSection,
+)
 from services.delivery.settings import Destination
 from services.identity.settings import MatchingSection
 from services.ingest.settings import Feed
@@ -36,6 +41,8 @@ SECTION_MODELS: Final[dict[str, type[Section]]] = {
     "destinations": Destination,
     "policies": PolicySection,
     "recipients": RecipientSection,
+    "statutes": StatuteSection,
+    "break_glass": BreakGlassSection,
     "matching": MatchingSection,
 }
 """What an entry of each section of the mesh document is."""

@@ -16,7 +16,12 @@ from plexus.errors import ConfigurationError
 from plexus.settings import Document
 from services.consent.domain import ANY, PURPOSES, covers
 from services.consent.domain.purposes import BREAK_GLASS
-from services.consent.settings import PolicySection, RecipientSection
+from services.consent.settings import (
+    BreakGlassSection,
+    PolicySection,
+    RecipientSection,
+    StatuteSection,
+)
 from services.delivery.settings import Destination
 from services.identity.settings import MatchingSection
 from services.ingest.settings import Feed
@@ -54,6 +59,8 @@ class CrossChecks:
     policies: list[PolicySection]
     recipients: list[RecipientSection]
     matching: list[MatchingSection]
+    statutes: list[StatuteSection]
+    break_glass: list[BreakGlassSection]
 
     def check(self, *, references: bool) -> None:
         before = len(self.findings.problems)
@@ -64,6 +71,8 @@ class CrossChecks:
         self._twice("recipients", self.recipients, lambda one: one.name, "name")
         self._twice("destinations", self.destinations, lambda one: str(one.path or ""), "path")
         self._twice("matching", self.matching, lambda one: one.tenant, "tenant")
+        self._twice("statutes", self.statutes, lambda one: f"{one.tenant}/{one.id}", "id")
+        self._twice("break_glass", self.break_glass, lambda one: one.tenant, "tenant")
         self._check_listeners()
         self._check_values()
         if references:  # else entries that could not be read would look as if they were missing

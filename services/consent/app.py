@@ -5,17 +5,23 @@ import zoneinfo
 from plexus.api.consent.v1 import consent_pb2_grpc
 from plexus.errors import ConfigurationError
 from plexus.service import Runtime
-from plexus.settings import load_document
+from plexus.settings import Document, load_document
 from services.consent.actors import Registry
-from services.consent.domain import ANY, Decider, Effect, Policy, Rule
-from services.consent.domain.codes import reference
+from services.consent.domain import ANY, BreakGlass, Decider, Effect, Laws, Policy, Rule
+from services.consent.domain.codes import reference, token
 from services.consent.service import ConsentServicer
-from services.consent.settings import ConsentSettings, PolicySection, RecipientSection
+from services.consent.settings import (
+    BreakGlassSection,
+    ConsentSettings,
+    PolicySection,
+    RecipientSection,
+    StatuteSection,
+)
 
 __all__ = ["SECTIONS", "SETTINGS", "wire"]
 
 SETTINGS = ConsentSettings
-SECTIONS = ("policies", "recipients")
+SECTIONS = ("policies", "recipients", "statutes", "break_glass")
 
 
 async def wire(runtime: Runtime) -> None:
@@ -43,7 +49,7 @@ async def wire(runtime: Runtime) -> None:
     named = {each.name for each in recipients} | {each.recipient for each in sections} - {ANY}
     database = await runtime.database("services.consent")
     servicer = ConsentServicer(
-        Decider(policy, actors=actors, zone=zone),
+        Decider(policy, actors=actors, zone=zone, laws=_laws(document, zone)),
         Registry(database, runtime.clock, zone),
         runtime.clock,
         recipients=sorted(named)[:20] or ["anybody"],
@@ -51,3 +57,23 @@ async def wire(runtime: Runtime) -> None:
     )
     consent_pb2_grpc.add_ConsentServiceServicer_to_server(servicer, runtime.rpc.grpc_server)
     runtime.rpc.serves("plexus.api.consent.v1.ConsentService")
+
+
+def _laws(document: Document, zone: zoneinfo.ZoneInfo) -> Laws:
+    statutes = document.sections("statutes", StatuteSection)
+    if len({(each.tenant, each.id) for each in statutes}) < len(statutes):
+        raise ConfigurationError("two statutes of one tenant have one id")
+    glasses = document.sections("break_glass", BreakGlassSection)
+    if len({each.tenant for each in glasses}) < len(glasses):
+        raise ConfigurationError("two break_glass rules are for one tenant")
+    return Laws(
+        [(each.tenant, each.statute(zone)) for each in statutes],
+        {
+            each.tenant: BreakGlass(
+                groups=frozenset(map(reference, each.groups)),
+                minutes=each.minutes,
+                never=frozenset(map(token, each.never)),
+            )
+            for each in glasses
+        },
+    )

@@ -11,19 +11,25 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from plexus.api.consent.v1 import consent_pb2, consent_pb2_grpc
 from plexus.clock import Clock
 from plexus.errors import InvalidRequest, Reason
-from plexus.telemetry.metrics import CONSENT_DECISIONS
+from plexus.telemetry.logs import get_log
+from plexus.telemetry.metrics import BROKEN_GLASS, CONSENT_DECISIONS
 from services.consent.actors import Registry
 from services.consent.domain import NO_DIRECTIVES, Decider, Directives, explained
+from services.consent.domain.decision import BREAK_GLASS_ALERT
 from services.consent.domain.purposes import PURPOSES
 from services.consent.store import PersonKey
 
 __all__ = ["ConsentServicer"]
+
+_log = get_log(__name__)
 
 _Context = grpc.aio.ServicerContext[object, object]
 
 _MOST_REQUESTS: Final = 1000
 _MOST_TYPES: Final = 10_000
 _MOST_ABSORBED: Final = 100
+_MOST_ACTORS: Final = 1000
+_LONGEST_REASON: Final = 2000
 _MOST_TOLD: Final = 20
 
 
@@ -160,6 +166,8 @@ class ConsentServicer(consent_pb2_grpc.ConsentServiceServicer):
             persons.append(person)
             _expect_bound(request.resource_types, _MOST_TYPES, "resource_types")
             _expect_bound(request.data, _MOST_TYPES, "data")
+            _expect_bound(request.actors, _MOST_ACTORS, "actors")
+            _expect_bound(request.reason, _LONGEST_REASON, "reason")
             if others := request.absorbed_person_ids:
                 _expect_bound(others, _MOST_ABSORBED, "absorbed_person_ids")
                 absorbed[person] = [*absorbed.get(person, ()), *others]
@@ -170,6 +178,10 @@ class ConsentServicer(consent_pb2_grpc.ConsentServiceServicer):
             decide(request, held.get(person, NO_DIRECTIVES), now)
             for request, person in zip(requests, persons, strict=True)
         ]
+        for made in decisions:
+            if BREAK_GLASS_ALERT in made.obligations:
+                BROKEN_GLASS.inc()
+                _log.warning("the glass was broken", decision_id=made.decision_id, rule=made.rule)
         counts = collections.Counter((made.effect, made.reason) for made in decisions)
         for (effect, reason), count in counts.items():
             CONSENT_DECISIONS.labels(
@@ -181,7 +193,7 @@ class ConsentServicer(consent_pb2_grpc.ConsentServiceServicer):
 
 def _expect_bound(held: Sized, most: int, location: str) -> None:
     if len(held) > most:
-        raise InvalidRequest(f"at most {most} resources in one request", location=location)
+        raise InvalidRequest(f"at most {most} in one request", location=location)
 
 
 def _person(tenant: str, person_id: str) -> PersonKey:

@@ -1,14 +1,23 @@
 """Settings of consent, and the default policies of the mesh document."""
 
 import zoneinfo
-from typing import Literal
+from typing import Any, Literal
 
 import pydantic
 
+from plexus.errors import ConfigurationError
 from plexus.settings import Section, ServiceSettings
 from services.consent.domain import ACTIONS, ANY, PURPOSES
+from services.consent.domain.elements import Reader
+from services.consent.domain.statutes import Law, Statute, read_statute
 
-__all__ = ["ConsentSettings", "PolicySection", "RecipientSection"]
+__all__ = [
+    "BreakGlassSection",
+    "ConsentSettings",
+    "PolicySection",
+    "RecipientSection",
+    "StatuteSection",
+]
 
 
 class ConsentSettings(ServiceSettings):
@@ -97,3 +106,74 @@ class PolicySection(Section):
         if not all(kind == ANY or (kind.isascii() and kind.isalpha()) for kind in types):
             raise ValueError("FHIR types are letters only, for example Observation")
         return types
+
+
+class StatuteSection(Section):
+    """One rule of law, as `statutes` of the mesh document lists it. None holds by itself.
+
+    A deny stands above what a person permits, a permit above what a person denies; needs-consent
+    denies what only the policies would permit.
+    """
+
+    id: str = pydantic.Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$")
+    """Name that decisions give."""
+
+    version: str = pydantic.Field(default="1", pattern=r"^[A-Za-z0-9.-]{1,20}$")
+    """Which wording of it."""
+
+    tenant: str = pydantic.Field(default=ANY, pattern=r"^(\*|[a-z0-9-]{1,40})$")
+    """The tenant whose data it holds for, or `*` for all."""
+
+    basis: str = pydantic.Field(default="", max_length=200)
+    """Where it is written, for example 42 CFR 2.31."""
+
+    law: Law
+    """deny, permit or needs-consent."""
+
+    where: dict[str, Any] = pydantic.Field(default_factory=dict)
+    """What it is about: the dimensions of a provision of FHIR Consent (`purpose`, `securityLabel`,
+    `class`, `code`, `actor`, `action`). Empty: everything."""
+
+    unless: tuple[str, ...] = ()
+    """Purposes of use that are excepted, with those below them."""
+
+    obligations: tuple[str, ...] = pydantic.Field(default=(), max_length=20)
+    """What a disclosure owes that it touches, for example NO_REDISCLOSE."""
+
+    @pydantic.model_validator(mode="after")
+    def _understood(self) -> "StatuteSection":
+        try:
+            self.statute(zoneinfo.ZoneInfo("UTC"))
+        except ConfigurationError as exc:
+            raise ValueError(str(exc)) from exc
+        return self
+
+    def statute(self, zone: zoneinfo.ZoneInfo) -> Statute:
+        """The rule. Raises ConfigurationError where it cannot be understood."""
+        return read_statute(
+            {
+                "id": self.id,
+                "version": self.version,
+                "law": self.law.value,
+                "where": self.where,
+                "unless": self.unless,
+                "obligations": self.obligations,
+            },
+            Reader(zone),
+        )
+
+
+class BreakGlassSection(Section):
+    """Who may break the glass, as `break_glass` of the mesh document lists it, one for a tenant."""
+
+    tenant: str = pydantic.Field(default=ANY, pattern=r"^(\*|[a-z0-9-]{1,40})$")
+    """The tenant whose data it is about, or `*` for all that have none of their own."""
+
+    groups: tuple[str, ...] = pydantic.Field(min_length=1, max_length=1000)
+    """References of the groups whose members may, for example Group/emergency."""
+
+    minutes: int = pydantic.Field(default=60, ge=1, le=24 * 60)
+    """How long it stays broken."""
+
+    never: tuple[str, ...] = pydantic.Field(default=(), max_length=1000)
+    """Security labels, as system|code, that it never opens."""

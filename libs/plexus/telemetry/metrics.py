@@ -13,6 +13,7 @@ __all__ = [
     "AUDIT_SEALING_FAILED",
     "BATCH_SECONDS",
     "BATCH_SIZE",
+    "BROKEN_GLASS",
     "BUS_ERRORS",
     "CONSENT_DECISIONS",
     "CONSUMER_PENDING",
@@ -100,6 +101,9 @@ LEAVES = Counter(
 )
 CONSENT_DECISIONS = Counter(
     "plexus_consent_decisions", "Decisions by effect and reason.", ["effect", "reason"]
+)
+BROKEN_GLASS = Counter(
+    "plexus_consent_broken_glass", "Disclosures that were permitted only by breaking the glass."
 )
 DESTINATION_PENDING = Gauge(
     "plexus_destination_pending", "Messages that wait for a destination.", ["destination"]

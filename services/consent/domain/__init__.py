@@ -2,13 +2,14 @@
 
 `purposes` knows the purposes of use and what covers what; `policy` is the default policy table.
 Directives of persons: `reading`, `compiling` and `elements` make `rules` of FHIR, `matching` says which of
-them decides, `engine` puts them together with `statutes` and the default. `decisions` turns a request
-of the mesh into a decision, `explaining` tells who may have what.
+them decides, `engine` puts them together with `statutes` and the default. `laws` are those of a tenant.
+`decisions` turns a request of the mesh into a decision, `explaining` tells who may have what.
 """
 
 from services.consent.domain.decisions import NO_DIRECTIVES, Decider
-from services.consent.domain.engine import Directives
+from services.consent.domain.engine import BreakGlass, Directives
 from services.consent.domain.explaining import explained
+from services.consent.domain.laws import Laws
 from services.consent.domain.policy import ANY, Effect, Policy, Rule, Verdict
 from services.consent.domain.purposes import ACTIONS, PURPOSES, covers
 from services.consent.domain.questions import with_parents
@@ -19,10 +20,12 @@ __all__ = [
     "ANY",
     "NO_DIRECTIVES",
     "PURPOSES",
+    "BreakGlass",
     "Decider",
     "Directive",
     "Directives",
     "Effect",
+    "Laws",
     "Policy",
     "Rule",
     "Verdict",

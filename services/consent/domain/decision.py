@@ -8,7 +8,7 @@ import orjson
 from services.consent.domain.policy import Effect
 from services.consent.domain.times import text_of
 
-__all__ = ["BREAK_GLASS_OBLIGATIONS", "Cause", "Decided"]
+__all__ = ["BREAK_GLASS_ALERT", "BREAK_GLASS_OBLIGATIONS", "Cause", "Decided"]
 
 
 class Cause(enum.StrEnum):
@@ -34,7 +34,10 @@ class Cause(enum.StrEnum):
     """Permitted against the rules, in an emergency."""
 
 
-BREAK_GLASS_OBLIGATIONS: Final = ("AUDIT_ALERT", "NOTIFY_PRIVACY", "SECOND_PERSON_REVIEW")
+BREAK_GLASS_ALERT: Final = "AUDIT_ALERT"
+"""Owed where the glass was broken, and nowhere else."""
+
+BREAK_GLASS_OBLIGATIONS: Final = (BREAK_GLASS_ALERT, "NOTIFY_PRIVACY", "SECOND_PERSON_REVIEW")
 
 
 class Decided(NamedTuple):

@@ -1,7 +1,7 @@
 """From a request of the mesh to the decision that travels with what is disclosed.
 
-A request is decided by the policies of the mesh where the person has said nothing, and by `engine`
-where they have. A deny that the policies name stands whatever the person permits.
+A request is decided by the policies of the mesh where neither the person nor the law has said
+anything, and by `engine` where they have. A deny that the policies name stands whatever they permit.
 """
 
 import datetime
@@ -17,6 +17,7 @@ from plexus.errors import Reason
 from plexus.ids import named_id
 from services.consent.domain.decision import Cause, Decided
 from services.consent.domain.engine import Directives, Rulebook
+from services.consent.domain.laws import NO_LAWS, Laws, LawsOfTenant
 from services.consent.domain.policy import INVALID, Effect, Policy, Verdict
 from services.consent.domain.questions import Datum, Request
 from services.consent.domain.times import span, text_of
@@ -33,6 +34,7 @@ _EFFECTS: Final = {
     Effect.PERMIT: consent_pb2.EFFECT_PERMIT,
     Effect.DENY: consent_pb2.EFFECT_DENY,
 }
+_LAWS: Final = frozenset({Cause.STATUTE, Cause.NEEDS_CONSENT})
 _REASONS: Final = {
     Cause.INVALID: Reason.REASON_INVALID_ARGUMENT,
     Cause.NO_POLICY: Reason.REASON_NO_POLICY,
@@ -62,6 +64,7 @@ class Decider:
         *,
         actors: Mapping[str, frozenset[str]] | None = None,
         zone: datetime.tzinfo = datetime.UTC,
+        laws: Laws = NO_LAWS,
     ) -> None:
         """Keep what decides.
 
@@ -70,8 +73,11 @@ class Decider:
             actors: by recipient: references of all that they are. Of one that is not here nobody knows
                 who they are, and a deny that names somebody may mean them.
             zone: of dates without an offset.
+            laws: statutes, and who may break the glass.
         """
         self._policy = policy
+        self._laws = laws
+        self._version = f"{policy.version}-{laws.version}" if laws.version else policy.version
         self._actors = actors or {}
         self._zone = zone
 
@@ -81,7 +87,7 @@ class Decider:
         directives: Directives = NO_DIRECTIVES,
         now: datetime.datetime | None = None,
     ) -> consent_pb2.Decision:
-        """Decide one request. `now` is needed where there are directives."""
+        """Decide one request. `now` is needed where there are directives or laws."""
         verdict = INVALID
         if request.person_id:
             verdict = self._policy.judge(
@@ -91,10 +97,12 @@ class Decider:
                 request.action,
                 request.resource_types,
             )
-        if not directives or verdict == INVALID or verdict.reason == Reason.REASON_CONSENT_DENIED:
+        laws = self._laws.of(request.tenant)
+        is_silent = not directives and not laws.speak_to(request.purpose)
+        if is_silent or verdict == INVALID or verdict.reason == Reason.REASON_CONSENT_DENIED:
             return self._by_policy(request, verdict, directives.epoch)
         assert now is not None
-        return self._by_directives(request, verdict, directives, now)
+        return self._by_rules(request, verdict, directives, laws, now)
 
     def _by_policy(
         self, request: consent_pb2.DisclosureRequest, verdict: Verdict, epoch: int
@@ -104,24 +112,26 @@ class Decider:
             effect=_EFFECTS[verdict.effect],
             reason=verdict.reason,
             rule=f"default/{verdict.rule}" if verdict.rule else "",
-            policy_version=self._policy.version,
+            policy_version=self._version,
             epoch=epoch,
         )
 
-    def _by_directives(
+    def _by_rules(
         self,
         request: consent_pb2.DisclosureRequest,
         verdict: Verdict,
         directives: Directives,
+        laws: LawsOfTenant,
         now: datetime.datetime,
     ) -> consent_pb2.Decision:
         known = self._actors.get(request.recipient)
-        screen = Rulebook(directives, _PolicyDefault(verdict)).screen(
+        screen = Rulebook(directives, _PolicyDefault(verdict), *laws).screen(
             Request.of(
                 purposes=[request.purpose],
-                actors={f"{RECIPIENT}{request.recipient}", *(known or ())},
+                actors={f"{RECIPIENT}{request.recipient}", *(known or ()), *request.actors},
                 action=request.action,
                 now=now,
+                reason=request.reason,
                 knows_actors=known is not None,
             )
         )
@@ -140,7 +150,7 @@ class Decider:
             if is_denied
             else Reason.REASON_UNSPECIFIED,
             rule=_rule(named),
-            policy_version=self._policy.version,
+            policy_version=self._version,
             epoch=directives.epoch,
             withheld=withheld,
             needs_data=needs_data,
@@ -163,7 +173,7 @@ class Decider:
 
     def _id(self, request: consent_pb2.DisclosureRequest, state: str) -> str:
         asked = hashlib.sha256(request.SerializeToString(deterministic=True)).hexdigest()
-        return named_id(_NAMESPACE, f"{self._policy.version}|{state}|{asked}")
+        return named_id(_NAMESPACE, f"{self._version}|{state}|{asked}")
 
 
 def _rule(made: Decided) -> str:
@@ -171,4 +181,6 @@ def _rule(made: Decided) -> str:
         return f"default/{made.rule}"
     if not made.rule:
         return ""
+    if made.cause in _LAWS:
+        return f"statute/{made.rule} {made.cause}"
     return f"consent/{made.rule} {made.path} {made.cause}".replace("  ", " ")

@@ -6,8 +6,11 @@ Which ones hold is the tenant's to say; none does by itself.
 
 import dataclasses
 import enum
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
+
+import orjson
 
 from plexus.errors import ConfigurationError
 from services.consent.domain.compiling import Compiler
@@ -36,12 +39,14 @@ class Statute:
         name: `id@version`.
         node: when it applies.
         obligations: what a disclosure that it touches owes, for example NO_REDISCLOSE.
+        digest: hash of what it was read from.
     """
 
     name: str
     law: Law
     node: Node
     obligations: tuple[str, ...]
+    digest: str = ""
 
 
 class Ruling(enum.IntEnum):
@@ -66,6 +71,9 @@ class Statutes:
 
     def __init__(self, statutes: Iterable[Statute]) -> None:
         self._statutes = tuple(sorted(statutes, key=lambda each: each.name))
+
+    def __bool__(self) -> bool:
+        return bool(self._statutes)
 
     def judge(self, request: Request, datum: Datum) -> tuple[Ruling, str, tuple[str, ...]]:
         """The strongest ruling, the statute that made it, and what is owed if it is disclosed."""
@@ -105,7 +113,8 @@ def read_statute(found: Mapping[str, Any], reader: Reader) -> Statute:
     if reader.problems:
         raise ConfigurationError(f"statute {name}: {reader.problems[0]}")
     owed = found.get("obligations", ())
-    return Statute(name, law, node, tuple(str(each) for each in owed))
+    digest = hashlib.sha256(orjson.dumps(found, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return Statute(name, law, node, tuple(str(each) for each in owed), digest)
 
 
 def _except(node: Node, unless: Sequence[str]) -> Node:

@@ -59,6 +59,8 @@ class DisclosureRequest(_message.Message):
     RESOURCE_TYPES_FIELD_NUMBER: _builtins.int
     DATA_FIELD_NUMBER: _builtins.int
     ABSORBED_PERSON_IDS_FIELD_NUMBER: _builtins.int
+    ACTORS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
     tenant: _builtins.str
     """Tenant that the data belong to."""
     person_id: _builtins.str
@@ -69,6 +71,8 @@ class DisclosureRequest(_message.Message):
     """Purpose of use: code of HL7 v3-ActReason, for example TREAT."""
     action: _builtins.str
     """What is done: code of HL7 consentaction, for example disclose."""
+    reason: _builtins.str
+    """Why the glass is broken, in words; needed with purpose BTG only. It is not stored."""
     @_builtins.property
     def resource_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """FHIR types of the resources, one for each in order."""
@@ -85,6 +89,12 @@ class DisclosureRequest(_message.Message):
         most 100.
         """
 
+    @_builtins.property
+    def actors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """References of who asks beyond the recipient: user, roles, groups, as system|value or
+        Type/id. At most 1,000. Break-glass needs a privileged group among them.
+        """
+
     def __init__(
         self,
         *,
@@ -96,10 +106,12 @@ class DisclosureRequest(_message.Message):
         resource_types: _abc.Iterable[_builtins.str] | None = ...,
         data: _abc.Iterable[Global___Datum] | None = ...,
         absorbed_person_ids: _abc.Iterable[_builtins.str] | None = ...,
+        actors: _abc.Iterable[_builtins.str] | None = ...,
+        reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["absorbed_person_ids", b"absorbed_person_ids", "action", b"action", "data", b"data", "person_id", b"person_id", "purpose", b"purpose", "recipient", b"recipient", "resource_types", b"resource_types", "tenant", b"tenant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["absorbed_person_ids", b"absorbed_person_ids", "action", b"action", "actors", b"actors", "data", b"data", "person_id", b"person_id", "purpose", b"purpose", "reason", b"reason", "recipient", b"recipient", "resource_types", b"resource_types", "tenant", b"tenant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
