@@ -50,7 +50,7 @@ async def wire(runtime: Runtime) -> None:
     database = await runtime.database("services.consent")
     servicer = ConsentServicer(
         Decider(policy, actors=actors, zone=zone, laws=_laws(document, zone)),
-        Registry(database, runtime.clock, zone),
+        Registry(database, runtime.clock, zone, frozenset().union(*actors.values())),
         runtime.clock,
         recipients=sorted(named)[:20] or ["anybody"],
         decision_seconds=runtime.settings.decision_seconds,

@@ -13,7 +13,7 @@ from plexus.clock import Clock
 from plexus.errors import InvalidRequest, Reason
 from plexus.telemetry.logs import get_log
 from plexus.telemetry.metrics import BROKEN_GLASS, CONSENT_DECISIONS
-from services.consent.actors import Registry
+from services.consent.actors import Registry, Told
 from services.consent.domain import NO_DIRECTIVES, Decider, Directives, explained
 from services.consent.domain.decision import BREAK_GLASS_ALERT
 from services.consent.domain.purposes import PURPOSES
@@ -71,6 +71,28 @@ class ConsentServicer(consent_pb2_grpc.ConsentServiceServicer):
         await self._clock.sleep(self._decision_seconds)
         return consent_pb2.FileConsentResponse(consent_id=consent_id, version=version, epoch=epoch)
 
+    async def TakeConsents(  # noqa: N802 - the name in the contract
+        self, request: consent_pb2.TakeConsentsRequest, context: _Context
+    ) -> consent_pb2.TakeConsentsResponse:
+        _expect_bound(request.told, _MOST_REQUESTS, "told")
+        told = []
+        for each in request.told:
+            tenant, person_id = _person(each.tenant, each.person_id)
+            _expect_bound(each.absorbed_person_ids, _MOST_ABSORBED, "absorbed_person_ids")
+            told.append(
+                Told(
+                    tenant,
+                    person_id,
+                    each.source,
+                    each.key,
+                    each.message_id,
+                    each.content,
+                    each.is_deleted,
+                    each.absorbed_person_ids,
+                )
+            )
+        return consent_pb2.TakeConsentsResponse(stored=await self._registry.take(told))
+
     async def RevokeConsent(  # noqa: N802 - the name in the contract
         self, request: consent_pb2.RevokeConsentRequest, context: _Context
     ) -> consent_pb2.RevokeConsentResponse:
@@ -95,6 +117,7 @@ class ConsentServicer(consent_pb2_grpc.ConsentServiceServicer):
                     content=each.content,
                     problems=[str(problem) for problem in self._registry.read(each).problems],
                     is_current=each.is_current,
+                    source=each.source,
                 )
                 for each in stored
             ],

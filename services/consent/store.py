@@ -20,7 +20,12 @@ _LONGEST_CHAIN: Final = 100
 
 
 class Stored(NamedTuple):
-    """One version of a directive."""
+    """One version of a directive.
+
+    Attributes:
+        source: that said so in a message; empty where it was filed.
+        message_id: that message.
+    """
 
     consent_id: str
     version: int
@@ -28,6 +33,8 @@ class Stored(NamedTuple):
     content: bytes
     filed_at: datetime.datetime
     is_current: bool
+    source: str = ""
+    message_id: str = ""
 
 
 def _stored(row: Record, *, is_current: bool) -> Stored:
@@ -38,6 +45,8 @@ def _stored(row: Record, *, is_current: bool) -> Stored:
         row["content"],
         row["filed_at"],
         is_current,
+        row["source"],
+        row["message_id"],
     )
 
 
@@ -65,7 +74,7 @@ class DirectiveStore:
         rows = await self._connection.fetch(
             "SELECT DISTINCT ON (p.tenant, p.person_id, d.consent_id)"
             " p.tenant, p.person_id, p.epoch,"
-            " d.consent_id, d.version, d.status, d.content, d.filed_at"
+            " d.consent_id, d.version, d.status, d.content, d.filed_at, d.source, d.message_id"
             " FROM unnest($1::text[], $2::text[]) n (tenant, person_id)"
             " JOIN person p USING (tenant, person_id)"
             " LEFT JOIN directive d USING (tenant, person_id)"
@@ -101,7 +110,7 @@ class DirectiveStore:
             "SELECT epoch FROM person WHERE tenant = $1 AND person_id = $2", *person
         )
         rows = await self._connection.fetch(
-            "SELECT consent_id, version, status, content, filed_at,"
+            "SELECT consent_id, version, status, content, filed_at, source, message_id,"
             " version = max(version) OVER (PARTITION BY consent_id) AS is_current"
             " FROM directive WHERE tenant = $1 AND person_id = $2"
             f" ORDER BY filed_at, consent_id, version LIMIT {_MOST_VERSIONS}",
@@ -119,6 +128,10 @@ class DirectiveStore:
             *person,
         )
         return epoch
+
+    async def hold_changes(self) -> None:
+        """Hold off all other changes until the transaction ends."""
+        await self._connection.execute("SELECT total FROM change FOR UPDATE")
 
     async def total(self) -> int:
         """How many changes there were."""
@@ -143,25 +156,41 @@ class DirectiveStore:
         )
         return [row["consent_id"] for row in rows]
 
-    async def newest(self, person: PersonKey, consent_id: str) -> Stored | None:
-        """The newest version of one directive."""
+    async def newest(
+        self, person: PersonKey, consent_id: str, *, is_told: bool = False
+    ) -> Stored | None:
+        """The newest version of one directive; with `is_told` the newest that a source has said."""
         row = await self._connection.fetchrow(
-            "SELECT consent_id, version, status, content, filed_at FROM directive"
+            "SELECT consent_id, version, status, content, filed_at, source, message_id FROM directive"
             " WHERE tenant = $1 AND person_id = $2 AND consent_id = $3"
-            " ORDER BY version DESC LIMIT 1",
+            " AND (message_id <> '' OR NOT $4) ORDER BY version DESC LIMIT 1",
             *person,
             consent_id,
+            is_told,
         )
         return None if row is None else _stored(row, is_current=True)
+
+    async def has(self, person: PersonKey, consent_id: str, message_id: str) -> bool:
+        """Whether a message has said something of a directive before."""
+        found: bool = await self._connection.fetchval(
+            "SELECT EXISTS (SELECT FROM directive WHERE tenant = $1 AND person_id = $2"
+            " AND consent_id = $3 AND message_id = $4)",
+            *person,
+            consent_id,
+            message_id,
+        )
+        return found
 
     async def add(self, person: PersonKey, stored: Stored) -> None:
         """Store one version."""
         await self._connection.execute(
             "INSERT INTO directive"
-            " (tenant, person_id, consent_id, version, status, content, filed_at)"
-            " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            " (tenant, person_id, consent_id, version, status, content, filed_at, source, message_id)"
+            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
             *person,
             *stored[:5],
+            stored.source,
+            stored.message_id,
         )
 
     async def adopt(self, survivor: PersonKey, absorbed: Sequence[str]) -> None:
@@ -170,7 +199,7 @@ class DirectiveStore:
         Doing it again changes nothing. What is filed for an absorbed person goes to the survivor
         afterwards.
         """
-        await self._connection.execute("SELECT total FROM change FOR UPDATE")
+        await self.hold_changes()
         tenant, person_id = survivor
         others = sorted(set(absorbed) - {person_id})
         taken = await self._connection.fetch(
@@ -195,7 +224,8 @@ class DirectiveStore:
         await self.bump(survivor)
         await self._connection.execute(
             "INSERT INTO directive"
-            " SELECT tenant, $2, consent_id, version, status, content, filed_at FROM directive"
+            " SELECT tenant, $2, consent_id, version, status, content, filed_at, source, message_id"
+            " FROM directive"
             " WHERE tenant = $1 AND person_id = any($3::text[]) ON CONFLICT DO NOTHING",
             tenant,
             person_id,

@@ -5,7 +5,7 @@ from plexus.api.records.v1 import records_pb2_grpc
 from plexus.ids import KeyDigest
 from plexus.service import Runtime, open_stage
 from plexus.store import PostgresJournal
-from services.records.flow import RecordsStage
+from services.records.flow import ConsentTeller, RecordsStage
 from services.records.service import RecordsServicer
 from services.records.settings import RecordsSettings
 
@@ -24,7 +24,11 @@ async def wire(runtime: Runtime) -> None:
     bus = await runtime.bus()
     open_stage(
         runtime,
-        RecordsStage(digest, tells_residue=settings.tells_residue),
+        RecordsStage(
+            digest,
+            tells_residue=settings.tells_residue,
+            consent=ConsentTeller(runtime.peer(settings.consent_address)),
+        ),
         stage_name=StageName.STAGE_RECORDS,
         stream="resolved",
         bus=bus,

@@ -11,7 +11,8 @@ import collections
 import datetime
 import uuid
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Set as AbstractSet
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -20,10 +21,10 @@ from plexus.errors import InvalidRequest, NotFound
 from plexus.ids import named_id
 from plexus.store import Database
 from plexus.telemetry.logs import get_log
-from services.consent.domain import Directive, Directives, read_directive
+from services.consent.domain import Directive, Directives, as_told_by, read_directive
 from services.consent.store import DirectiveStore, PersonKey, Stored
 
-__all__ = ["Registry"]
+__all__ = ["Registry", "Told"]
 
 _log = get_log(__name__)
 
@@ -33,13 +34,44 @@ _MOST_BYTES: Final = 1024 * 1024
 _MOST_DIRECTIVES: Final = 1000
 _MOST_TOLD: Final = 5
 _AT_ONCE: Final = 10_000
+_ENDED: Final = "inactive"
+# An active directive that says nothing that can be understood.
+_NOT_UNDERSTOOD: Final = {"resourceType": "Consent", "status": "active"}
+
+
+class Told(NamedTuple):
+    """What a source has said of a directive, and whom its person has taken over.
+
+    Attributes:
+        key: of the directive within the tenant; empty where only `absorbed` matters.
+        message_id: that said so.
+        content: the FHIR Consent, as JSON.
+        is_deleted: the source has deleted it.
+    """
+
+    tenant: str
+    person_id: str
+    source: str
+    key: str
+    message_id: str
+    content: bytes
+    is_deleted: bool
+    absorbed: Sequence[str]
 
 
 class Registry:
     """All that was said, by whom."""
 
-    def __init__(self, database: Database, clock: Clock, zone: datetime.tzinfo) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        zone: datetime.tzinfo,
+        known_actors: AbstractSet[str] = frozenset(),
+    ) -> None:
+        """`known_actors`: references of all that any recipient is."""
         self._database = database
+        self._known_actors = known_actors
         self._clock = clock
         self._zone = zone
         # Hashes: 60 bytes a person. Where two persons share one, one look is in vain.
@@ -115,7 +147,10 @@ class Registry:
             content: Any = orjson.loads(stored.content)
         except orjson.JSONDecodeError:
             content = None
-        return read_directive(content, self._zone, str(stored.version))
+        directive = read_directive(content, self._zone, str(stored.version))
+        if stored.source:
+            directive = as_told_by(directive, stored.source, self._known_actors)
+        return directive
 
     def understood(self, content: bytes) -> dict[str, Any]:
         """A directive that may be filed.
@@ -165,6 +200,50 @@ class Registry:
             await store.add(owner, self._stored(resource, consent_id, version))
         return consent_id, version, epoch
 
+    async def take(self, told: Sequence[Told]) -> int:
+        """Store what sources have said, in order: the number of versions that are new.
+
+        A directive is stored whether it can be understood or not: one that cannot denies, and is
+        logged as an error. What a message said before, or what stands already, is not stored again.
+        """
+        stored = 0
+        for each in told:
+            person = each.tenant, each.person_id
+            async with self._database.transaction() as connection:
+                store = DirectiveStore(connection)
+                await store.hold_changes()
+                if each.absorbed:
+                    await store.adopt(person, each.absorbed)
+                if each.key:
+                    stored += await self._take(store, await store.survivor(person), each)
+        return stored
+
+    async def _take(self, store: DirectiveStore, owner: PersonKey, told: Told) -> int:
+        consent_id = named_id(_NAMESPACE, f"{told.tenant}|told|{told.key}")
+        newest = await store.newest(owner, consent_id)
+        if newest is None and told.is_deleted:
+            return 0
+        if await store.has(owner, consent_id, told.message_id):
+            return 0
+        if told.is_deleted:
+            assert newest is not None
+            resource = _object(newest.content) | {"status": _ENDED}
+        else:
+            resource = _object(told.content)
+        made = self._stored(resource, consent_id, newest.version + 1 if newest else 1)
+        # A source that says again what it said before does not undo what a person has ended since.
+        before = await store.newest(owner, consent_id, is_told=True)
+        if before is not None and before.content == made.content:
+            return 0
+        await store.bump(owner)
+        if newest is None and len(await store.held(owner)) >= _MOST_DIRECTIVES:
+            # Not to be left out: so that nothing is disclosed until somebody has looked.
+            made = self._stored(_NOT_UNDERSTOOD, consent_id, 1)
+        await store.add(owner, made._replace(source=told.source, message_id=told.message_id))
+        if self.read(made).problems:
+            _log.error("a source's directive cannot be understood, and denies", source=told.source)
+        return 1
+
     async def revoke(self, person: PersonKey, consent_id: str) -> tuple[int, int]:
         """End a directive: the number of the version that says so, and the new epoch.
 
@@ -181,9 +260,9 @@ class Registry:
             epoch = await store.bump(owner)
             newest = await store.newest(owner, consent_id)
             assert newest is not None
-            if newest.status == "inactive":
+            if newest.status == _ENDED:
                 return newest.version, epoch
-            resource = dict(orjson.loads(newest.content)) | {"status": "inactive"}
+            resource = _object(newest.content) | {"status": _ENDED}
             ended = self._stored(resource, consent_id, newest.version + 1)
             await store.add(owner, ended)
         return ended.version, epoch
@@ -196,8 +275,17 @@ class Registry:
 
     def _stored(self, resource: Mapping[str, Any], consent_id: str, version: int) -> Stored:
         content = orjson.dumps(dict(resource) | {"id": consent_id})
-        status = str(resource["status"])
+        status = str(resource.get("status", ""))
         return Stored(consent_id, version, status, content, self._clock.now(), is_current=True)
+
+
+def _object(content: bytes) -> dict[str, Any]:
+    """A directive as JSON; what is none is one that cannot be understood."""
+    try:
+        found = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        found = None
+    return found if isinstance(found, dict) else dict(_NOT_UNDERSTOOD)
 
 
 def _consent_id(resource: Mapping[str, Any], person: PersonKey) -> str:

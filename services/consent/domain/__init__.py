@@ -2,7 +2,7 @@
 
 `purposes` knows the purposes of use and what covers what; `policy` is the default policy table.
 Directives of persons: `reading`, `compiling` and `elements` make `rules` of FHIR, `matching` says which of
-them decides, `engine` puts them together with `statutes` and the default. `laws` are those of a tenant.
+them decides, `engine` puts them together with `statutes` and the default. `laws` are those of a tenant, `strangers` whom a source's directive names.
 `decisions` turns a request of the mesh into a decision, `explaining` tells who may have what.
 """
 
@@ -14,6 +14,7 @@ from services.consent.domain.policy import ANY, Effect, Policy, Rule, Verdict
 from services.consent.domain.purposes import ACTIONS, PURPOSES, covers
 from services.consent.domain.questions import with_parents
 from services.consent.domain.reading import Directive, read_directive
+from services.consent.domain.strangers import as_told_by
 
 __all__ = [
     "ACTIONS",
@@ -29,6 +30,7 @@ __all__ = [
     "Policy",
     "Rule",
     "Verdict",
+    "as_told_by",
     "covers",
     "explained",
     "read_directive",

@@ -26,15 +26,15 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from plexus.api.errors.v1 import errors_pb2 as plexus_dot_api_dot_errors_dot_v1_dot_errors__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#plexus/api/consent/v1/consent.proto\x12\x15plexus.api.consent.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!plexus/api/errors/v1/errors.proto\"\xeb\x01\n\x11\x44isclosureRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x11\n\tperson_id\x18\x02 \x01(\t\x12\x11\n\trecipient\x18\x03 \x01(\t\x12\x0f\n\x07purpose\x18\x04 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x05 \x01(\t\x12\x16\n\x0eresource_types\x18\x06 \x03(\t\x12*\n\x04\x64\x61ta\x18\x07 \x03(\x0b\x32\x1c.plexus.api.consent.v1.Datum\x12\x1b\n\x13\x61\x62sorbed_person_ids\x18\x08 \x03(\t\x12\x0e\n\x06\x61\x63tors\x18\t \x03(\t\x12\x0e\n\x06reason\x18\n \x01(\t\"K\n\x05\x44\x61tum\x12\x15\n\rresource_type\x18\x01 \x01(\t\x12\x0e\n\x06labels\x18\x02 \x03(\t\x12\r\n\x05\x63odes\x18\x03 \x03(\t\x12\x0c\n\x04\x64\x61te\x18\x04 \x01(\t\"\x9d\x02\n\x08\x44\x65\x63ision\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\x12-\n\x06\x65\x66\x66\x65\x63t\x18\x02 \x01(\x0e\x32\x1d.plexus.api.consent.v1.Effect\x12,\n\x06reason\x18\x03 \x01(\x0e\x32\x1c.plexus.api.errors.v1.Reason\x12\x0c\n\x04rule\x18\x04 \x01(\t\x12\x16\n\x0epolicy_version\x18\x05 \x01(\t\x12\r\n\x05\x65poch\x18\x06 \x01(\x04\x12\x10\n\x08withheld\x18\x07 \x03(\r\x12\x12\n\nneeds_data\x18\x08 \x01(\x08\x12\x13\n\x0bobligations\x18\t \x03(\t\x12/\n\x0bvalid_until\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa9\x01\n\rStoredConsent\x12\x12\n\nconsent_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\r\x12\x0e\n\x06status\x18\x03 \x01(\t\x12,\n\x08\x66iled_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63ontent\x18\x05 \x01(\x0c\x12\x10\n\x08problems\x18\x06 \x03(\t\x12\x12\n\nis_current\x18\x07 \x01(\x08\"H\n\x12\x46ileConsentRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x11\n\tperson_id\x18\x02 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x03 \x01(\x0c\"I\n\x13\x46ileConsentResponse\x12\x12\n\nconsent_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\r\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\"M\n\x14RevokeConsentRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x11\n\tperson_id\x18\x02 \x01(\t\x12\x12\n\nconsent_id\x18\x03 \x01(\t\"7\n\x15RevokeConsentResponse\x12\x0f\n\x07version\x18\x01 \x01(\r\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\"8\n\x13ListConsentsRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x11\n\tperson_id\x18\x02 \x01(\t\"]\n\x14ListConsentsResponse\x12\x36\n\x08\x63onsents\x18\x01 \x03(\x0b\x32$.plexus.api.consent.v1.StoredConsent\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\"\x84\x01\n\x05Ruled\x12\x11\n\trecipient\x18\x01 \x01(\t\x12\x0f\n\x07purpose\x18\x02 \x01(\t\x12\x15\n\rresource_type\x18\x03 \x01(\t\x12\r\n\x05label\x18\x04 \x01(\t\x12\x31\n\x08\x64\x65\x63ision\x18\x05 \x01(\x0b\x32\x1f.plexus.api.consent.v1.Decision\"Y\n\x0e\x45xplainRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x11\n\tperson_id\x18\x02 \x01(\t\x12\x12\n\nrecipients\x18\x03 \x03(\t\x12\x10\n\x08purposes\x18\x04 \x03(\t\">\n\x0f\x45xplainResponse\x12+\n\x05rules\x18\x01 \x03(\x0b\x32\x1c.plexus.api.consent.v1.Ruled\"E\n\x0fSimulateRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x11\n\tperson_id\x18\x02 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x03 \x01(\x0c\"S\n\x10SimulateResponse\x12-\n\x07\x63hanges\x18\x01 \x03(\x0b\x32\x1c.plexus.api.consent.v1.Ruled\x12\x10\n\x08\x63ompared\x18\x02 \x01(\r\"J\n\rDecideRequest\x12\x39\n\x07request\x18\x01 \x01(\x0b\x32(.plexus.api.consent.v1.DisclosureRequest\"C\n\x0e\x44\x65\x63ideResponse\x12\x31\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x1f.plexus.api.consent.v1.Decision\"P\n\x12\x44\x65\x63ideBatchRequest\x12:\n\x08requests\x18\x01 \x03(\x0b\x32(.plexus.api.consent.v1.DisclosureRequest\"I\n\x13\x44\x65\x63ideBatchResponse\x12\x32\n\tdecisions\x18\x01 \x03(\x0b\x32\x1f.plexus.api.consent.v1.Decision*D\n\x06\x45\x66\x66\x65\x63t\x12\x16\n\x12\x45\x46\x46\x45\x43T_UNSPECIFIED\x10\x00\x12\x11\n\rEFFECT_PERMIT\x10\x01\x12\x0f\n\x0b\x45\x46\x46\x45\x43T_DENY\x10\x02\x32\xbf\x05\n\x0e\x43onsentService\x12U\n\x06\x44\x65\x63ide\x12$.plexus.api.consent.v1.DecideRequest\x1a%.plexus.api.consent.v1.DecideResponse\x12\x64\n\x0b\x44\x65\x63ideBatch\x12).plexus.api.consent.v1.DecideBatchRequest\x1a*.plexus.api.consent.v1.DecideBatchResponse\x12\x64\n\x0b\x46ileConsent\x12).plexus.api.consent.v1.FileConsentRequest\x1a*.plexus.api.consent.v1.FileConsentResponse\x12j\n\rRevokeConsent\x12+.plexus.api.consent.v1.RevokeConsentRequest\x1a,.plexus.api.consent.v1.RevokeConsentResponse\x12g\n\x0cListConsents\x12*.plexus.api.consent.v1.ListConsentsRequest\x1a+.plexus.api.consent.v1.ListConsentsResponse\x12X\n\x07\x45xplain\x12%.plexus.api.consent.v1.ExplainRequest\x1a&.plexus.api.consent.v1.ExplainResponse\x12[\n\x08Simulate\x12&.plexus.api.consent.v1.SimulateRequest\x1a\'.plexus.api.consent.v1.SimulateResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#plexus/api/consent/v1/consent.proto\x12\x15plexus.api.consent.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!plexus/api/errors/v1/errors.proto\"\xeb\x01\n\x11\x44isclosureRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x11\n\tperson_id\x18\x02 \x01(\t\x12\x11\n\trecipient\x18\x03 \x01(\t\x12\x0f\n\x07purpose\x18\x04 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x05 \x01(\t\x12\x16\n\x0eresource_types\x18\x06 \x03(\t\x12*\n\x04\x64\x61ta\x18\x07 \x03(\x0b\x32\x1c.plexus.api.consent.v1.Datum\x12\x1b\n\x13\x61\x62sorbed_person_ids\x18\x08 \x03(\t\x12\x0e\n\x06\x61\x63tors\x18\t \x03(\t\x12\x0e\n\x06reason\x18\n \x01(\t\"K\n\x05\x44\x61tum\x12\x15\n\rresource_type\x18\x01 \x01(\t\x12\x0e\n\x06labels\x18\x02 \x03(\t\x12\r\n\x05\x63odes\x18\x03 \x03(\t\x12\x0c\n\x04\x64\x61te\x18\x04 \x01(\t\"\x9d\x02\n\x08\x44\x65\x63ision\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\x12-\n\x06\x65\x66\x66\x65\x63t\x18\x02 \x01(\x0e\x32\x1d.plexus.api.consent.v1.Effect\x12,\n\x06reason\x18\x03 \x01(\x0e\x32\x1c.plexus.api.errors.v1.Reason\x12\x0c\n\x04rule\x18\x04 \x01(\t\x12\x16\n\x0epolicy_version\x18\x05 \x01(\t\x12\r\n\x05\x65poch\x18\x06 \x01(\x04\x12\x10\n\x08withheld\x18\x07 \x03(\r\x12\x12\n\nneeds_data\x18\x08 \x01(\x08\x12\x13\n\x0bobligations\x18\t \x03(\t\x12/\n\x0bvalid_until\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb9\x01\n\rStoredConsent\x12\x12\n\nconsent_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\r\x12\x0e\n\x06status\x18\x03 \x01(\t\x12,\n\x08\x66iled_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63ontent\x18\x05 \x01(\x0c\x12\x10\n\x08problems\x18\x06 \x03(\t\x12\x12\n\nis_current\x18\x07 \x01(\x08\x12\x0e\n\x06source\x18\x08 \x01(\t\"H\n\x12\x46ileConsentRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x11\n\tperson_id\x18\x02 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x03 \x01(\x0c\"I\n\x13\x46ileConsentResponse\x12\x12\n\nconsent_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\r\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\"\xa3\x01\n\x0bToldConsent\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x11\n\tperson_id\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x0b\n\x03key\x18\x04 \x01(\t\x12\x12\n\nmessage_id\x18\x05 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x06 \x01(\x0c\x12\x12\n\nis_deleted\x18\x07 \x01(\x08\x12\x1b\n\x13\x61\x62sorbed_person_ids\x18\x08 \x03(\t\"G\n\x13TakeConsentsRequest\x12\x30\n\x04told\x18\x01 \x03(\x0b\x32\".plexus.api.consent.v1.ToldConsent\"&\n\x14TakeConsentsResponse\x12\x0e\n\x06stored\x18\x01 \x01(\r\"M\n\x14RevokeConsentRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x11\n\tperson_id\x18\x02 \x01(\t\x12\x12\n\nconsent_id\x18\x03 \x01(\t\"7\n\x15RevokeConsentResponse\x12\x0f\n\x07version\x18\x01 \x01(\r\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\"8\n\x13ListConsentsRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x11\n\tperson_id\x18\x02 \x01(\t\"]\n\x14ListConsentsResponse\x12\x36\n\x08\x63onsents\x18\x01 \x03(\x0b\x32$.plexus.api.consent.v1.StoredConsent\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\"\x84\x01\n\x05Ruled\x12\x11\n\trecipient\x18\x01 \x01(\t\x12\x0f\n\x07purpose\x18\x02 \x01(\t\x12\x15\n\rresource_type\x18\x03 \x01(\t\x12\r\n\x05label\x18\x04 \x01(\t\x12\x31\n\x08\x64\x65\x63ision\x18\x05 \x01(\x0b\x32\x1f.plexus.api.consent.v1.Decision\"Y\n\x0e\x45xplainRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x11\n\tperson_id\x18\x02 \x01(\t\x12\x12\n\nrecipients\x18\x03 \x03(\t\x12\x10\n\x08purposes\x18\x04 \x03(\t\">\n\x0f\x45xplainResponse\x12+\n\x05rules\x18\x01 \x03(\x0b\x32\x1c.plexus.api.consent.v1.Ruled\"E\n\x0fSimulateRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x11\n\tperson_id\x18\x02 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x03 \x01(\x0c\"S\n\x10SimulateResponse\x12-\n\x07\x63hanges\x18\x01 \x03(\x0b\x32\x1c.plexus.api.consent.v1.Ruled\x12\x10\n\x08\x63ompared\x18\x02 \x01(\r\"J\n\rDecideRequest\x12\x39\n\x07request\x18\x01 \x01(\x0b\x32(.plexus.api.consent.v1.DisclosureRequest\"C\n\x0e\x44\x65\x63ideResponse\x12\x31\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x1f.plexus.api.consent.v1.Decision\"P\n\x12\x44\x65\x63ideBatchRequest\x12:\n\x08requests\x18\x01 \x03(\x0b\x32(.plexus.api.consent.v1.DisclosureRequest\"I\n\x13\x44\x65\x63ideBatchResponse\x12\x32\n\tdecisions\x18\x01 \x03(\x0b\x32\x1f.plexus.api.consent.v1.Decision*D\n\x06\x45\x66\x66\x65\x63t\x12\x16\n\x12\x45\x46\x46\x45\x43T_UNSPECIFIED\x10\x00\x12\x11\n\rEFFECT_PERMIT\x10\x01\x12\x0f\n\x0b\x45\x46\x46\x45\x43T_DENY\x10\x02\x32\xa8\x06\n\x0e\x43onsentService\x12U\n\x06\x44\x65\x63ide\x12$.plexus.api.consent.v1.DecideRequest\x1a%.plexus.api.consent.v1.DecideResponse\x12\x64\n\x0b\x44\x65\x63ideBatch\x12).plexus.api.consent.v1.DecideBatchRequest\x1a*.plexus.api.consent.v1.DecideBatchResponse\x12\x64\n\x0b\x46ileConsent\x12).plexus.api.consent.v1.FileConsentRequest\x1a*.plexus.api.consent.v1.FileConsentResponse\x12j\n\rRevokeConsent\x12+.plexus.api.consent.v1.RevokeConsentRequest\x1a,.plexus.api.consent.v1.RevokeConsentResponse\x12g\n\x0cTakeConsents\x12*.plexus.api.consent.v1.TakeConsentsRequest\x1a+.plexus.api.consent.v1.TakeConsentsResponse\x12g\n\x0cListConsents\x12*.plexus.api.consent.v1.ListConsentsRequest\x1a+.plexus.api.consent.v1.ListConsentsResponse\x12X\n\x07\x45xplain\x12%.plexus.api.consent.v1.ExplainRequest\x1a&.plexus.api.consent.v1.ExplainResponse\x12[\n\x08Simulate\x12&.plexus.api.consent.v1.SimulateRequest\x1a\'.plexus.api.consent.v1.SimulateResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'plexus.api.consent.v1.consent_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_EFFECT']._serialized_start=2091
-  _globals['_EFFECT']._serialized_end=2159
+  _globals['_EFFECT']._serialized_start=2386
+  _globals['_EFFECT']._serialized_end=2454
   _globals['_DISCLOSUREREQUEST']._serialized_start=131
   _globals['_DISCLOSUREREQUEST']._serialized_end=366
   _globals['_DATUM']._serialized_start=368
@@ -42,37 +42,43 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DECISION']._serialized_start=446
   _globals['_DECISION']._serialized_end=731
   _globals['_STOREDCONSENT']._serialized_start=734
-  _globals['_STOREDCONSENT']._serialized_end=903
-  _globals['_FILECONSENTREQUEST']._serialized_start=905
-  _globals['_FILECONSENTREQUEST']._serialized_end=977
-  _globals['_FILECONSENTRESPONSE']._serialized_start=979
-  _globals['_FILECONSENTRESPONSE']._serialized_end=1052
-  _globals['_REVOKECONSENTREQUEST']._serialized_start=1054
-  _globals['_REVOKECONSENTREQUEST']._serialized_end=1131
-  _globals['_REVOKECONSENTRESPONSE']._serialized_start=1133
-  _globals['_REVOKECONSENTRESPONSE']._serialized_end=1188
-  _globals['_LISTCONSENTSREQUEST']._serialized_start=1190
-  _globals['_LISTCONSENTSREQUEST']._serialized_end=1246
-  _globals['_LISTCONSENTSRESPONSE']._serialized_start=1248
-  _globals['_LISTCONSENTSRESPONSE']._serialized_end=1341
-  _globals['_RULED']._serialized_start=1344
-  _globals['_RULED']._serialized_end=1476
-  _globals['_EXPLAINREQUEST']._serialized_start=1478
-  _globals['_EXPLAINREQUEST']._serialized_end=1567
-  _globals['_EXPLAINRESPONSE']._serialized_start=1569
-  _globals['_EXPLAINRESPONSE']._serialized_end=1631
-  _globals['_SIMULATEREQUEST']._serialized_start=1633
-  _globals['_SIMULATEREQUEST']._serialized_end=1702
-  _globals['_SIMULATERESPONSE']._serialized_start=1704
-  _globals['_SIMULATERESPONSE']._serialized_end=1787
-  _globals['_DECIDEREQUEST']._serialized_start=1789
-  _globals['_DECIDEREQUEST']._serialized_end=1863
-  _globals['_DECIDERESPONSE']._serialized_start=1865
-  _globals['_DECIDERESPONSE']._serialized_end=1932
-  _globals['_DECIDEBATCHREQUEST']._serialized_start=1934
-  _globals['_DECIDEBATCHREQUEST']._serialized_end=2014
-  _globals['_DECIDEBATCHRESPONSE']._serialized_start=2016
-  _globals['_DECIDEBATCHRESPONSE']._serialized_end=2089
-  _globals['_CONSENTSERVICE']._serialized_start=2162
-  _globals['_CONSENTSERVICE']._serialized_end=2865
+  _globals['_STOREDCONSENT']._serialized_end=919
+  _globals['_FILECONSENTREQUEST']._serialized_start=921
+  _globals['_FILECONSENTREQUEST']._serialized_end=993
+  _globals['_FILECONSENTRESPONSE']._serialized_start=995
+  _globals['_FILECONSENTRESPONSE']._serialized_end=1068
+  _globals['_TOLDCONSENT']._serialized_start=1071
+  _globals['_TOLDCONSENT']._serialized_end=1234
+  _globals['_TAKECONSENTSREQUEST']._serialized_start=1236
+  _globals['_TAKECONSENTSREQUEST']._serialized_end=1307
+  _globals['_TAKECONSENTSRESPONSE']._serialized_start=1309
+  _globals['_TAKECONSENTSRESPONSE']._serialized_end=1347
+  _globals['_REVOKECONSENTREQUEST']._serialized_start=1349
+  _globals['_REVOKECONSENTREQUEST']._serialized_end=1426
+  _globals['_REVOKECONSENTRESPONSE']._serialized_start=1428
+  _globals['_REVOKECONSENTRESPONSE']._serialized_end=1483
+  _globals['_LISTCONSENTSREQUEST']._serialized_start=1485
+  _globals['_LISTCONSENTSREQUEST']._serialized_end=1541
+  _globals['_LISTCONSENTSRESPONSE']._serialized_start=1543
+  _globals['_LISTCONSENTSRESPONSE']._serialized_end=1636
+  _globals['_RULED']._serialized_start=1639
+  _globals['_RULED']._serialized_end=1771
+  _globals['_EXPLAINREQUEST']._serialized_start=1773
+  _globals['_EXPLAINREQUEST']._serialized_end=1862
+  _globals['_EXPLAINRESPONSE']._serialized_start=1864
+  _globals['_EXPLAINRESPONSE']._serialized_end=1926
+  _globals['_SIMULATEREQUEST']._serialized_start=1928
+  _globals['_SIMULATEREQUEST']._serialized_end=1997
+  _globals['_SIMULATERESPONSE']._serialized_start=1999
+  _globals['_SIMULATERESPONSE']._serialized_end=2082
+  _globals['_DECIDEREQUEST']._serialized_start=2084
+  _globals['_DECIDEREQUEST']._serialized_end=2158
+  _globals['_DECIDERESPONSE']._serialized_start=2160
+  _globals['_DECIDERESPONSE']._serialized_end=2227
+  _globals['_DECIDEBATCHREQUEST']._serialized_start=2229
+  _globals['_DECIDEBATCHREQUEST']._serialized_end=2309
+  _globals['_DECIDEBATCHRESPONSE']._serialized_start=2311
+  _globals['_DECIDEBATCHRESPONSE']._serialized_end=2384
+  _globals['_CONSENTSERVICE']._serialized_start=2457
+  _globals['_CONSENTSERVICE']._serialized_end=3265
 # @@protoc_insertion_point(module_scope)

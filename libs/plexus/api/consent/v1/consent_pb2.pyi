@@ -232,6 +232,7 @@ class StoredConsent(_message.Message):
     CONTENT_FIELD_NUMBER: _builtins.int
     PROBLEMS_FIELD_NUMBER: _builtins.int
     IS_CURRENT_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
     consent_id: _builtins.str
     """Names the directive; the same for all its versions."""
     version: _builtins.int
@@ -242,6 +243,8 @@ class StoredConsent(_message.Message):
     """The FHIR Consent, as JSON."""
     is_current: _builtins.bool
     """Nothing newer has been stored of this directive."""
+    source: _builtins.str
+    """Source that said so; empty where it was filed."""
     @_builtins.property
     def filed_at(self) -> _timestamp_pb2.Timestamp:
         """When it was stored."""
@@ -260,10 +263,11 @@ class StoredConsent(_message.Message):
         content: _builtins.bytes = ...,
         problems: _abc.Iterable[_builtins.str] | None = ...,
         is_current: _builtins.bool = ...,
+        source: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["filed_at", b"filed_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["consent_id", b"consent_id", "content", b"content", "filed_at", b"filed_at", "is_current", b"is_current", "problems", b"problems", "status", b"status", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consent_id", b"consent_id", "content", b"content", "filed_at", b"filed_at", "is_current", b"is_current", "problems", b"problems", "source", b"source", "status", b"status", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -330,6 +334,106 @@ class FileConsentResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___FileConsentResponse: _TypeAlias = FileConsentResponse  # noqa: Y015
+
+@_typing.final
+class ToldConsent(_message.Message):
+    """What a source has said of a directive."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_FIELD_NUMBER: _builtins.int
+    PERSON_ID_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    MESSAGE_ID_FIELD_NUMBER: _builtins.int
+    CONTENT_FIELD_NUMBER: _builtins.int
+    IS_DELETED_FIELD_NUMBER: _builtins.int
+    ABSORBED_PERSON_IDS_FIELD_NUMBER: _builtins.int
+    tenant: _builtins.str
+    """Tenant that the person belongs to."""
+    person_id: _builtins.str
+    """The person whose directive it is."""
+    source: _builtins.str
+    """Source that said so."""
+    key: _builtins.str
+    """Key of the directive in the person's record; empty where only absorbed_person_ids matters."""
+    message_id: _builtins.str
+    """Message that said so: the same one changes a directive once."""
+    content: _builtins.bytes
+    """The FHIR Consent, as JSON; empty where it is over 1 MB, which then denies everything."""
+    is_deleted: _builtins.bool
+    """The source has deleted it: it is ended."""
+    @_builtins.property
+    def absorbed_person_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Persons whom this one has taken over: their directives hold for this one from now on. At
+        most 100.
+        """
+
+    def __init__(
+        self,
+        *,
+        tenant: _builtins.str = ...,
+        person_id: _builtins.str = ...,
+        source: _builtins.str = ...,
+        key: _builtins.str = ...,
+        message_id: _builtins.str = ...,
+        content: _builtins.bytes = ...,
+        is_deleted: _builtins.bool = ...,
+        absorbed_person_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["absorbed_person_ids", b"absorbed_person_ids", "content", b"content", "is_deleted", b"is_deleted", "key", b"key", "message_id", b"message_id", "person_id", b"person_id", "source", b"source", "tenant", b"tenant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ToldConsent: _TypeAlias = ToldConsent  # noqa: Y015
+
+@_typing.final
+class TakeConsentsRequest(_message.Message):
+    """Tells of directives."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOLD_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def told(self) -> _containers.RepeatedCompositeFieldContainer[Global___ToldConsent]:
+        """What was said, the oldest first; at most 1,000."""
+
+    def __init__(
+        self,
+        *,
+        told: _abc.Iterable[Global___ToldConsent] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["told", b"told"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TakeConsentsRequest: _TypeAlias = TakeConsentsRequest  # noqa: Y015
+
+@_typing.final
+class TakeConsentsResponse(_message.Message):
+    """What became of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORED_FIELD_NUMBER: _builtins.int
+    stored: _builtins.int
+    """How many versions were stored."""
+    def __init__(
+        self,
+        *,
+        stored: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["stored", b"stored"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TakeConsentsResponse: _TypeAlias = TakeConsentsResponse  # noqa: Y015
 
 @_typing.final
 class RevokeConsentRequest(_message.Message):

@@ -55,6 +55,11 @@ class ConsentServiceStub:
                 request_serializer=plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.RevokeConsentRequest.SerializeToString,
                 response_deserializer=plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.RevokeConsentResponse.FromString,
                 _registered_method=True)
+        self.TakeConsents = channel.unary_unary(
+                '/plexus.api.consent.v1.ConsentService/TakeConsents',
+                request_serializer=plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.TakeConsentsRequest.SerializeToString,
+                response_deserializer=plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.TakeConsentsResponse.FromString,
+                _registered_method=True)
         self.ListConsents = channel.unary_unary(
                 '/plexus.api.consent.v1.ConsentService/ListConsents',
                 request_serializer=plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.ListConsentsRequest.SerializeToString,
@@ -105,6 +110,14 @@ class ConsentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def TakeConsents(self, request, context):
+        """Stores what sources have said of directives, and who has taken over whose, in order. What
+        cannot be understood is stored too: it denies everything. Told again it changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListConsents(self, request, context):
         """The directives of a person, all versions.
         """
@@ -148,6 +161,11 @@ def add_ConsentServiceServicer_to_server(servicer, server):
                     servicer.RevokeConsent,
                     request_deserializer=plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.RevokeConsentRequest.FromString,
                     response_serializer=plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.RevokeConsentResponse.SerializeToString,
+            ),
+            'TakeConsents': grpc.unary_unary_rpc_method_handler(
+                    servicer.TakeConsents,
+                    request_deserializer=plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.TakeConsentsRequest.FromString,
+                    response_serializer=plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.TakeConsentsResponse.SerializeToString,
             ),
             'ListConsents': grpc.unary_unary_rpc_method_handler(
                     servicer.ListConsents,
@@ -274,6 +292,33 @@ class ConsentService:
             '/plexus.api.consent.v1.ConsentService/RevokeConsent',
             plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.RevokeConsentRequest.SerializeToString,
             plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.RevokeConsentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TakeConsents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/plexus.api.consent.v1.ConsentService/TakeConsents',
+            plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.TakeConsentsRequest.SerializeToString,
+            plexus_dot_api_dot_consent_dot_v1_dot_consent__pb2.TakeConsentsResponse.FromString,
             options,
             channel_credentials,
             insecure,

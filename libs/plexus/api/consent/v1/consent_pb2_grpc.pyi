@@ -43,6 +43,10 @@ class ConsentServiceStub:
     """
     RevokeConsent: _grpc.UnaryUnaryMultiCallable[_consent_pb2.RevokeConsentRequest, _consent_pb2.RevokeConsentResponse]
     """Ends a directive. When this has returned no decision relies on it any more. It stays stored."""
+    TakeConsents: _grpc.UnaryUnaryMultiCallable[_consent_pb2.TakeConsentsRequest, _consent_pb2.TakeConsentsResponse]
+    """Stores what sources have said of directives, and who has taken over whose, in order. What
+    cannot be understood is stored too: it denies everything. Told again it changes nothing.
+    """
     ListConsents: _grpc.UnaryUnaryMultiCallable[_consent_pb2.ListConsentsRequest, _consent_pb2.ListConsentsResponse]
     """The directives of a person, all versions."""
     Explain: _grpc.UnaryUnaryMultiCallable[_consent_pb2.ExplainRequest, _consent_pb2.ExplainResponse]
@@ -65,6 +69,10 @@ class ConsentServiceAsyncStub(ConsentServiceStub):
     """
     RevokeConsent: _aio.UnaryUnaryMultiCallable[_consent_pb2.RevokeConsentRequest, _consent_pb2.RevokeConsentResponse]  # type: ignore[assignment]
     """Ends a directive. When this has returned no decision relies on it any more. It stays stored."""
+    TakeConsents: _aio.UnaryUnaryMultiCallable[_consent_pb2.TakeConsentsRequest, _consent_pb2.TakeConsentsResponse]  # type: ignore[assignment]
+    """Stores what sources have said of directives, and who has taken over whose, in order. What
+    cannot be understood is stored too: it denies everything. Told again it changes nothing.
+    """
     ListConsents: _aio.UnaryUnaryMultiCallable[_consent_pb2.ListConsentsRequest, _consent_pb2.ListConsentsResponse]  # type: ignore[assignment]
     """The directives of a person, all versions."""
     Explain: _aio.UnaryUnaryMultiCallable[_consent_pb2.ExplainRequest, _consent_pb2.ExplainResponse]  # type: ignore[assignment]
@@ -108,6 +116,16 @@ class ConsentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_consent_pb2.RevokeConsentResponse, _abc.Awaitable[_consent_pb2.RevokeConsentResponse]]:
         """Ends a directive. When this has returned no decision relies on it any more. It stays stored."""
+
+    @_abc_1.abstractmethod
+    def TakeConsents(
+        self,
+        request: _consent_pb2.TakeConsentsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_consent_pb2.TakeConsentsResponse, _abc.Awaitable[_consent_pb2.TakeConsentsResponse]]:
+        """Stores what sources have said of directives, and who has taken over whose, in order. What
+        cannot be understood is stored too: it denies everything. Told again it changes nothing.
+        """
 
     @_abc_1.abstractmethod
     def ListConsents(

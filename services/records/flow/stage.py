@@ -3,7 +3,7 @@
 A batch loads the records it needs as far as it touches them, lets the actors take their turns in the
 order of the stream, and writes the result. Records stay at hand after the commit: their owner is the
 only writer, so the next message about a person reads little. Neighbours: `actors` decides, `store`
-loads and saves.
+loads and saves, `directives` tells consent.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from plexus.ids import KeyDigest
 from plexus.store import Transaction
 from services.records.actors import Arrival, PersonRecord
 from services.records.domain import PERSON, Record, RestingRecords, places_of
+from services.records.flow.directives import ConsentTeller, directives_in
 from services.records.store import Need, RecordKey, load, save
 
 __all__ = ["RecordsStage"]
@@ -29,8 +30,16 @@ _MOST_PASSES = 8
 class RecordsStage:
     """The records in the stream."""
 
-    def __init__(self, digest: KeyDigest, *, tells_residue: bool = False) -> None:
+    def __init__(
+        self,
+        digest: KeyDigest,
+        *,
+        tells_residue: bool = False,
+        consent: ConsentTeller | None = None,
+    ) -> None:
+        """`consent` is told of directives; None where nothing is to be disclosed."""
         self._digest = digest
+        self._consent = consent
         self._tells_residue = tells_residue
         self._resting = RestingRecords()
 
@@ -38,7 +47,7 @@ class RecordsStage:
         if not turns:
             return
         needs: dict[RecordKey, Need] = {}
-        work = [(turn, *_read(turn, needs)) for turn in turns]
+        work = whole = [(turn, *_read(turn, needs)) for turn in turns]
         owners = {key: (turn.unit, transaction.epochs[turn.unit]) for turn, key, _ in work}
         # Taken out until the commit: a pass that is run again, or a batch that fails, begins with
         # what is stored.
@@ -55,6 +64,8 @@ class RecordsStage:
                 break
             # No turn looks at another record than its own, so the others stand.
             work = [each for each in work if each[1] in lacking]
+        if self._consent is not None and (told := directives_in(whole, records)):
+            await self._consent.tell(told, turns[0].traceparent)
         await save(transaction.connection, records.values(), turns[-1].now)
         transaction.after_commit(lambda: self._resting.put(owners, records))
 
