@@ -99,17 +99,19 @@ async def running_mesh(
     validate: bool = False,
     environment: Mapping[str, str] | None = None,
     further_feeds: Sequence[Mapping[str, Any]] = (),
+    further_sections: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[Running]:
     """A mesh in a folder of its own, ready, with a FHIR server that receives.
 
-    `further_feeds` stand in its document as they are given.
+    `further_feeds` and `further_sections` stand in its document as they are given.
     """
     with server_folder() as folder:
         async with FhirReceiver(validate=validate) as receiver:
             sample = SampleMesh.write(feeds, sources, folder / "mesh", receiver.url)
-            if further_feeds:
+            if further_feeds or further_sections:
                 document = yaml.safe_load(sample.config.read_text(encoding="utf-8"))
                 document["feeds"] += further_feeds
+                document |= further_sections or {}
                 sample.config.write_text(yaml.safe_dump(document), encoding="utf-8")
             mesh = LocalMesh(folder / "mesh", sample.config, environment=environment, durable=True)
             async with mesh:
