@@ -22,6 +22,7 @@ from services.cli.cross_checks import CrossChecks, Findings
 from services.cli.telling import echo_json, json_option, paint
 from services.consent.settings import (
     BreakGlassSection,
+    LabelsSection,
     PolicySection,
     RecipientSection,
     StatuteSection,
@@ -43,6 +44,7 @@ SECTION_MODELS: Final[dict[str, type[Section]]] = {
     "recipients": RecipientSection,
     "statutes": StatuteSection,
     "break_glass": BreakGlassSection,
+    "labels": LabelsSection,
     "matching": MatchingSection,
 }
 """What an entry of each section of the mesh document is."""

@@ -9,10 +9,12 @@ import click
 from google.protobuf.message import Message
 
 from plexus.api.consent.v1 import consent_pb2, consent_pb2_grpc
-from plexus.errors import InvalidRequest
+from plexus.errors import ConfigurationError, InvalidRequest
 from services.cli.consent_vectors import Checked, check, read_vectors
 from services.cli.mesh import data_option, load_mesh, run_async
 from services.cli.telling import as_dict, echo_json, json_option, table
+from services.consent.domain import Labeller, read_label_rules
+from services.consent.domain.labelling import shipped_rules
 
 __all__ = ["command"]
 
@@ -198,6 +200,41 @@ def check_vectors(file: pathlib.Path, as_json: bool) -> None:
         click.echo(_summary(checked))
     if not all(each.agrees for each in checked):
         sys.exit(1)
+
+
+@command.command("labels")
+@click.argument("codes", nargs=-1, required=True, metavar="SYSTEM|CODE...")
+@click.option("--shipped", multiple=True, help="Rules that come with Plexus.  [default: all]")
+@click.option(
+    "--rules",
+    "files",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=pathlib.Path),
+    help="A rule file; may be repeated.",
+)
+@json_option
+def labels(
+    codes: Sequence[str], shipped: Sequence[str], files: Sequence[pathlib.Path], as_json: bool
+) -> None:
+    """Tell which security labels data with these codes get, and by which rule. Needs no server.
+
+    For example: plexus consent labels "http://hl7.org/fhir/sid/icd-10-cm|F10.20"
+    """
+    names: Sequence[str | pathlib.Path] = [*shipped, *files] or shipped_rules()
+    try:
+        labeller = Labeller(read_label_rules(name) for name in names)
+    except ConfigurationError as exc:
+        raise click.UsageError(exc.detail) from exc
+    found = labeller.find(codes)
+    if as_json:
+        echo_json([each._asdict() for each in found])
+    elif not found:
+        click.echo("No rule labels these codes.")
+    else:
+        headings = ("label", "rule", "confidence")
+        click.echo(
+            table(headings, [(each.label, each.rule, f"{each.confidence:g}") for each in found])
+        )
 
 
 def _rule(checked: Checked) -> str:

@@ -18,6 +18,7 @@ from services.consent.domain import ANY, PURPOSES, covers
 from services.consent.domain.purposes import BREAK_GLASS
 from services.consent.settings import (
     BreakGlassSection,
+    LabelsSection,
     PolicySection,
     RecipientSection,
     StatuteSection,
@@ -61,6 +62,7 @@ class CrossChecks:
     matching: list[MatchingSection]
     statutes: list[StatuteSection]
     break_glass: list[BreakGlassSection]
+    labels: list[LabelsSection]
 
     def check(self, *, references: bool) -> None:
         before = len(self.findings.problems)
@@ -73,6 +75,7 @@ class CrossChecks:
         self._twice("matching", self.matching, lambda one: one.tenant, "tenant")
         self._twice("statutes", self.statutes, lambda one: f"{one.tenant}/{one.id}", "id")
         self._twice("break_glass", self.break_glass, lambda one: one.tenant, "tenant")
+        self._twice("labels", self.labels, lambda one: one.tenant, "tenant")
         self._check_listeners()
         self._check_values()
         if references:  # else entries that could not be read would look as if they were missing
@@ -131,6 +134,11 @@ class CrossChecks:
                     read()
                 except ConfigurationError as exc:
                     self.findings.problems.extend(exc.detail.split("\n"))
+        for labels in self.labels:
+            try:
+                labels.labeller(self.document.path.parent)
+            except ConfigurationError as exc:
+                self.findings.problems.append(exc.detail)
         for index, feed in enumerate(self.feeds):
             try:
                 codecs.lookup(feed.default_charset or "utf-8")

@@ -13,6 +13,7 @@ from services.consent.service import ConsentServicer
 from services.consent.settings import (
     BreakGlassSection,
     ConsentSettings,
+    LabelsSection,
     PolicySection,
     RecipientSection,
     StatuteSection,
@@ -21,7 +22,7 @@ from services.consent.settings import (
 __all__ = ["SECTIONS", "SETTINGS", "wire"]
 
 SETTINGS = ConsentSettings
-SECTIONS = ("policies", "recipients", "statutes", "break_glass")
+SECTIONS = ("policies", "recipients", "statutes", "break_glass", "labels")
 
 
 async def wire(runtime: Runtime) -> None:
@@ -66,6 +67,9 @@ def _laws(document: Document, zone: zoneinfo.ZoneInfo) -> Laws:
     glasses = document.sections("break_glass", BreakGlassSection)
     if len({each.tenant for each in glasses}) < len(glasses):
         raise ConfigurationError("two break_glass rules are for one tenant")
+    labels = document.sections("labels", LabelsSection)
+    if len({each.tenant for each in labels}) < len(labels):
+        raise ConfigurationError("two entries of labels are for one tenant")
     return Laws(
         [(each.tenant, each.statute(zone)) for each in statutes],
         {
@@ -76,4 +80,5 @@ def _laws(document: Document, zone: zoneinfo.ZoneInfo) -> Laws:
             )
             for each in glasses
         },
+        {each.tenant: each.labeller(document.path.parent) for each in labels},
     )

@@ -1,5 +1,6 @@
 """Settings of consent, and the default policies of the mesh document."""
 
+import pathlib
 import zoneinfo
 from typing import Any, Literal
 
@@ -7,13 +8,14 @@ import pydantic
 
 from plexus.errors import ConfigurationError
 from plexus.settings import Section, ServiceSettings
-from services.consent.domain import ACTIONS, ANY, PURPOSES
+from services.consent.domain import ACTIONS, ANY, PURPOSES, Labeller, read_label_rules
 from services.consent.domain.elements import Reader
 from services.consent.domain.statutes import Law, Statute, read_statute
 
 __all__ = [
     "BreakGlassSection",
     "ConsentSettings",
+    "LabelsSection",
     "PolicySection",
     "RecipientSection",
     "StatuteSection",
@@ -177,3 +179,25 @@ class BreakGlassSection(Section):
 
     never: tuple[str, ...] = pydantic.Field(default=(), max_length=1000)
     """Security labels, as system|code, that it never opens."""
+
+
+class LabelsSection(Section):
+    """Which data are sensitive, as `labels` of the mesh document lists it, one for a tenant."""
+
+    tenant: str = pydantic.Field(default=ANY, pattern=r"^(\*|[a-z0-9-]{1,40})$")
+    """The tenant whose data it is about, or `*` for all that have none of their own."""
+
+    shipped: tuple[str, ...] = ()
+    """Names of rule files that come with Plexus, for example us-sensitive."""
+
+    files: tuple[pathlib.Path, ...] = ()
+    """Rule files of one's own, from the folder of the mesh document on."""
+
+    least_confidence: float = pydantic.Field(default=0.0, ge=0, le=1)
+    """Rules that are less sure label nothing."""
+
+    def labeller(self, folder: pathlib.Path) -> Labeller:
+        """The rules. Raises ConfigurationError where a file cannot be understood."""
+        rules = [read_label_rules(name) for name in self.shipped]
+        rules += [read_label_rules(folder / path) for path in self.files]
+        return Labeller(rules, self.least_confidence)

@@ -2,13 +2,14 @@
 
 `purposes` knows the purposes of use and what covers what; `policy` is the default policy table.
 Directives of persons: `reading`, `compiling` and `elements` make `rules` of FHIR, `matching` says which of
-them decides, `engine` puts them together with `statutes` and the default. `laws` are those of a tenant, `strangers` whom a source's directive names.
+them decides, `engine` puts them together with `statutes` and the default. `laws` are those of a tenant, `labelling` says which data are sensitive, `strangers` whom a source's directive names.
 `decisions` turns a request of the mesh into a decision, `explaining` tells who may have what.
 """
 
 from services.consent.domain.decisions import NO_DIRECTIVES, Decider
 from services.consent.domain.engine import BreakGlass, Directives
 from services.consent.domain.explaining import explained
+from services.consent.domain.labelling import Labeller, read_label_rules
 from services.consent.domain.laws import Laws
 from services.consent.domain.policy import ANY, Effect, Policy, Rule, Verdict
 from services.consent.domain.purposes import ACTIONS, PURPOSES, covers
@@ -26,6 +27,7 @@ __all__ = [
     "Directive",
     "Directives",
     "Effect",
+    "Labeller",
     "Laws",
     "Policy",
     "Rule",
@@ -34,5 +36,6 @@ __all__ = [
     "covers",
     "explained",
     "read_directive",
+    "read_label_rules",
     "with_parents",
 ]

@@ -8,6 +8,7 @@ import datetime
 import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -17,6 +18,7 @@ from plexus.errors import Reason
 from plexus.ids import named_id
 from services.consent.domain.decision import Cause, Decided
 from services.consent.domain.engine import Directives, Rulebook
+from services.consent.domain.labelling import Labeller
 from services.consent.domain.laws import NO_LAWS, Laws, LawsOfTenant
 from services.consent.domain.policy import INVALID, Effect, Policy, Verdict
 from services.consent.domain.questions import Datum, Request
@@ -27,6 +29,7 @@ __all__ = ["NO_DIRECTIVES", "RECIPIENT", "Decider"]
 RECIPIENT: Final = "urn:plexus:recipient:"
 """Begins the reference by which a directive can name a recipient of the mesh."""
 
+_MOST_STEPS: Final = 5
 NO_DIRECTIVES: Final = Directives()
 
 _NAMESPACE: Final = uuid.UUID("6c3f6a52-0d5e-5e0c-8f64-2a4b1f9d7c35").bytes
@@ -125,7 +128,9 @@ class Decider:
         now: datetime.datetime,
     ) -> consent_pb2.Decision:
         known = self._actors.get(request.recipient)
-        screen = Rulebook(directives, _PolicyDefault(verdict), *laws).screen(
+        screen = Rulebook(
+            directives, _PolicyDefault(verdict), laws.statutes, laws.break_glass
+        ).screen(
             Request.of(
                 purposes=[request.purpose],
                 actors={f"{RECIPIENT}{request.recipient}", *(known or ()), *request.actors},
@@ -138,7 +143,11 @@ class Decider:
         asked = screen.decided()
         each: Sequence[Decided] = ()
         if asked.residual:
-            each = [screen.decide(self._datum(datum)) for datum in request.data]
+            labels = _labels(request.data, laws.labeller)
+            each = [
+                screen.decide(self._datum(datum, has))
+                for datum, has in zip(request.data, labels, strict=True)
+            ]
         withheld = [place for place, made in enumerate(each) if not made.is_permit]
         needs_data = bool(asked.residual) and not each
         is_denied = needs_data or not asked.is_permit or (bool(each) and len(withheld) == len(each))
@@ -162,18 +171,32 @@ class Decider:
             made.valid_until.CopyFrom(until)
         return made
 
-    def _datum(self, told: consent_pb2.Datum) -> Datum:
+    def _datum(self, told: consent_pb2.Datum, labels: AbstractSet[str]) -> Datum:
         try:
             date = span(told.date, self._zone) if told.date else None
         except (ValueError, OverflowError):
             date = None
-        return Datum.of(
-            kind=told.resource_type or None, labels=told.labels, codes=told.codes, date=date
-        )
+        return Datum.of(kind=told.resource_type or None, labels=labels, codes=told.codes, date=date)
 
     def _id(self, request: consent_pb2.DisclosureRequest, state: str) -> str:
         asked = hashlib.sha256(request.SerializeToString(deterministic=True)).hexdigest()
         return named_id(_NAMESPACE, f"{self._version}|{state}|{asked}")
+
+
+def _labels(data: Sequence[consent_pb2.Datum], labeller: Labeller) -> list[set[str]]:
+    """The labels of each datum: its own, those that its codes call for, and those of what it holds."""
+    labels = [{*each.labels, *(labeller.labels(each.codes) if labeller else ())} for each in data]
+    # What holds something may itself be held. Each pass goes one step up; more than a few are a circle.
+    for _ in range(_MOST_STEPS):
+        has_grown = False
+        for has, each in zip(labels, data, strict=True):
+            for place in each.holds:
+                if place < len(labels) and not labels[place] <= has:
+                    has.update(labels[place])
+                    has_grown = True
+        if not has_grown:
+            break
+    return labels
 
 
 def _rule(made: Decided) -> str:

@@ -1,4 +1,4 @@
-"""What holds above a tenant's persons: statutes, and who may break the glass."""
+"""What holds above a tenant's persons: statutes, who may break the glass, and what is sensitive."""
 
 import hashlib
 import json
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from services.consent.domain.engine import BreakGlass
+from services.consent.domain.labelling import NO_LABELS, Labeller
 from services.consent.domain.policy import ANY
 from services.consent.domain.purposes import BREAK_GLASS
 from services.consent.domain.statutes import NO_STATUTES, Statute, Statutes
@@ -18,6 +19,7 @@ class LawsOfTenant(NamedTuple):
 
     statutes: Statutes = NO_STATUTES
     break_glass: BreakGlass = BreakGlass()
+    labeller: Labeller = NO_LABELS
 
     def speak_to(self, purpose: str) -> bool:
         """False where they say nothing about any request for a purpose."""
@@ -35,15 +37,17 @@ class Laws:
         self,
         statutes: Sequence[tuple[str, Statute]] = (),
         break_glass: Mapping[str, BreakGlass] | None = None,
+        labellers: Mapping[str, Labeller] | None = None,
     ) -> None:
-        """Keep them by tenant. A tenant's own break-glass rule replaces the one for all."""
+        """Keep them by tenant. A tenant's own break-glass and label rules replace those for all."""
         self._statutes = tuple(statutes)
         self._break_glass = dict(break_glass or {})
+        self._labellers = dict(labellers or {})
         self._of: dict[str, LawsOfTenant] = {}
-        named = {tenant for tenant, _ in statutes} | set(self._break_glass) | {ANY}
+        named = {tenant for tenant, _ in statutes} | {*self._break_glass, *self._labellers, ANY}
         for tenant in named:
             self._of[tenant] = self._make(tenant)
-        self.version = _digest(self._statutes, self._break_glass)
+        self.version = _digest(self._statutes, self._break_glass, self._labellers)
 
     def of(self, tenant: str) -> LawsOfTenant:
         """What holds for a tenant."""
@@ -54,17 +58,23 @@ class Laws:
         return LawsOfTenant(
             Statutes(each for whose, each in self._statutes if whose in {ANY, tenant}),
             glass.get(tenant) or glass.get(ANY) or BreakGlass(),
+            self._labellers.get(tenant) or self._labellers.get(ANY) or NO_LABELS,
         )
 
 
-def _digest(statutes: Sequence[tuple[str, Statute]], break_glass: Mapping[str, BreakGlass]) -> str:
-    if not statutes and not break_glass:
+def _digest(
+    statutes: Sequence[tuple[str, Statute]],
+    break_glass: Mapping[str, BreakGlass],
+    labellers: Mapping[str, Labeller],
+) -> str:
+    if not (statutes or break_glass or labellers):
         return ""
     content: list[Any] = sorted([tenant, each.name, each.digest] for tenant, each in statutes)
     content += sorted(
         [tenant, sorted(each.groups), each.minutes, sorted(each.never)]
         for tenant, each in break_glass.items()
     )
+    content += sorted([tenant, each.version] for tenant, each in labellers.items())
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 

@@ -132,6 +132,7 @@ def _with_data(
                 labels=each.labels,
                 codes=each.codes,
                 date=each.date,
+                holds=each.holds,
             )
             for each in told
         ]

@@ -85,11 +85,9 @@ class Disclosure:
             InvalidMessage: a content cannot be read.
         """
         links = self._links(lambda entry: entry.urn)
-        return [
-            attributes_of(_resource(each, _own(each), "", links))
-            for each in self._entries
-            if not each.is_deleted
-        ]
+        told = [each for each in self._entries if not each.is_deleted]
+        places = {each.urn: place for place, each in enumerate(told)}
+        return [attributes_of(_resource(each, _own(each), "", links), places) for each in told]
 
     def without(self, places: Collection[int]) -> "Disclosure":
         """The same without some resources, by their places in `attributes`.

@@ -87,4 +87,15 @@ def test_labels_codings_and_the_time_of_the_act_are_found_wherever_they_stand() 
             "issued": "2024-03-01T00:00:00Z",
         }
     )
-    assert found == ("Observation", ["urn:l|R"], ["urn:a|1", "urn:a|2"], "2024-01")
+    assert found == ("Observation", ["urn:l|R"], ["urn:a|1", "urn:a|2"], "2024-01", [])
+
+
+def test_what_a_report_is_put_together_of_is_told_by_its_place() -> None:
+    report: dict[str, object] = {
+        "resourceType": "DiagnosticReport",
+        "subject": {"reference": "urn:uuid:p"},
+        "result": [{"reference": "urn:uuid:b"}, {"reference": "urn:uuid:a"}, {"display": "c"}],
+    }
+    places = {"urn:uuid:p": 0, "urn:uuid:a": 1, "urn:uuid:b": 2}
+    assert attributes_of(report, places).holds == [2, 1]
+    assert not attributes_of(report).holds

@@ -127,6 +127,7 @@ class Datum(_message.Message):
     LABELS_FIELD_NUMBER: _builtins.int
     CODES_FIELD_NUMBER: _builtins.int
     DATE_FIELD_NUMBER: _builtins.int
+    HOLDS_FIELD_NUMBER: _builtins.int
     resource_type: _builtins.str
     """FHIR type."""
     date: _builtins.str
@@ -139,6 +140,10 @@ class Datum(_message.Message):
     def codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Codings of the resource as system|code."""
 
+    @_builtins.property
+    def holds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Its place in the request's data that it holds or reports on: their labels are its own, too."""
+
     def __init__(
         self,
         *,
@@ -146,10 +151,11 @@ class Datum(_message.Message):
         labels: _abc.Iterable[_builtins.str] | None = ...,
         codes: _abc.Iterable[_builtins.str] | None = ...,
         date: _builtins.str = ...,
+        holds: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["codes", b"codes", "date", b"date", "labels", b"labels", "resource_type", b"resource_type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["codes", b"codes", "date", b"date", "holds", b"holds", "labels", b"labels", "resource_type", b"resource_type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
