@@ -3,6 +3,7 @@
 import asyncio
 import datetime
 import random
+import ssl
 from collections.abc import Sequence
 
 from plexus.actors import Turn
@@ -12,6 +13,7 @@ from plexus.api.audit.v1.audit_pb2 import Stage as StageName
 from plexus.api.delivery.v1 import delivery_pb2_grpc
 from plexus.bus import Ownership
 from plexus.codecs.fhir.validation import prepare
+from plexus.codecs.hl7v2.rendering import Header
 from plexus.errors import ConfigurationError, Transient
 from plexus.service import Runtime, open_stage
 from plexus.settings import load_document
@@ -19,10 +21,10 @@ from plexus.store import Done, PostgresJournal
 from services.delivery.actors import DestinationActor, Gate, Sampler, Wire
 from services.delivery.actors.destination import OUTCOME_KIND
 from services.delivery.domain import Route, Router
-from services.delivery.edge import FhirWire, FolderWire
+from services.delivery.edge import FhirWire, FolderWire, MllpWire
 from services.delivery.flow import RoutingStage
 from services.delivery.service import DeliveryServicer
-from services.delivery.settings import DeliverySettings, Destination
+from services.delivery.settings import DeliverySettings, Destination, Hl7v2
 from services.delivery.store import ItemStore, NewItem
 
 __all__ = ["SECTIONS", "SETTINGS", "wire"]
@@ -156,9 +158,29 @@ def _wire_of(destination: Destination) -> Wire:
     if destination.kind == "folder":
         assert destination.path is not None
         return FolderWire(destination.path, destination.provenance)
+    if destination.kind == "mllp":
+        told = destination.hl7v2
+        return MllpWire(
+            destination.url,
+            Header(told.sending, told.receiving, told.charset, told.processing_id),
+            timeout_seconds=destination.timeout_seconds,
+            connections=told.connections,
+            on_error=told.on_error,
+            tls=_tls(told) if destination.url.startswith("mllps") else None,
+        )
     return FhirWire(
         destination.url,
         timeout_seconds=destination.timeout_seconds,
         token_file=destination.token_file,
         provenance=destination.provenance,
     )
+
+
+def _tls(told: Hl7v2) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=told.ca_file)
+        if told.cert_file is not None:
+            context.load_cert_chain(told.cert_file)
+    except OSError as exc:  # SSLError is one
+        raise ConfigurationError("ca_file or cert_file of a destination cannot be read") from exc
+    return context

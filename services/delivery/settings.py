@@ -42,6 +42,35 @@ class Subscription(Section):
     """Names of sources as patterns."""
 
 
+class Hl7v2(Section):
+    """HL7 v2 towards a destination."""
+
+    sending: tuple[str, str] = ("PLEXUS", "")
+    """MSH-3 and MSH-4: application and facility of the sender."""
+
+    receiving: tuple[str, str] = ("", "")
+    """MSH-5 and MSH-6: application and facility of the receiver."""
+
+    charset: str = "UNICODE UTF-8"
+    """MSH-18: a name of HL7 table 0211, for example 8859/1; empty for ASCII."""
+
+    processing_id: Literal["P", "T", "D"] = "P"
+    """MSH-11: production, training or debugging."""
+
+    connections: int = pydantic.Field(default=1, ge=1, le=32)
+    """Most connections at once. One message is on its way on each; one person's stay in order."""
+
+    on_error: Literal["park", "retry"] = "park"
+    """What becomes of a message that is answered AE or CE without a code of table 0357 that says: park
+    it, or try again, while all messages to the destination wait."""
+
+    ca_file: pathlib.Path | None = None
+    """For mllps: PEM file of the authorities that sign the receiver; else the system's."""
+
+    cert_file: pathlib.Path | None = None
+    """For mllps: PEM file of our own certificate and key, for a receiver that asks for one."""
+
+
 class Destination(Section):
     """A system that receives, as the mesh document's `destinations` lists it."""
 
@@ -51,11 +80,16 @@ class Destination(Section):
     tenant: str = pydantic.Field(pattern=_NAME)
     """The tenant whose data it receives."""
 
-    kind: Literal["fhir", "folder"]
-    """fhir: a FHIR R4 server that takes transaction bundles. folder: NDJSON files, one a message."""
+    kind: Literal["fhir", "folder", "mllp"]
+    """fhir: a FHIR R4 server that takes transaction bundles. folder: NDJSON files, one a message.
+    mllp: a receiver of HL7 v2.5.1 messages."""
 
     url: str = ""
-    """For fhir: the base URL of the server, for example https://ehr.example/fhir."""
+    """For fhir: the base URL of the server, for example https://ehr.example/fhir. For mllp:
+    mllp://host:port, or mllps://host:port for TLS."""
+
+    hl7v2: Hl7v2 = Hl7v2()
+    """For mllp: what the messages say of the two sides, and how answers are taken."""
 
     path: pathlib.Path | None = None
     """For folder: where the files go; made if missing."""
@@ -96,6 +130,8 @@ class Destination(Section):
     def _has_what_its_kind_needs(self) -> "Destination":
         if self.kind == "fhir" and not self.url.startswith(("http://", "https://")):
             raise ValueError("a fhir destination needs url: http://… or https://…")
+        if self.kind == "mllp" and not self.url.startswith(("mllp://", "mllps://")):
+            raise ValueError("an mllp destination needs url: mllp://host:port or mllps://host:port")
         if self.kind == "folder" and self.path is None:
             raise ValueError("a folder destination needs path")
         return self

@@ -25,9 +25,9 @@ import uvloop
 
 from plexus.errors import PlexusError
 from plexus.garbage import collect_seldom
+from plexus.mllp import MllpClient
 from services.cli.sending.generator import TrafficGenerator
 from services.cli.sending.latency import percentiles_ms
-from services.cli.sending.mllp_client import MllpClient
 
 __all__ = ["Load"]
 

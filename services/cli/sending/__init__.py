@@ -1,6 +1,5 @@
 """Sending HL7 v2 messages, as a source does: with an answer for each, and in order for each patient.
 
-    mllp_client   one MLLP connection
     channels      a way to a feed: MLLP or gRPC
     outgoing      what is sent, read from files and folders
     sender        many messages over some connections, with retries, and the history of it
@@ -12,7 +11,6 @@
 
 from services.cli.sending.channels import Answer, Channel, GrpcChannel, MllpChannel
 from services.cli.sending.generator import TrafficGenerator
-from services.cli.sending.mllp_client import MllpClient
 from services.cli.sending.outgoing import Outgoing, outgoing, read_files
 from services.cli.sending.sender import Sent, send_all, send_to_feeds
 
@@ -21,7 +19,6 @@ __all__ = [
     "Channel",
     "GrpcChannel",
     "MllpChannel",
-    "MllpClient",
     "Outgoing",
     "Sent",
     "TrafficGenerator",

@@ -7,8 +7,8 @@ from plexus.api.errors.v1.errors_pb2 import Reason
 from plexus.api.ingest.v1 import ingest_pb2, ingest_pb2_grpc
 from plexus.codecs.hl7v2 import read_ack
 from plexus.errors import DeadlineExceeded, InvalidMessage, Unavailable
+from plexus.mllp import MllpClient
 from plexus.rpc import Peer
-from services.cli.sending.mllp_client import MllpClient
 from services.cli.sending.outgoing import Outgoing
 
 __all__ = ["POSITIVE", "Answer", "Channel", "GrpcChannel", "MllpChannel"]

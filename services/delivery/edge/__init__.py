@@ -2,5 +2,6 @@
 
 from services.delivery.edge.fhir import FhirWire
 from services.delivery.edge.folder import FolderWire
+from services.delivery.edge.mllp import MllpWire
 
-__all__ = ["FhirWire", "FolderWire"]
+__all__ = ["FhirWire", "FolderWire", "MllpWire"]

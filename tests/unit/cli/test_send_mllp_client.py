@@ -9,7 +9,7 @@ import uvloop
 
 from plexus.codecs.mllp import Frame, FrameDecoder, frame
 from plexus.errors import DeadlineExceeded, InvalidMessage, Unavailable
-from services.cli.sending import MllpClient
+from plexus.mllp import MllpClient
 
 Talk = Callable[[list[bytes], asyncio.StreamWriter], Awaitable[None]]
 

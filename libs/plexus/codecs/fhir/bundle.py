@@ -17,16 +17,24 @@ from urllib.parse import quote
 
 import orjson
 
+from plexus.api.canonical.v1.datatypes_pb2 import Authority, Identifier
+from plexus.api.canonical.v1.event_pb2 import (
+    EVENT_KIND_LINK,
+    EVENT_KIND_MERGE,
+    EVENT_KIND_UPSERT,
+    CanonicalEvent,
+)
 from plexus.api.records.v1.records_pb2 import ChangedEvent
 from plexus.codecs.fhir.attributes import Attributes, attributes_of
 from plexus.codecs.fhir.elements import Json
 from plexus.codecs.fhir.entries import Entry, entries_of
 from plexus.codecs.fhir.provenance import Sender, provenance
 from plexus.codecs.fhir.references import Links
-from plexus.codecs.fhir.resources import UNNUMBERED, rendered
+from plexus.codecs.fhir.resources import FHIR_TYPES, UNNUMBERED, rendered
 from plexus.codecs.fhir.shallow import ShallowEvent, opened
 from plexus.codecs.fhir.systems import MESSAGE_SYSTEM, PERSON_SYSTEM, RESOURCE_SYSTEM
 from plexus.codecs.fhir.validation import checked, checked_entry
+from plexus.errors import InvalidMessage, Reason
 
 __all__ = [
     "MESSAGE_SYSTEM",
@@ -36,6 +44,10 @@ __all__ = [
     "render_bundle",
     "resource_lines",
 ]
+
+
+_ABOUT_TWO = frozenset({EVENT_KIND_LINK, EVENT_KIND_MERGE})
+_NAMESPACE = "PLEXUS"
 
 
 class Disclosure:
@@ -102,6 +114,42 @@ class Disclosure:
         if made._entries[:1] != self._entries[:1]:  # noqa: SLF001
             made._aliases = []  # noqa: SLF001 - they are other names of the patient, who is left out
         made.withheld = self.withheld + len(left_out)
+        return made
+
+    def canonical(self) -> CanonicalEvent:
+        """What it discloses as a canonical event, for those who do not speak FHIR.
+
+        The person is named by our own identifier beside those of the sources, and so is another one
+        whom it is about: whom they absorbed, or with whom they are linked.
+
+        Raises:
+            InvalidMessage: the event cannot be read, or the patient is left out of it.
+        """
+        event = ChangedEvent.FromString(self._read.SerializeToString())
+        told = {name for each in self._entries for name in each.names}
+        if ("Patient", self.person_id) not in told:
+            raise InvalidMessage("the patient is left out", reason=Reason.REASON_RENDERING_FAILED)
+        own = _own_identifier(self.person_id)
+        person = event.person.resource
+        person.key = self.person_id
+        person.person.identifiers.insert(0, own)
+        others = event.absorbed_person_ids or event.linked_person_ids
+        made = CanonicalEvent(
+            kind=event.kind,
+            trigger=event.trigger,
+            event_time=event.event_time,
+            subject=person.person.identifiers,
+            prior=map(_own_identifier, others) if event.kind in _ABOUT_TWO else (),
+            resources=[person],
+        )
+        if event.kind == EVENT_KIND_MERGE and not others:
+            made.kind = EVENT_KIND_UPSERT  # what it did was told before
+        for recorded in event.resources:
+            resource = recorded.resource
+            kind = resource.WhichOneof("content")
+            fhir_type = FHIR_TYPES.get(kind or "", "Basic")
+            if kind != "person" and not resource.deleted and (fhir_type, resource.key) in told:
+                made.resources.append(resource)
         return made
 
     def bundle(self, *, message_id: str, sender: Sender | None = None) -> dict[str, object]:
@@ -198,6 +246,12 @@ def resource_lines(event: ChangedEvent, *, tenant: str) -> list[bytes]:
         InvalidMessage: the event has no person, or a resource without content or key.
     """
     return Disclosure(event.SerializeToString(), tenant=tenant).lines()
+
+
+def _own_identifier(person_id: str) -> Identifier:
+    """Our own name of a person, as HL7 v2 can write it: universal id and namespace."""
+    authority = Authority(namespace=_NAMESPACE)
+    return Identifier(value=person_id, authority=authority, type_code="PI")
 
 
 def _bundle(message_id: str, entries: list[object]) -> dict[str, object]:

@@ -32,6 +32,7 @@ from plexus.errors import InvalidMessage, Reason
 
 __all__ = [
     "CONTENT_FIELDS",
+    "FHIR_TYPES",
     "UNNUMBERED",
     "Content",
     "content_of",
@@ -109,6 +110,11 @@ CONTENT_FIELDS: Mapping[str, str] = {
     fhir_type: field for field, (fhir_type, _, _) in _RENDERERS.items()
 }
 """Field of canonical Resource by FHIR type."""
+
+FHIR_TYPES: Mapping[str, str] = {
+    field: fhir_type for field, (fhir_type, _, _) in _RENDERERS.items()
+}
+"""FHIR type by field of canonical Resource; an opaque one has its own."""
 
 
 class Content(NamedTuple):

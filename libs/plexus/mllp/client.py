@@ -10,6 +10,7 @@ import asyncio
 import collections
 import contextlib
 import socket
+import ssl
 from types import TracebackType
 from typing import Self, cast
 
@@ -25,14 +26,23 @@ _CLOSE_SECONDS = 2.0
 class MllpClient:
     """A connection to one listener. May be connected again after it was closed."""
 
-    def __init__(self, host: str, port: int, *, timeout_seconds: float = 30.0) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        timeout_seconds: float = 30.0,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         """Know the address.
 
         Args:
             host: name or address.
             port: of TCP.
             timeout_seconds: how long connecting, and an answer, may take.
+            tls: for MLLP over TLS; None for plain TCP.
         """
+        self._tls = tls
         self._host = host
         self._port = port
         self._timeout_seconds = timeout_seconds
@@ -54,7 +64,9 @@ class MllpClient:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                _, self._wire = await loop.create_connection(_Wire, self._host, self._port)
+                _, self._wire = await loop.create_connection(
+                    _Wire, self._host, self._port, ssl=self._tls
+                )
         except TimeoutError as exc:
             raise DeadlineExceeded(f"{self._host}:{self._port} does not accept") from exc
         except OSError as exc:
