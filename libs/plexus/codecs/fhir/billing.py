@@ -1,6 +1,5 @@
 """Account, ChargeItem and Coverage: what is owed, for what, and who pays."""
 
-import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -19,7 +18,7 @@ from plexus.codecs.fhir.elements import (
     text,
     token,
 )
-from plexus.codecs.fhir.quantities import number, quantity
+from plexus.codecs.fhir.quantities import money, quantity
 from plexus.codecs.fhir.references import ENCOUNTER, ORGANIZATION, PERFORMER, PRACTITIONER, Links
 from plexus.codecs.fhir.results import period_or_time
 
@@ -49,7 +48,6 @@ _CHARGED = frozenset(
         "Procedure",
     }
 )
-_CURRENCY = re.compile("[A-Z]{3}")
 
 
 def account(source: resources_pb2.Account, links: Links) -> Json:
@@ -85,7 +83,7 @@ def account(source: resources_pb2.Account, links: Links) -> Json:
 
 def charge_item(source: resources_pb2.ChargeItem, links: Links) -> Json:
     """R4 ChargeItem; its total stands for the price that the list has (priceOverride)."""
-    price = extension(UNIT_PRICE_URL, valueMoney=_money(source.unit_price))
+    price = extension(UNIT_PRICE_URL, valueMoney=money(source.unit_price))
     return {
         "extension": [price] if price else None,
         "status": coded(source.status, codes.CHARGE_STATUS, "unknown"),
@@ -98,7 +96,7 @@ def charge_item(source: resources_pb2.ChargeItem, links: Links) -> Json:
         "requestingOrganization": links.one(source.requesting_organization, ORGANIZATION),
         "costCenter": links.one(source.cost_center, ORGANIZATION),
         "quantity": quantity(source.quantity),
-        "priceOverride": _money(source.total),
+        "priceOverride": money(source.total),
         "enterer": links.one(source.enterer, PRACTITIONER | _PAYOR),
         "enteredDate": times.date_time(source.entered),
         "reason": concepts(source.reasons),
@@ -107,15 +105,6 @@ def charge_item(source: resources_pb2.ChargeItem, links: Links) -> Json:
         "account": links.many(source.accounts, frozenset({"Account"})),
         "note": links.annotations(source.notes),
     }
-
-
-def _money(source: resources_pb2.Money) -> Json:
-    """Money, or {} where it is no number: a currency alone is no amount."""
-    value = number(source.value)
-    if value is None:
-        return {}
-    currency = token(source.currency)
-    return {"value": value} | ({"currency": currency} if _CURRENCY.fullmatch(currency) else {})
 
 
 def coverage(source: resources_pb2.Coverage, links: Links) -> Json:
@@ -155,7 +144,7 @@ def _class(kind: str, code: str, words: str) -> Json:
 
 
 def _cost(source: resources_pb2.Cost) -> Json:
-    amount = _money(source.amount)
+    amount = money(source.amount)
     return filled({"type": concept(source.type), "valueMoney": amount}) if amount else {}
 
 

@@ -13,6 +13,7 @@ from functools import lru_cache
 import orjson
 
 from plexus.api.canonical.v1 import datatypes_pb2 as canonical
+from plexus.api.canonical.v1 import resources_pb2
 from plexus.codecs.fhir import codes
 from plexus.codecs.fhir.code_check import is_code_of
 from plexus.codecs.fhir.codes import coded
@@ -23,6 +24,7 @@ __all__ = [
     "ORIGINAL_URL",
     "is_expressible",
     "is_upside_down",
+    "money",
     "number",
     "quantity",
     "range_words",
@@ -31,6 +33,7 @@ __all__ = [
 
 ORIGINAL_URL = "urn:plexus:extension:original-text"
 _LONGEST_NUMBER = 48
+_CURRENCY = re.compile("[A-Z]{3}")
 # Exponents have two digits at most, so that no receiver's number type overflows.
 _NUMBER = re.compile(r"([+-]?)(?:0*([0-9]+)(?:\.([0-9]*))?|\.([0-9]+))(?:[eE]([+-]?[0-9]{1,2}))?")
 
@@ -90,6 +93,15 @@ def quantity(source: canonical.Quantity, *, simple: bool = True) -> Json:
             made["comparator"] = coded(comparator, codes.COMPARATOR)
     made.update(of)
     return made
+
+
+def money(source: resources_pb2.Money) -> Json:
+    """Money, or {} where it is no number: a currency alone is no amount."""
+    value = number(source.value)
+    if value is None:
+        return {}
+    currency = token(source.currency)
+    return {"value": value} | ({"currency": currency} if _CURRENCY.fullmatch(currency) else {})
 
 
 @lru_cache(maxsize=4096)

@@ -25,6 +25,7 @@ from plexus.codecs.fhir import (
 )
 from plexus.codecs.fhir.datatypes import identifiers
 from plexus.codecs.fhir.elements import Json
+from plexus.codecs.fhir.facts import extensions_of
 from plexus.codecs.fhir.references import Links
 from plexus.codecs.fhir.shallow import ShallowObservation, ShallowResource, opened
 from plexus.codecs.fhir.systems import PERSON_SYSTEM, RESOURCE_SYSTEM
@@ -166,14 +167,23 @@ def rendered(content: Content, own: Json, resource_id: str, links: Links) -> Jso
         return made | body
     message = opened(content.kind, content.data)
     if content.fhir_type in UNNUMBERED:
-        return made | {
-            name: value for name, value in content.render(message, links).items() if value
-        }
+        body = {name: value for name, value in content.render(message, links).items() if value}
+        return _with_facts(made | body, message, links)
     others = [] if content.fhir_type == "Basic" else identifiers(message.identifiers)
     made["identifier"] = [own, *others] if others else [own]
     for name, value in content.render(message, links).items():
         if value or value == 0:  # as `filled` does
             made[name] = value
+    return _with_facts(made, message, links)
+
+
+def _with_facts(made: Json, message: Any, links: Links) -> Json:
+    """With what no element says beside what the extensions of the renderer do."""
+    if made["resourceType"] == "Basic" or not message.facts:
+        return made
+    if found := extensions_of(message.facts, links):
+        others = made.get("extension")
+        made["extension"] = [*others, *found] if isinstance(others, list) else found
     return made
 
 

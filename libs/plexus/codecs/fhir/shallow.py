@@ -25,7 +25,7 @@ _KEPT: Final[dict[type[Message], set[str]]] = {
     ChangedEvent: {"person", "resources"},
     RecordedResource: {"resource"},
     Resource: set(),
-    Observation: {"identifiers", "notes", "devices"},
+    Observation: {"identifiers", "notes", "devices", "facts"},
 }
 
 

@@ -109,6 +109,7 @@ _stay = remembered(
         "accounts",
         "service_provider",
         "episodes",
+        "facts",
     ),
 )
 

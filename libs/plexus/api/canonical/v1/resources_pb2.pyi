@@ -20,6 +20,92 @@ else:
 DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
+class Fact(_message.Message):
+    """Something that a source says of a thing and that the thing's own fields have no place for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    CONCEPT_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    QUANTITY_FIELD_NUMBER: _builtins.int
+    IDENTIFIER_FIELD_NUMBER: _builtins.int
+    HUMAN_NAME_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    TELECOM_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    PERIOD_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """What it is, as docs/facts.md lists it, for example financial-class."""
+    text: _builtins.str
+    """Words, or a number that nobody counts with."""
+    time: _builtins.str
+    """A moment: FHIR dateTime text."""
+    @_builtins.property
+    def concept(self) -> _datatypes_pb2.Concept:
+        """A code."""
+
+    @_builtins.property
+    def amount(self) -> Global___Money:
+        """An amount of money."""
+
+    @_builtins.property
+    def quantity(self) -> _datatypes_pb2.Quantity:
+        """A measured amount."""
+
+    @_builtins.property
+    def identifier(self) -> _datatypes_pb2.Identifier:
+        """A number that it goes by."""
+
+    @_builtins.property
+    def human_name(self) -> _datatypes_pb2.HumanName:
+        """Somebody's name."""
+
+    @_builtins.property
+    def address(self) -> _datatypes_pb2.Address:
+        """An address."""
+
+    @_builtins.property
+    def telecom(self) -> _datatypes_pb2.Telecom:
+        """How somebody is reached."""
+
+    @_builtins.property
+    def reference(self) -> _datatypes_pb2.Reference:
+        """Somebody or something that the record knows."""
+
+    @_builtins.property
+    def period(self) -> _datatypes_pb2.Period:
+        """A span of time."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        concept: _datatypes_pb2.Concept | None = ...,
+        text: _builtins.str = ...,
+        time: _builtins.str = ...,
+        amount: Global___Money | None = ...,
+        quantity: _datatypes_pb2.Quantity | None = ...,
+        identifier: _datatypes_pb2.Identifier | None = ...,
+        human_name: _datatypes_pb2.HumanName | None = ...,
+        address: _datatypes_pb2.Address | None = ...,
+        telecom: _datatypes_pb2.Telecom | None = ...,
+        reference: _datatypes_pb2.Reference | None = ...,
+        period: _datatypes_pb2.Period | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "amount", b"amount", "concept", b"concept", "human_name", b"human_name", "identifier", b"identifier", "period", b"period", "quantity", b"quantity", "reference", b"reference", "telecom", b"telecom", "text", b"text", "time", b"time", "value", b"value"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "amount", b"amount", "concept", b"concept", "human_name", b"human_name", "identifier", b"identifier", "name", b"name", "period", b"period", "quantity", b"quantity", "reference", b"reference", "telecom", b"telecom", "text", b"text", "time", b"time", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_value: _TypeAlias = _typing.Literal["concept", "text", "time", "amount", "quantity", "identifier", "human_name", "address", "telecom", "reference", "period"]  # noqa: Y015
+    _WhichOneofArgType_value: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_value) -> _WhichOneofReturnType_value | None: ...
+
+Global___Fact: _TypeAlias = Fact  # noqa: Y015
+
+@_typing.final
 class Person(_message.Message):
     """A human being who receives care, as one source describes them."""
 
@@ -53,6 +139,7 @@ class Person(_message.Message):
     IMPORTANCE_FIELD_NUMBER: _builtins.int
     NATIONALITIES_FIELD_NUMBER: _builtins.int
     CONTACT_BODIES_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
     birth_date: _builtins.str
     """Date of birth: FHIR dateTime text, precision as given."""
     gender: _builtins.str
@@ -149,6 +236,10 @@ class Person(_message.Message):
     def contact_bodies(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Reference]:
         """Bodies that are to be reached for the person, such as an employer or a home."""
 
+    @_builtins.property
+    def facts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Fact]:
+        """What else the source says of it."""
+
     def __init__(
         self,
         *,
@@ -180,10 +271,11 @@ class Person(_message.Message):
         importance: _datatypes_pb2.Concept | None = ...,
         nationalities: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
         contact_bodies: _abc.Iterable[_datatypes_pb2.Reference] | None = ...,
+        facts: _abc.Iterable[Global___Fact] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_deceased", b"_deceased", "_multiple_birth", b"_multiple_birth", "breed", b"breed", "deceased", b"deceased", "importance", b"importance", "language", b"language", "marital_status", b"marital_status", "multiple_birth", b"multiple_birth", "religion", b"religion", "species", b"species"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_deceased", b"_deceased", "_multiple_birth", b"_multiple_birth", "addresses", b"addresses", "birth_date", b"birth_date", "birth_order", b"birth_order", "birth_place", b"birth_place", "breed", b"breed", "citizenships", b"citizenships", "congregation", b"congregation", "contact_bodies", b"contact_bodies", "deceased", b"deceased", "deceased_time", b"deceased_time", "disabilities", b"disabilities", "ethnicities", b"ethnicities", "gender", b"gender", "general_practitioners", b"general_practitioners", "identifiers", b"identifiers", "importance", b"importance", "language", b"language", "marital_status", b"marital_status", "mother_identifiers", b"mother_identifiers", "mother_names", b"mother_names", "multiple_birth", b"multiple_birth", "names", b"names", "nationalities", b"nationalities", "races", b"races", "religion", b"religion", "restrictions", b"restrictions", "species", b"species", "telecoms", b"telecoms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_deceased", b"_deceased", "_multiple_birth", b"_multiple_birth", "addresses", b"addresses", "birth_date", b"birth_date", "birth_order", b"birth_order", "birth_place", b"birth_place", "breed", b"breed", "citizenships", b"citizenships", "congregation", b"congregation", "contact_bodies", b"contact_bodies", "deceased", b"deceased", "deceased_time", b"deceased_time", "disabilities", b"disabilities", "ethnicities", b"ethnicities", "facts", b"facts", "gender", b"gender", "general_practitioners", b"general_practitioners", "identifiers", b"identifiers", "importance", b"importance", "language", b"language", "marital_status", b"marital_status", "mother_identifiers", b"mother_identifiers", "mother_names", b"mother_names", "multiple_birth", b"multiple_birth", "names", b"names", "nationalities", b"nationalities", "races", b"races", "religion", b"religion", "restrictions", b"restrictions", "species", b"species", "telecoms", b"telecoms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__deceased: _TypeAlias = _typing.Literal["deceased"]  # noqa: Y015
     _WhichOneofArgType__deceased: _TypeAlias = _typing.Literal["_deceased", b"_deceased"]  # noqa: Y015
@@ -211,6 +303,7 @@ class RelatedPerson(_message.Message):
     GENDER_FIELD_NUMBER: _builtins.int
     PERIOD_FIELD_NUMBER: _builtins.int
     LANGUAGE_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
     birth_date: _builtins.str
     """Date of birth: FHIR dateTime text."""
     gender: _builtins.str
@@ -243,6 +336,10 @@ class RelatedPerson(_message.Message):
     def language(self) -> _datatypes_pb2.Concept:
         """Preferred language."""
 
+    @_builtins.property
+    def facts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Fact]:
+        """What else the source says of it."""
+
     def __init__(
         self,
         *,
@@ -255,10 +352,11 @@ class RelatedPerson(_message.Message):
         gender: _builtins.str = ...,
         period: _datatypes_pb2.Period | None = ...,
         language: _datatypes_pb2.Concept | None = ...,
+        facts: _abc.Iterable[Global___Fact] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["language", b"language", "period", b"period"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "birth_date", b"birth_date", "gender", b"gender", "identifiers", b"identifiers", "language", b"language", "names", b"names", "period", b"period", "relationships", b"relationships", "telecoms", b"telecoms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "birth_date", b"birth_date", "facts", b"facts", "gender", b"gender", "identifiers", b"identifiers", "language", b"language", "names", b"names", "period", b"period", "relationships", b"relationships", "telecoms", b"telecoms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -371,6 +469,7 @@ class Encounter(_message.Message):
     ARRIVAL_MODE_FIELD_NUMBER: _builtins.int
     DAYS_FIELD_NUMBER: _builtins.int
     RESTRICTIONS_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
     status: _builtins.str
     """FHIR encounter status: planned, arrived, in-progress, finished, cancelled and so on."""
     days: _builtins.int
@@ -467,6 +566,10 @@ class Encounter(_message.Message):
     def restrictions(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Concept]:
         """What must not be seen of it, as the source says."""
 
+    @_builtins.property
+    def facts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Fact]:
+        """What else the source says of it."""
+
     def __init__(
         self,
         *,
@@ -495,10 +598,11 @@ class Encounter(_message.Message):
         arrival_mode: _datatypes_pb2.Concept | None = ...,
         days: _builtins.int = ...,
         restrictions: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
+        facts: _abc.Iterable[Global___Fact] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["admit_source", b"admit_source", "arrival_mode", b"arrival_mode", "discharge_disposition", b"discharge_disposition", "discharged_to", b"discharged_to", "encounter_class", b"encounter_class", "period", b"period", "planned", b"planned", "pre_admission_identifier", b"pre_admission_identifier", "priority", b"priority", "re_admission", b"re_admission", "service_provider", b"service_provider", "service_type", b"service_type"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accounts", b"accounts", "admit_source", b"admit_source", "arrival_mode", b"arrival_mode", "days", b"days", "diets", b"diets", "discharge_disposition", b"discharge_disposition", "discharged_to", b"discharged_to", "encounter_class", b"encounter_class", "episodes", b"episodes", "identifiers", b"identifiers", "locations", b"locations", "participants", b"participants", "period", b"period", "planned", b"planned", "pre_admission_identifier", b"pre_admission_identifier", "priority", b"priority", "re_admission", b"re_admission", "reasons", b"reasons", "restrictions", b"restrictions", "service_provider", b"service_provider", "service_type", b"service_type", "special_arrangements", b"special_arrangements", "special_courtesies", b"special_courtesies", "status", b"status", "types", b"types"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accounts", b"accounts", "admit_source", b"admit_source", "arrival_mode", b"arrival_mode", "days", b"days", "diets", b"diets", "discharge_disposition", b"discharge_disposition", "discharged_to", b"discharged_to", "encounter_class", b"encounter_class", "episodes", b"episodes", "facts", b"facts", "identifiers", b"identifiers", "locations", b"locations", "participants", b"participants", "period", b"period", "planned", b"planned", "pre_admission_identifier", b"pre_admission_identifier", "priority", b"priority", "re_admission", b"re_admission", "reasons", b"reasons", "restrictions", b"restrictions", "service_provider", b"service_provider", "service_type", b"service_type", "special_arrangements", b"special_arrangements", "special_courtesies", b"special_courtesies", "status", b"status", "types", b"types"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -649,6 +753,7 @@ class Observation(_message.Message):
     ABNORMAL_KINDS_FIELD_NUMBER: _builtins.int
     STRUCTURE_TYPE_FIELD_NUMBER: _builtins.int
     EQUIPMENT_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
     status: _builtins.str
     """FHIR observation status: registered, preliminary, final, amended, corrected, cancelled and so on."""
     effective_time: _builtins.str
@@ -733,6 +838,10 @@ class Observation(_message.Message):
     def equipment(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Reference]:
         """The equipment, as the record knows it."""
 
+    @_builtins.property
+    def facts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Fact]:
+        """What else the source says of it."""
+
     def __init__(
         self,
         *,
@@ -759,10 +868,11 @@ class Observation(_message.Message):
         abnormal_kinds: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
         structure_type: _datatypes_pb2.Concept | None = ...,
         equipment: _abc.Iterable[_datatypes_pb2.Reference] | None = ...,
+        facts: _abc.Iterable[Global___Fact] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["absent_reason", b"absent_reason", "body_site", b"body_site", "code", b"code", "encounter", b"encounter", "specimen", b"specimen", "structure_type", b"structure_type", "value", b"value"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["abnormal_kinds", b"abnormal_kinds", "absent_reason", b"absent_reason", "based_on", b"based_on", "body_site", b"body_site", "categories", b"categories", "code", b"code", "derived_from", b"derived_from", "devices", b"devices", "effective_time", b"effective_time", "encounter", b"encounter", "equipment", b"equipment", "identifiers", b"identifiers", "interpretations", b"interpretations", "issued", b"issued", "methods", b"methods", "notes", b"notes", "performers", b"performers", "reference_ranges", b"reference_ranges", "specimen", b"specimen", "status", b"status", "structure_type", b"structure_type", "sub_id", b"sub_id", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["abnormal_kinds", b"abnormal_kinds", "absent_reason", b"absent_reason", "based_on", b"based_on", "body_site", b"body_site", "categories", b"categories", "code", b"code", "derived_from", b"derived_from", "devices", b"devices", "effective_time", b"effective_time", "encounter", b"encounter", "equipment", b"equipment", "facts", b"facts", "identifiers", b"identifiers", "interpretations", b"interpretations", "issued", b"issued", "methods", b"methods", "notes", b"notes", "performers", b"performers", "reference_ranges", b"reference_ranges", "specimen", b"specimen", "status", b"status", "structure_type", b"structure_type", "sub_id", b"sub_id", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -789,6 +899,7 @@ class DiagnosticReport(_message.Message):
     NOTES_FIELD_NUMBER: _builtins.int
     PRESENTED_FORMS_FIELD_NUMBER: _builtins.int
     SPECIMENS_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
     status: _builtins.str
     """FHIR report status: registered, partial, preliminary, final, amended, corrected, cancelled and so on."""
     issued: _builtins.str
@@ -843,6 +954,10 @@ class DiagnosticReport(_message.Message):
     def specimens(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Reference]:
         """What it was measured on."""
 
+    @_builtins.property
+    def facts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Fact]:
+        """What else the source says of it."""
+
     def __init__(
         self,
         *,
@@ -861,10 +976,11 @@ class DiagnosticReport(_message.Message):
         notes: _abc.Iterable[_datatypes_pb2.Annotation] | None = ...,
         presented_forms: _abc.Iterable[_datatypes_pb2.Attachment] | None = ...,
         specimens: _abc.Iterable[_datatypes_pb2.Reference] | None = ...,
+        facts: _abc.Iterable[Global___Fact] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "effective", b"effective", "encounter", b"encounter"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["based_on", b"based_on", "categories", b"categories", "code", b"code", "conclusion", b"conclusion", "effective", b"effective", "encounter", b"encounter", "identifiers", b"identifiers", "interpreters", b"interpreters", "issued", b"issued", "notes", b"notes", "performers", b"performers", "presented_forms", b"presented_forms", "results", b"results", "specimens", b"specimens", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["based_on", b"based_on", "categories", b"categories", "code", b"code", "conclusion", b"conclusion", "effective", b"effective", "encounter", b"encounter", "facts", b"facts", "identifiers", b"identifiers", "interpreters", b"interpreters", "issued", b"issued", "notes", b"notes", "performers", b"performers", "presented_forms", b"presented_forms", "results", b"results", "specimens", b"specimens", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -906,6 +1022,7 @@ class ServiceRequest(_message.Message):
     EVENT_FIELD_NUMBER: _builtins.int
     EVENT_TIME_FIELD_NUMBER: _builtins.int
     BASED_ON_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
     status: _builtins.str
     """FHIR request status: draft, active, on-hold, revoked, completed and so on."""
     intent: _builtins.str
@@ -1014,6 +1131,10 @@ class ServiceRequest(_message.Message):
     def based_on(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Reference]:
         """The order that it follows from."""
 
+    @_builtins.property
+    def facts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Fact]:
+        """What else the source says of it."""
+
     def __init__(
         self,
         *,
@@ -1047,10 +1168,11 @@ class ServiceRequest(_message.Message):
         event: _datatypes_pb2.Concept | None = ...,
         event_time: _builtins.str = ...,
         based_on: _abc.Iterable[_datatypes_pb2.Reference] | None = ...,
+        facts: _abc.Iterable[Global___Fact] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_needed", b"as_needed", "code", b"code", "encounter", b"encounter", "event", b"event", "location_kind", b"location_kind", "occurrence", b"occurrence", "quantity", b"quantity", "requester", b"requester", "requisition", b"requisition", "schedule", b"schedule", "status_reason", b"status_reason"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_needed", b"as_needed", "authored_on", b"authored_on", "based_on", b"based_on", "callbacks", b"callbacks", "categories", b"categories", "code", b"code", "details", b"details", "encounter", b"encounter", "event", b"event", "event_time", b"event_time", "identifiers", b"identifiers", "intent", b"intent", "location_kind", b"location_kind", "notes", b"notes", "occurrence", b"occurrence", "performers", b"performers", "priority", b"priority", "quantity", b"quantity", "reason_references", b"reason_references", "reasons", b"reasons", "relevant", b"relevant", "requester", b"requester", "requisition", b"requisition", "restrictions", b"restrictions", "schedule", b"schedule", "specimens", b"specimens", "status", b"status", "status_reason", b"status_reason", "supporting", b"supporting", "timing", b"timing"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_needed", b"as_needed", "authored_on", b"authored_on", "based_on", b"based_on", "callbacks", b"callbacks", "categories", b"categories", "code", b"code", "details", b"details", "encounter", b"encounter", "event", b"event", "event_time", b"event_time", "facts", b"facts", "identifiers", b"identifiers", "intent", b"intent", "location_kind", b"location_kind", "notes", b"notes", "occurrence", b"occurrence", "performers", b"performers", "priority", b"priority", "quantity", b"quantity", "reason_references", b"reason_references", "reasons", b"reasons", "relevant", b"relevant", "requester", b"requester", "requisition", b"requisition", "restrictions", b"restrictions", "schedule", b"schedule", "specimens", b"specimens", "status", b"status", "status_reason", b"status_reason", "supporting", b"supporting", "timing", b"timing"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1119,6 +1241,7 @@ class Specimen(_message.Message):
     HANDLING_FIELD_NUMBER: _builtins.int
     ROLES_FIELD_NUMBER: _builtins.int
     REJECT_REASONS_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
     received_time: _builtins.str
     """When it was received: FHIR dateTime text."""
     status: _builtins.str
@@ -1183,6 +1306,10 @@ class Specimen(_message.Message):
     def reject_reasons(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Concept]:
         """Why it was not taken."""
 
+    @_builtins.property
+    def facts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Fact]:
+        """What else the source says of it."""
+
     def __init__(
         self,
         *,
@@ -1203,10 +1330,11 @@ class Specimen(_message.Message):
         handling: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
         roles: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
         reject_reasons: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
+        facts: _abc.Iterable[Global___Fact] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["accession", b"accession", "body_site", b"body_site", "collected", b"collected", "collector", b"collector", "method", b"method", "quantity", b"quantity", "type", b"type"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accession", b"accession", "body_site", b"body_site", "collected", b"collected", "collector", b"collector", "conditions", b"conditions", "containers", b"containers", "handling", b"handling", "identifiers", b"identifiers", "method", b"method", "notes", b"notes", "parents", b"parents", "quantity", b"quantity", "received_time", b"received_time", "reject_reasons", b"reject_reasons", "roles", b"roles", "status", b"status", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accession", b"accession", "body_site", b"body_site", "collected", b"collected", "collector", b"collector", "conditions", b"conditions", "containers", b"containers", "facts", b"facts", "handling", b"handling", "identifiers", b"identifiers", "method", b"method", "notes", b"notes", "parents", b"parents", "quantity", b"quantity", "received_time", b"received_time", "reject_reasons", b"reject_reasons", "roles", b"roles", "status", b"status", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1231,6 +1359,7 @@ class Appointment(_message.Message):
     COMMENT_FIELD_NUMBER: _builtins.int
     BASED_ON_FIELD_NUMBER: _builtins.int
     SLOTS_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
     status: _builtins.str
     """FHIR appointment status: proposed, pending, booked, arrived, fulfilled, cancelled, noshow and so on."""
     minutes: _builtins.int
@@ -1275,6 +1404,10 @@ class Appointment(_message.Message):
     def slots(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Identifier]:
         """Slot that it is in, by the number of who keeps the calendar."""
 
+    @_builtins.property
+    def facts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Fact]:
+        """What else the source says of it."""
+
     def __init__(
         self,
         *,
@@ -1291,10 +1424,11 @@ class Appointment(_message.Message):
         comment: _builtins.str = ...,
         based_on: _abc.Iterable[_datatypes_pb2.Reference] | None = ...,
         slots: _abc.Iterable[_datatypes_pb2.Identifier] | None = ...,
+        facts: _abc.Iterable[Global___Fact] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["appointment_type", b"appointment_type", "cancelation_reason", b"cancelation_reason", "period", b"period"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointment_type", b"appointment_type", "based_on", b"based_on", "cancelation_reason", b"cancelation_reason", "comment", b"comment", "description", b"description", "identifiers", b"identifiers", "minutes", b"minutes", "participants", b"participants", "period", b"period", "reasons", b"reasons", "service_types", b"service_types", "slots", b"slots", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointment_type", b"appointment_type", "based_on", b"based_on", "cancelation_reason", b"cancelation_reason", "comment", b"comment", "description", b"description", "facts", b"facts", "identifiers", b"identifiers", "minutes", b"minutes", "participants", b"participants", "period", b"period", "reasons", b"reasons", "service_types", b"service_types", "slots", b"slots", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1324,6 +1458,7 @@ class Coverage(_message.Message):
     SUBPLAN_FIELD_NUMBER: _builtins.int
     SUBPLAN_NAME_FIELD_NUMBER: _builtins.int
     COSTS_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
     status: _builtins.str
     """FHIR status: active, cancelled, draft or entered-in-error."""
     subscriber_id: _builtins.str
@@ -1378,6 +1513,10 @@ class Coverage(_message.Message):
     def costs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Cost]:
         """What the person has to pay themself."""
 
+    @_builtins.property
+    def facts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Fact]:
+        """What else the source says of it."""
+
     def __init__(
         self,
         *,
@@ -1399,10 +1538,11 @@ class Coverage(_message.Message):
         subplan: _builtins.str = ...,
         subplan_name: _builtins.str = ...,
         costs: _abc.Iterable[Global___Cost] | None = ...,
+        facts: _abc.Iterable[Global___Fact] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["period", b"period", "policy_holder", b"policy_holder", "relationship", b"relationship", "subscriber", b"subscriber", "subscriber_name", b"subscriber_name", "type", b"type"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["costs", b"costs", "group", b"group", "group_name", b"group_name", "identifiers", b"identifiers", "payors", b"payors", "period", b"period", "plan", b"plan", "plan_name", b"plan_name", "policy_holder", b"policy_holder", "rank", b"rank", "relationship", b"relationship", "status", b"status", "subplan", b"subplan", "subplan_name", b"subplan_name", "subscriber", b"subscriber", "subscriber_id", b"subscriber_id", "subscriber_name", b"subscriber_name", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["costs", b"costs", "facts", b"facts", "group", b"group", "group_name", b"group_name", "identifiers", b"identifiers", "payors", b"payors", "period", b"period", "plan", b"plan", "plan_name", b"plan_name", "policy_holder", b"policy_holder", "rank", b"rank", "relationship", b"relationship", "status", b"status", "subplan", b"subplan", "subplan_name", b"subplan_name", "subscriber", b"subscriber", "subscriber_id", b"subscriber_id", "subscriber_name", b"subscriber_name", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1457,6 +1597,7 @@ class Allergy(_message.Message):
     RECORDED_FIELD_NUMBER: _builtins.int
     ONSET_TEXT_FIELD_NUMBER: _builtins.int
     NOTES_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
     clinical_status: _builtins.str
     """FHIR clinical status: active, inactive or resolved."""
     verification_status: _builtins.str
@@ -1491,6 +1632,10 @@ class Allergy(_message.Message):
     def notes(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Annotation]:
         """Notes."""
 
+    @_builtins.property
+    def facts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Fact]:
+        """What else the source says of it."""
+
     def __init__(
         self,
         *,
@@ -1507,10 +1652,11 @@ class Allergy(_message.Message):
         recorded: _builtins.str = ...,
         onset_text: _builtins.str = ...,
         notes: _abc.Iterable[_datatypes_pb2.Annotation] | None = ...,
+        facts: _abc.Iterable[Global___Fact] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["code", b"code"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "clinical_status", b"clinical_status", "code", b"code", "criticality", b"criticality", "identifiers", b"identifiers", "notes", b"notes", "onset", b"onset", "onset_text", b"onset_text", "reactions", b"reactions", "recorded", b"recorded", "severity", b"severity", "type", b"type", "verification_status", b"verification_status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "clinical_status", b"clinical_status", "code", b"code", "criticality", b"criticality", "facts", b"facts", "identifiers", b"identifiers", "notes", b"notes", "onset", b"onset", "onset_text", b"onset_text", "reactions", b"reactions", "recorded", b"recorded", "severity", b"severity", "type", b"type", "verification_status", b"verification_status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1537,6 +1683,7 @@ class Condition(_message.Message):
     NOTES_FIELD_NUMBER: _builtins.int
     ABATEMENT_FIELD_NUMBER: _builtins.int
     SEVERITY_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
     clinical_status: _builtins.str
     """FHIR clinical status: active, recurrence, relapse, inactive, remission or resolved."""
     verification_status: _builtins.str
@@ -1585,6 +1732,10 @@ class Condition(_message.Message):
     def severity(self) -> _datatypes_pb2.Concept:
         """How bad."""
 
+    @_builtins.property
+    def facts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Fact]:
+        """What else the source says of it."""
+
     def __init__(
         self,
         *,
@@ -1603,10 +1754,11 @@ class Condition(_message.Message):
         notes: _abc.Iterable[_datatypes_pb2.Annotation] | None = ...,
         abatement: _builtins.str = ...,
         severity: _datatypes_pb2.Concept | None = ...,
+        facts: _abc.Iterable[Global___Fact] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["asserter", b"asserter", "code", b"code", "due_to", b"due_to", "encounter", b"encounter", "severity", b"severity", "use", b"use"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["abatement", b"abatement", "asserter", b"asserter", "categories", b"categories", "clinical_status", b"clinical_status", "code", b"code", "due_to", b"due_to", "encounter", b"encounter", "identifiers", b"identifiers", "notes", b"notes", "onset", b"onset", "rank", b"rank", "recorded", b"recorded", "severity", b"severity", "use", b"use", "verification_status", b"verification_status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["abatement", b"abatement", "asserter", b"asserter", "categories", b"categories", "clinical_status", b"clinical_status", "code", b"code", "due_to", b"due_to", "encounter", b"encounter", "facts", b"facts", "identifiers", b"identifiers", "notes", b"notes", "onset", b"onset", "rank", b"rank", "recorded", b"recorded", "severity", b"severity", "use", b"use", "verification_status", b"verification_status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1773,6 +1925,7 @@ class MedicationRequest(_message.Message):
     REQUISITION_FIELD_NUMBER: _builtins.int
     STATUS_REASON_FIELD_NUMBER: _builtins.int
     REASON_REFERENCES_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
     status: _builtins.str
     """FHIR status: active, on-hold, cancelled, completed, stopped and so on."""
     intent: _builtins.str
@@ -1855,6 +2008,10 @@ class MedicationRequest(_message.Message):
     def reason_references(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Reference]:
         """Diagnoses that are why."""
 
+    @_builtins.property
+    def facts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Fact]:
+        """What else the source says of it."""
+
     def __init__(
         self,
         *,
@@ -1881,10 +2038,11 @@ class MedicationRequest(_message.Message):
         requisition: _datatypes_pb2.Identifier | None = ...,
         status_reason: _datatypes_pb2.Concept | None = ...,
         reason_references: _abc.Iterable[_datatypes_pb2.Reference] | None = ...,
+        facts: _abc.Iterable[Global___Fact] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["dispenser", b"dispenser", "encounter", b"encounter", "form", b"form", "medication", b"medication", "quantity", b"quantity", "requester", b"requester", "requisition", b"requisition", "status_reason", b"status_reason", "substitution", b"substitution", "validity", b"validity"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["authored_on", b"authored_on", "categories", b"categories", "dispenser", b"dispenser", "dosages", b"dosages", "encounter", b"encounter", "form", b"form", "identifiers", b"identifiers", "ingredients", b"ingredients", "intent", b"intent", "medication", b"medication", "notes", b"notes", "priority", b"priority", "quantity", b"quantity", "reason_references", b"reason_references", "reasons", b"reasons", "refills", b"refills", "requester", b"requester", "requisition", b"requisition", "status", b"status", "status_reason", b"status_reason", "substitution", b"substitution", "supporting", b"supporting", "validity", b"validity"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authored_on", b"authored_on", "categories", b"categories", "dispenser", b"dispenser", "dosages", b"dosages", "encounter", b"encounter", "facts", b"facts", "form", b"form", "identifiers", b"identifiers", "ingredients", b"ingredients", "intent", b"intent", "medication", b"medication", "notes", b"notes", "priority", b"priority", "quantity", b"quantity", "reason_references", b"reason_references", "reasons", b"reasons", "refills", b"refills", "requester", b"requester", "requisition", b"requisition", "status", b"status", "status_reason", b"status_reason", "substitution", b"substitution", "supporting", b"supporting", "validity", b"validity"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1913,6 +2071,7 @@ class MedicationAdministration(_message.Message):
     MANUFACTURER_FIELD_NUMBER: _builtins.int
     INGREDIENTS_FIELD_NUMBER: _builtins.int
     PARTICIPANTS_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
     status: _builtins.str
     """FHIR status: in-progress, not-done, on-hold, completed, entered-in-error or stopped."""
     lot_number: _builtins.str
@@ -1973,6 +2132,10 @@ class MedicationAdministration(_message.Message):
     def participants(self) -> _containers.RepeatedCompositeFieldContainer[Global___Participant]:
         """Who takes part beyond those who give it."""
 
+    @_builtins.property
+    def facts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Fact]:
+        """What else the source says of it."""
+
     def __init__(
         self,
         *,
@@ -1993,10 +2156,11 @@ class MedicationAdministration(_message.Message):
         manufacturer: _builtins.str = ...,
         ingredients: _abc.Iterable[Global___Ingredient] | None = ...,
         participants: _abc.Iterable[Global___Participant] | None = ...,
+        facts: _abc.Iterable[Global___Fact] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["dosage", b"dosage", "effective", b"effective", "encounter", b"encounter", "form", b"form", "medication", b"medication", "request", b"request", "status_reason", b"status_reason"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dosage", b"dosage", "effective", b"effective", "encounter", b"encounter", "expiration", b"expiration", "form", b"form", "identifiers", b"identifiers", "ingredients", b"ingredients", "lot_number", b"lot_number", "manufacturer", b"manufacturer", "medication", b"medication", "notes", b"notes", "participants", b"participants", "performers", b"performers", "reasons", b"reasons", "request", b"request", "status", b"status", "status_reason", b"status_reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dosage", b"dosage", "effective", b"effective", "encounter", b"encounter", "expiration", b"expiration", "facts", b"facts", "form", b"form", "identifiers", b"identifiers", "ingredients", b"ingredients", "lot_number", b"lot_number", "manufacturer", b"manufacturer", "medication", b"medication", "notes", b"notes", "participants", b"participants", "performers", b"performers", "reasons", b"reasons", "request", b"request", "status", b"status", "status_reason", b"status_reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2025,6 +2189,7 @@ class MedicationDispense(_message.Message):
     LOT_NUMBER_FIELD_NUMBER: _builtins.int
     EXPIRATION_FIELD_NUMBER: _builtins.int
     DESTINATION_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
     status: _builtins.str
     """FHIR status: preparation, in-progress, cancelled, on-hold, completed, entered-in-error, stopped,
     declined or unknown.
@@ -2087,6 +2252,10 @@ class MedicationDispense(_message.Message):
     def destination(self) -> _datatypes_pb2.Reference:
         """Where to it was sent."""
 
+    @_builtins.property
+    def facts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Fact]:
+        """What else the source says of it."""
+
     def __init__(
         self,
         *,
@@ -2107,10 +2276,11 @@ class MedicationDispense(_message.Message):
         lot_number: _builtins.str = ...,
         expiration: _builtins.str = ...,
         destination: _datatypes_pb2.Reference | None = ...,
+        facts: _abc.Iterable[Global___Fact] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["days_supply", b"days_supply", "destination", b"destination", "encounter", b"encounter", "form", b"form", "medication", b"medication", "quantity", b"quantity", "request", b"request", "substitution", b"substitution"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["days_supply", b"days_supply", "destination", b"destination", "dosages", b"dosages", "encounter", b"encounter", "expiration", b"expiration", "form", b"form", "handed_over", b"handed_over", "identifiers", b"identifiers", "ingredients", b"ingredients", "lot_number", b"lot_number", "medication", b"medication", "notes", b"notes", "performers", b"performers", "quantity", b"quantity", "request", b"request", "status", b"status", "substitution", b"substitution"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["days_supply", b"days_supply", "destination", b"destination", "dosages", b"dosages", "encounter", b"encounter", "expiration", b"expiration", "facts", b"facts", "form", b"form", "handed_over", b"handed_over", "identifiers", b"identifiers", "ingredients", b"ingredients", "lot_number", b"lot_number", "medication", b"medication", "notes", b"notes", "performers", b"performers", "quantity", b"quantity", "request", b"request", "status", b"status", "substitution", b"substitution"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2144,6 +2314,7 @@ class Immunization(_message.Message):
     LOCATION_FIELD_NUMBER: _builtins.int
     FUNDING_SOURCE_FIELD_NUMBER: _builtins.int
     RESTRICTIONS_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
     status: _builtins.str
     """FHIR status: completed, entered-in-error or not-done."""
     occurrence: _builtins.str
@@ -2220,6 +2391,10 @@ class Immunization(_message.Message):
     def restrictions(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Concept]:
         """What must not be seen of it, as the source says."""
 
+    @_builtins.property
+    def facts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Fact]:
+        """What else the source says of it."""
+
     def __init__(
         self,
         *,
@@ -2245,10 +2420,11 @@ class Immunization(_message.Message):
         location: _datatypes_pb2.Reference | None = ...,
         funding_source: _datatypes_pb2.Concept | None = ...,
         restrictions: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
+        facts: _abc.Iterable[Global___Fact] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_primary_source", b"_primary_source", "dose", b"dose", "encounter", b"encounter", "funding_source", b"funding_source", "location", b"location", "manufacturer", b"manufacturer", "primary_source", b"primary_source", "program_eligibility", b"program_eligibility", "report_origin", b"report_origin", "route", b"route", "site", b"site", "status_reason", b"status_reason", "vaccine", b"vaccine"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_primary_source", b"_primary_source", "dose", b"dose", "encounter", b"encounter", "expiration", b"expiration", "funding_source", b"funding_source", "identifiers", b"identifiers", "location", b"location", "lot_number", b"lot_number", "manufacturer", b"manufacturer", "notes", b"notes", "occurrence", b"occurrence", "performers", b"performers", "primary_source", b"primary_source", "program_eligibility", b"program_eligibility", "reasons", b"reasons", "recorded", b"recorded", "report_origin", b"report_origin", "restrictions", b"restrictions", "route", b"route", "site", b"site", "status", b"status", "status_reason", b"status_reason", "vaccine", b"vaccine"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_primary_source", b"_primary_source", "dose", b"dose", "encounter", b"encounter", "expiration", b"expiration", "facts", b"facts", "funding_source", b"funding_source", "identifiers", b"identifiers", "location", b"location", "lot_number", b"lot_number", "manufacturer", b"manufacturer", "notes", b"notes", "occurrence", b"occurrence", "performers", b"performers", "primary_source", b"primary_source", "program_eligibility", b"program_eligibility", "reasons", b"reasons", "recorded", b"recorded", "report_origin", b"report_origin", "restrictions", b"restrictions", "route", b"route", "site", b"site", "status", b"status", "status_reason", b"status_reason", "vaccine", b"vaccine"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__primary_source: _TypeAlias = _typing.Literal["primary_source"]  # noqa: Y015
     _WhichOneofArgType__primary_source: _TypeAlias = _typing.Literal["_primary_source", b"_primary_source"]  # noqa: Y015
@@ -2272,6 +2448,7 @@ class Procedure(_message.Message):
     CATEGORY_FIELD_NUMBER: _builtins.int
     LOCATION_FIELD_NUMBER: _builtins.int
     PART_OF_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
     status: _builtins.str
     """FHIR event status: completed, in-progress and so on."""
     @_builtins.property
@@ -2310,6 +2487,10 @@ class Procedure(_message.Message):
     def part_of(self) -> _datatypes_pb2.Identifier:
         """The procedure that it is part of."""
 
+    @_builtins.property
+    def facts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Fact]:
+        """What else the source says of it."""
+
     def __init__(
         self,
         *,
@@ -2323,10 +2504,11 @@ class Procedure(_message.Message):
         category: _datatypes_pb2.Concept | None = ...,
         location: _datatypes_pb2.Reference | None = ...,
         part_of: _datatypes_pb2.Identifier | None = ...,
+        facts: _abc.Iterable[Global___Fact] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "code", b"code", "encounter", b"encounter", "location", b"location", "part_of", b"part_of", "performed", b"performed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "code", b"code", "encounter", b"encounter", "identifiers", b"identifiers", "location", b"location", "part_of", b"part_of", "performed", b"performed", "performers", b"performers", "reasons", b"reasons", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "code", b"code", "encounter", b"encounter", "facts", b"facts", "identifiers", b"identifiers", "location", b"location", "part_of", b"part_of", "performed", b"performed", "performers", b"performers", "reasons", b"reasons", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2358,6 +2540,7 @@ class DocumentReference(_message.Message):
     APPENDS_FIELD_NUMBER: _builtins.int
     EVENTS_FIELD_NUMBER: _builtins.int
     MASTER_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
     status: _builtins.str
     """FHIR status: current, superseded or entered-in-error."""
     doc_status: _builtins.str
@@ -2428,6 +2611,10 @@ class DocumentReference(_message.Message):
     def master(self) -> _datatypes_pb2.Identifier:
         """The number of this version and no other."""
 
+    @_builtins.property
+    def facts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Fact]:
+        """What else the source says of it."""
+
     def __init__(
         self,
         *,
@@ -2451,10 +2638,11 @@ class DocumentReference(_message.Message):
         appends: _datatypes_pb2.Identifier | None = ...,
         events: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
         master: _datatypes_pb2.Identifier | None = ...,
+        facts: _abc.Iterable[Global___Fact] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["appends", b"appends", "authenticator", b"authenticator", "custodian", b"custodian", "encounter", b"encounter", "master", b"master", "replaces", b"replaces", "service_period", b"service_period", "type", b"type"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["appends", b"appends", "authenticator", b"authenticator", "authors", b"authors", "categories", b"categories", "contents", b"contents", "custodian", b"custodian", "date", b"date", "description", b"description", "doc_status", b"doc_status", "encounter", b"encounter", "events", b"events", "identifiers", b"identifiers", "master", b"master", "related", b"related", "replaces", b"replaces", "security_labels", b"security_labels", "service_period", b"service_period", "status", b"status", "text", b"text", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appends", b"appends", "authenticator", b"authenticator", "authors", b"authors", "categories", b"categories", "contents", b"contents", "custodian", b"custodian", "date", b"date", "description", b"description", "doc_status", b"doc_status", "encounter", b"encounter", "events", b"events", "facts", b"facts", "identifiers", b"identifiers", "master", b"master", "related", b"related", "replaces", b"replaces", "security_labels", b"security_labels", "service_period", b"service_period", "status", b"status", "text", b"text", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2475,6 +2663,7 @@ class Practitioner(_message.Message):
     BIRTH_DATE_FIELD_NUMBER: _builtins.int
     LANGUAGES_FIELD_NUMBER: _builtins.int
     ACTIVE_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
     gender: _builtins.str
     """FHIR administrative gender: male, female, other or unknown."""
     birth_date: _builtins.str
@@ -2505,6 +2694,10 @@ class Practitioner(_message.Message):
     def languages(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Concept]:
         """Languages."""
 
+    @_builtins.property
+    def facts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Fact]:
+        """What else the source says of it."""
+
     def __init__(
         self,
         *,
@@ -2517,10 +2710,11 @@ class Practitioner(_message.Message):
         birth_date: _builtins.str = ...,
         languages: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
         active: _builtins.bool | None = ...,
+        facts: _abc.Iterable[Global___Fact] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_active", b"_active", "active", b"active"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_active", b"_active", "active", b"active", "addresses", b"addresses", "birth_date", b"birth_date", "gender", b"gender", "identifiers", b"identifiers", "languages", b"languages", "names", b"names", "qualifications", b"qualifications", "telecoms", b"telecoms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_active", b"_active", "active", b"active", "addresses", b"addresses", "birth_date", b"birth_date", "facts", b"facts", "gender", b"gender", "identifiers", b"identifiers", "languages", b"languages", "names", b"names", "qualifications", b"qualifications", "telecoms", b"telecoms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__active: _TypeAlias = _typing.Literal["active"]  # noqa: Y015
     _WhichOneofArgType__active: _TypeAlias = _typing.Literal["_active", b"_active"]  # noqa: Y015
@@ -2584,6 +2778,7 @@ class Organization(_message.Message):
     PART_OF_FIELD_NUMBER: _builtins.int
     CONTACTS_FIELD_NUMBER: _builtins.int
     ALIASES_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name."""
     @_builtins.property
@@ -2614,6 +2809,10 @@ class Organization(_message.Message):
     def aliases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Other names that it goes by."""
 
+    @_builtins.property
+    def facts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Fact]:
+        """What else the source says of it."""
+
     def __init__(
         self,
         *,
@@ -2625,10 +2824,11 @@ class Organization(_message.Message):
         part_of: _datatypes_pb2.Reference | None = ...,
         contacts: _abc.Iterable[Global___OrganizationContact] | None = ...,
         aliases: _abc.Iterable[_builtins.str] | None = ...,
+        facts: _abc.Iterable[Global___Fact] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["part_of", b"part_of"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "aliases", b"aliases", "contacts", b"contacts", "identifiers", b"identifiers", "name", b"name", "part_of", b"part_of", "telecoms", b"telecoms", "types", b"types"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "aliases", b"aliases", "contacts", b"contacts", "facts", b"facts", "identifiers", b"identifiers", "name", b"name", "part_of", b"part_of", "telecoms", b"telecoms", "types", b"types"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2651,6 +2851,7 @@ class Location(_message.Message):
     TELECOMS_FIELD_NUMBER: _builtins.int
     ADDRESS_FIELD_NUMBER: _builtins.int
     MANAGING_ORGANIZATION_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name."""
     physical_type: _builtins.str
@@ -2685,6 +2886,10 @@ class Location(_message.Message):
     def managing_organization(self) -> _datatypes_pb2.Reference:
         """Who runs it."""
 
+    @_builtins.property
+    def facts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Fact]:
+        """What else the source says of it."""
+
     def __init__(
         self,
         *,
@@ -2699,10 +2904,11 @@ class Location(_message.Message):
         telecoms: _abc.Iterable[_datatypes_pb2.Telecom] | None = ...,
         address: _datatypes_pb2.Address | None = ...,
         managing_organization: _datatypes_pb2.Reference | None = ...,
+        facts: _abc.Iterable[Global___Fact] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "managing_organization", b"managing_organization", "part_of", b"part_of"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "description", b"description", "identifiers", b"identifiers", "managing_organization", b"managing_organization", "mode", b"mode", "name", b"name", "part_of", b"part_of", "physical_type", b"physical_type", "status", b"status", "telecoms", b"telecoms", "types", b"types"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "description", b"description", "facts", b"facts", "identifiers", b"identifiers", "managing_organization", b"managing_organization", "mode", b"mode", "name", b"name", "part_of", b"part_of", "physical_type", b"physical_type", "status", b"status", "telecoms", b"telecoms", "types", b"types"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2725,6 +2931,7 @@ class Account(_message.Message):
     OWNER_FIELD_NUMBER: _builtins.int
     HELD_FIELD_NUMBER: _builtins.int
     NOT_HELD_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
     status: _builtins.str
     """FHIR account status: active, inactive, entered-in-error, on-hold or unknown."""
     name: _builtins.str
@@ -2763,6 +2970,10 @@ class Account(_message.Message):
     def not_held(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Reference]:
         """Those of the guarantors of whom it is said that nothing is held back."""
 
+    @_builtins.property
+    def facts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Fact]:
+        """What else the source says of it."""
+
     def __init__(
         self,
         *,
@@ -2777,10 +2988,11 @@ class Account(_message.Message):
         owner: _datatypes_pb2.Reference | None = ...,
         held: _abc.Iterable[_datatypes_pb2.Reference] | None = ...,
         not_held: _abc.Iterable[_datatypes_pb2.Reference] | None = ...,
+        facts: _abc.Iterable[Global___Fact] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["owner", b"owner", "service_period", b"service_period", "type", b"type"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["coverages", b"coverages", "guarantors", b"guarantors", "held", b"held", "identifiers", b"identifiers", "name", b"name", "not_held", b"not_held", "owner", b"owner", "person_guarantees", b"person_guarantees", "service_period", b"service_period", "status", b"status", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["coverages", b"coverages", "facts", b"facts", "guarantors", b"guarantors", "held", b"held", "identifiers", b"identifiers", "name", b"name", "not_held", b"not_held", "owner", b"owner", "person_guarantees", b"person_guarantees", "service_period", b"service_period", "status", b"status", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2837,6 +3049,7 @@ class ChargeItem(_message.Message):
     COST_CENTER_FIELD_NUMBER: _builtins.int
     REQUESTING_ORGANIZATION_FIELD_NUMBER: _builtins.int
     SERVICES_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
     status: _builtins.str
     """FHIR status: planned, billable, not-billable, aborted, billed, entered-in-error or unknown."""
     entered: _builtins.str
@@ -2909,6 +3122,10 @@ class ChargeItem(_message.Message):
     def services(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Reference]:
         """What was done that is charged."""
 
+    @_builtins.property
+    def facts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Fact]:
+        """What else the source says of it."""
+
     def __init__(
         self,
         *,
@@ -2931,10 +3148,11 @@ class ChargeItem(_message.Message):
         cost_center: _datatypes_pb2.Reference | None = ...,
         requesting_organization: _datatypes_pb2.Reference | None = ...,
         services: _abc.Iterable[_datatypes_pb2.Reference] | None = ...,
+        facts: _abc.Iterable[Global___Fact] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "cost_center", b"cost_center", "encounter", b"encounter", "enterer", b"enterer", "occurrence", b"occurrence", "performing_organization", b"performing_organization", "product", b"product", "quantity", b"quantity", "requesting_organization", b"requesting_organization", "total", b"total", "unit_price", b"unit_price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accounts", b"accounts", "code", b"code", "cost_center", b"cost_center", "encounter", b"encounter", "entered", b"entered", "enterer", b"enterer", "identifiers", b"identifiers", "notes", b"notes", "occurrence", b"occurrence", "performers", b"performers", "performing_organization", b"performing_organization", "product", b"product", "quantity", b"quantity", "reasons", b"reasons", "requesting_organization", b"requesting_organization", "services", b"services", "status", b"status", "total", b"total", "unit_price", b"unit_price"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accounts", b"accounts", "code", b"code", "cost_center", b"cost_center", "encounter", b"encounter", "entered", b"entered", "enterer", b"enterer", "facts", b"facts", "identifiers", b"identifiers", "notes", b"notes", "occurrence", b"occurrence", "performers", b"performers", "performing_organization", b"performing_organization", "product", b"product", "quantity", b"quantity", "reasons", b"reasons", "requesting_organization", b"requesting_organization", "services", b"services", "status", b"status", "total", b"total", "unit_price", b"unit_price"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2951,6 +3169,7 @@ class CareTeam(_message.Message):
     PARTICIPANTS_FIELD_NUMBER: _builtins.int
     REASONS_FIELD_NUMBER: _builtins.int
     TELECOMS_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
     status: _builtins.str
     """FHIR status: proposed, active, suspended, inactive or entered-in-error."""
     @_builtins.property
@@ -2969,6 +3188,10 @@ class CareTeam(_message.Message):
     def telecoms(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Telecom]:
         """Ways to reach it."""
 
+    @_builtins.property
+    def facts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Fact]:
+        """What else the source says of it."""
+
     def __init__(
         self,
         *,
@@ -2977,10 +3200,11 @@ class CareTeam(_message.Message):
         participants: _abc.Iterable[Global___Participant] | None = ...,
         reasons: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
         telecoms: _abc.Iterable[_datatypes_pb2.Telecom] | None = ...,
+        facts: _abc.Iterable[Global___Fact] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["identifiers", b"identifiers", "participants", b"participants", "reasons", b"reasons", "status", b"status", "telecoms", b"telecoms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["facts", b"facts", "identifiers", b"identifiers", "participants", b"participants", "reasons", b"reasons", "status", b"status", "telecoms", b"telecoms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -3001,6 +3225,7 @@ class PractitionerRole(_message.Message):
     PERIOD_FIELD_NUMBER: _builtins.int
     ACTIVE_FIELD_NUMBER: _builtins.int
     LOCATIONS_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
     active: _builtins.bool
     """Whether it holds; absent where it is not known."""
     @_builtins.property
@@ -3035,6 +3260,10 @@ class PractitionerRole(_message.Message):
     def locations(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Reference]:
         """Where."""
 
+    @_builtins.property
+    def facts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Fact]:
+        """What else the source says of it."""
+
     def __init__(
         self,
         *,
@@ -3047,10 +3276,11 @@ class PractitionerRole(_message.Message):
         period: _datatypes_pb2.Period | None = ...,
         active: _builtins.bool | None = ...,
         locations: _abc.Iterable[_datatypes_pb2.Reference] | None = ...,
+        facts: _abc.Iterable[Global___Fact] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_active", b"_active", "active", b"active", "organization", b"organization", "period", b"period", "practitioner", b"practitioner"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_active", b"_active", "active", b"active", "identifiers", b"identifiers", "locations", b"locations", "organization", b"organization", "period", b"period", "practitioner", b"practitioner", "roles", b"roles", "specialties", b"specialties", "telecoms", b"telecoms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_active", b"_active", "active", b"active", "facts", b"facts", "identifiers", b"identifiers", "locations", b"locations", "organization", b"organization", "period", b"period", "practitioner", b"practitioner", "roles", b"roles", "specialties", b"specialties", "telecoms", b"telecoms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__active: _TypeAlias = _typing.Literal["active"]  # noqa: Y015
     _WhichOneofArgType__active: _TypeAlias = _typing.Literal["_active", b"_active"]  # noqa: Y015
@@ -3076,6 +3306,7 @@ class Goal(_message.Message):
     NOTES_FIELD_NUMBER: _builtins.int
     DUE_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
     status: _builtins.str
     """FHIR lifecycle status: proposed, planned, accepted, active, on-hold, completed, cancelled,
     entered-in-error or rejected.
@@ -3118,6 +3349,10 @@ class Goal(_message.Message):
     def priority(self) -> _datatypes_pb2.Concept:
         """FHIR goal priority as a concept."""
 
+    @_builtins.property
+    def facts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Fact]:
+        """What else the source says of it."""
+
     def __init__(
         self,
         *,
@@ -3133,10 +3368,11 @@ class Goal(_message.Message):
         notes: _abc.Iterable[_datatypes_pb2.Annotation] | None = ...,
         due: _builtins.str = ...,
         priority: _datatypes_pb2.Concept | None = ...,
+        facts: _abc.Iterable[Global___Fact] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["achievement", b"achievement", "description", b"description", "expressed_by", b"expressed_by", "priority", b"priority"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["achievement", b"achievement", "addresses", b"addresses", "categories", b"categories", "description", b"description", "due", b"due", "expressed_by", b"expressed_by", "identifiers", b"identifiers", "notes", b"notes", "priority", b"priority", "start", b"start", "status", b"status", "status_date", b"status_date"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["achievement", b"achievement", "addresses", b"addresses", "categories", b"categories", "description", b"description", "due", b"due", "expressed_by", b"expressed_by", "facts", b"facts", "identifiers", b"identifiers", "notes", b"notes", "priority", b"priority", "start", b"start", "status", b"status", "status_date", b"status_date"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -3158,6 +3394,7 @@ class CarePlan(_message.Message):
     GOALS_FIELD_NUMBER: _builtins.int
     ENCOUNTER_FIELD_NUMBER: _builtins.int
     NOTES_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
     status: _builtins.str
     """FHIR status: draft, active, on-hold, revoked, completed, entered-in-error or unknown."""
     title: _builtins.str
@@ -3192,6 +3429,10 @@ class CarePlan(_message.Message):
     def notes(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Annotation]:
         """Notes."""
 
+    @_builtins.property
+    def facts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Fact]:
+        """What else the source says of it."""
+
     def __init__(
         self,
         *,
@@ -3205,10 +3446,11 @@ class CarePlan(_message.Message):
         goals: _abc.Iterable[_datatypes_pb2.Reference] | None = ...,
         encounter: _datatypes_pb2.Reference | None = ...,
         notes: _abc.Iterable[_datatypes_pb2.Annotation] | None = ...,
+        facts: _abc.Iterable[Global___Fact] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["encounter", b"encounter", "period", b"period"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "categories", b"categories", "created", b"created", "encounter", b"encounter", "goals", b"goals", "identifiers", b"identifiers", "notes", b"notes", "period", b"period", "status", b"status", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "categories", b"categories", "created", b"created", "encounter", b"encounter", "facts", b"facts", "goals", b"goals", "identifiers", b"identifiers", "notes", b"notes", "period", b"period", "status", b"status", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -3227,6 +3469,7 @@ class ObservationDefinition(_message.Message):
     METHOD_FIELD_NUMBER: _builtins.int
     REPORT_NAME_FIELD_NUMBER: _builtins.int
     UNIT_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
     report_name: _builtins.str
     """Name for reports."""
     @_builtins.property
@@ -3253,6 +3496,10 @@ class ObservationDefinition(_message.Message):
     def unit(self) -> _datatypes_pb2.Concept:
         """Unit of its numbers."""
 
+    @_builtins.property
+    def facts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Fact]:
+        """What else the source says of it."""
+
     def __init__(
         self,
         *,
@@ -3263,10 +3510,11 @@ class ObservationDefinition(_message.Message):
         method: _datatypes_pb2.Concept | None = ...,
         report_name: _builtins.str = ...,
         unit: _datatypes_pb2.Concept | None = ...,
+        facts: _abc.Iterable[Global___Fact] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "method", b"method", "unit", b"unit"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["categories", b"categories", "code", b"code", "data_types", b"data_types", "identifiers", b"identifiers", "method", b"method", "report_name", b"report_name", "unit", b"unit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["categories", b"categories", "code", b"code", "data_types", b"data_types", "facts", b"facts", "identifiers", b"identifiers", "method", b"method", "report_name", b"report_name", "unit", b"unit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -3287,6 +3535,7 @@ class Device(_message.Message):
     MANUFACTURED_FIELD_NUMBER: _builtins.int
     EXPIRATION_FIELD_NUMBER: _builtins.int
     DISTINCT_IDENTIFIER_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name."""
     device_identifier: _builtins.str
@@ -3309,6 +3558,10 @@ class Device(_message.Message):
     def type(self) -> _datatypes_pb2.Concept:
         """Kind."""
 
+    @_builtins.property
+    def facts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Fact]:
+        """What else the source says of it."""
+
     def __init__(
         self,
         *,
@@ -3321,10 +3574,11 @@ class Device(_message.Message):
         manufactured: _builtins.str = ...,
         expiration: _builtins.str = ...,
         distinct_identifier: _builtins.str = ...,
+        facts: _abc.Iterable[Global___Fact] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["type", b"type"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["device_identifier", b"device_identifier", "distinct_identifier", b"distinct_identifier", "expiration", b"expiration", "identifiers", b"identifiers", "lot_number", b"lot_number", "manufactured", b"manufactured", "name", b"name", "serial_number", b"serial_number", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["device_identifier", b"device_identifier", "distinct_identifier", b"distinct_identifier", "expiration", b"expiration", "facts", b"facts", "identifiers", b"identifiers", "lot_number", b"lot_number", "manufactured", b"manufactured", "name", b"name", "serial_number", b"serial_number", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -3344,6 +3598,7 @@ class Provenance(_message.Message):
     AGENTS_FIELD_NUMBER: _builtins.int
     LOCATION_FIELD_NUMBER: _builtins.int
     REASONS_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
     occurred: _builtins.str
     """When it was done: FHIR dateTime text."""
     recorded: _builtins.str
@@ -3372,6 +3627,10 @@ class Provenance(_message.Message):
     def reasons(self) -> _containers.RepeatedCompositeFieldContainer[_datatypes_pb2.Concept]:
         """Why."""
 
+    @_builtins.property
+    def facts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Fact]:
+        """What else the source says of it."""
+
     def __init__(
         self,
         *,
@@ -3383,10 +3642,11 @@ class Provenance(_message.Message):
         agents: _abc.Iterable[Global___Participant] | None = ...,
         location: _datatypes_pb2.Reference | None = ...,
         reasons: _abc.Iterable[_datatypes_pb2.Concept] | None = ...,
+        facts: _abc.Iterable[Global___Fact] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["activity", b"activity", "location", b"location"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["activity", b"activity", "agents", b"agents", "identifiers", b"identifiers", "location", b"location", "occurred", b"occurred", "reasons", b"reasons", "recorded", b"recorded", "targets", b"targets"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["activity", b"activity", "agents", b"agents", "facts", b"facts", "identifiers", b"identifiers", "location", b"location", "occurred", b"occurred", "reasons", b"reasons", "recorded", b"recorded", "targets", b"targets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

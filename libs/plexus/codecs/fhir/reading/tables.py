@@ -20,6 +20,7 @@ from plexus.codecs.fhir.reading import (
     results,
     visits,
 )
+from plexus.codecs.fhir.reading.facts import with_facts
 from plexus.codecs.fhir.reading.filling import Table
 
 __all__ = ["TABLES"]
@@ -37,6 +38,6 @@ _MODULES: Final = (
 )
 
 TABLES: Final[Mapping[str, Table]] = MappingProxyType(
-    {name: table for module in _MODULES for name, table in module.TABLES.items()}
+    {name: with_facts(table) for module in _MODULES for name, table in module.TABLES.items()}
 )
 """By FHIR type, and by element where that is a resource of its own in the canonical model."""
