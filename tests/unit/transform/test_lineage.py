@@ -243,10 +243,10 @@ def outcome(maps: Maps, content: bytes, location: str) -> tuple[str, str, list[s
 
 
 def test_residue_is_told_with_why_it_is_left(maps: Maps) -> None:
-    content = message("ADT^A01", PATIENT.replace("|F|", "|Q|"), "ZPI|x", "EVN|A01|20240101")
+    content = message("ADT^A01", f"{PATIENT}{'|' * 20}Q", "ZPI|x", "EVN|A01|20240101")
     line = "segments/PID.map"
     unknown = "The code is not in the code table; kept as residue."
-    assert outcome(maps, content, "PID[1]-8[1].1.1") == ("residue", unknown, [line])
+    assert outcome(maps, content, "PID[1]-30[1].1.1") == ("residue", unknown, [line])
     assert outcome(maps, content, "PID[1]-1[1].1.1") == ("residue", "No rule reads it.", [])
     assert outcome(maps, content, "ZPI[1]-1[1].1.1")[1] == "ADT_A01 has no line for ZPI."
     assert outcome(maps, content, "MSH[1]-7[1].1.1") == (
