@@ -14,7 +14,7 @@ from services.cli.explain import command
 
 ADT = (
     "MSH|^~\\&|APP|FAC|RCV|FAC2|202401011200||ADT^A08^ADT_A01|C1|P|2.5.1\r"
-    "PID|1||77^^^H^MR||Vale^Iris||19700102|Q\rPV1|1|I\rZPI|private\r"
+    "PID|1||77^^^H^MR||Vale^Iris||19700102|F||||||||||||||||||||||Q\rPV1|1|I\rZPI|private\r"
 )
 
 
