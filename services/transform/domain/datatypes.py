@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from plexus.api.canonical.v1.datatypes_pb2 import Concept, Telecom
 from plexus.codecs.hl7v2 import NULL, Value
-from plexus.codecs.terminology import system_of_name
+from plexus.codecs.terminology import OIDS, system_of_name
 from plexus.errors import Reason
 from services.transform.domain.claims import MAPPED, first
 from services.transform.domain.tables import Table
@@ -23,13 +23,14 @@ from services.transform.domain.times import clock_time
 __all__ = ["TEXTS", "ConceptReader", "TelecomReader", "decimal"]
 
 _NUMBER = re.compile(r"([+-]?)(\d*)(?:\.(\d*))?", re.ASCII)
+_OID = re.compile(r"[0-2](?:\.(?:0|[1-9][0-9]*))+")
 _WHOLE_NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 
 _KEPT = 2048
 _LONGEST_KEPT = 16
-_TRIPLETS = ((1, 2, 3, 7), (4, 5, 6, 8), (10, 11, 12, 13))
+_TRIPLETS = ((1, 2, 3, 7, 14), (4, 5, 6, 8, 17), (10, 11, 12, 13, 20))
 _TEXT = 9
-_CWE_PARTS = 13
+_CWE_PARTS = 20
 _XTN_PARTS = 18
 _ADDRESS = 4
 _NUMBER_PARTS = {5: "country_code", 6: "area", 7: "local", 8: "extension"}
@@ -67,7 +68,7 @@ TEXTS: dict[str, Callable[[str], str]] = {"TM": _clock, "NM": decimal, "SI": _wh
 
 @dataclass(frozen=True, slots=True)
 class ConceptReader:
-    """CWE, CE, CNE, CF, IS as a Concept (CWE[CodeableConcept] 1-13), with a code table if given.
+    """CWE, CE, CNE, CF, IS as a Concept (CWE[CodeableConcept] 1-14, 17, 20), with a code table if given.
 
     The sender's coding comes first and keeps the sender's own words. A code without a system that
     the table knows is of the table's HL7 system; what the table makes of it is added as a further
@@ -85,7 +86,7 @@ class ConceptReader:
         known: tuple[str, str, str] | None = None
         parts = ["" if leaf == NULL else leaf for leaf in leaves[:_CWE_PARTS]]
         parts += [""] * (_CWE_PARTS - count)
-        for n_code, n_display, n_system, n_version in _TRIPLETS:
+        for n_code, n_display, n_system, n_version, n_oid in _TRIPLETS:
             if n_code > count:
                 break
             code, display = parts[n_code - 1], parts[n_display - 1]
@@ -105,6 +106,11 @@ class ConceptReader:
                 if uri:
                     coding.system = uri
                 coding.system_name = system
+            if n_oid <= count and (oid := parts[n_oid - 1]):
+                uri = OIDS.get(oid, f"urn:oid:{oid}") if _OID.fullmatch(oid) else ""
+                if uri and coding.system in {"", uri}:
+                    coding.system = uri
+                    mask |= first(n_oid)
             version = parts[n_version - 1]
             if version:
                 coding.version = version

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from google.protobuf.message import Message
 
+from plexus.codecs.fhir.systems import system_uri
 from plexus.codecs.hl7v2 import Value
 from services.transform.domain.citations import MessageMap
 from services.transform.domain.conditions import Place
@@ -58,6 +59,9 @@ def parts_of(
     other = scalars(_made(whole.fill, type(whole.made), value.without(*leaf), draft))
     gone = [path for path, said in whole.values.items() if other.get(path) != said]
     text = value.get(*leaf)
+    if whole.section is None and not gone:
+        # Another part implies the same system, as a unit of UCUM does; the name of it is shown all the same.
+        gone = [path for path, said in whole.values.items() if said and said == system_uri(text)]
     if whole.section is None:
         return [Part(path, ()) for path in shown_by(text, gone, whole.values)]
     found = [

@@ -24,6 +24,8 @@ Leaf = tuple[str, int, int, int]
 _MOST = 400
 _DEEPEST = 3
 _OTHER = ("ZZ9", "ZZ8")
+_LENGTHS = ("7", "2021", "20210131", "202101311205", "20210131120530+0100")
+"""Texts of several lengths, times among them."""
 _ANYTHING = ("V1", "20240229", "^2.999.1^ISO", f"{'^' * 23}V24")
 """For places of which a condition asks only whether they are valued: any word, a time, an authority, and
 what no data type has a place for."""
@@ -285,6 +287,9 @@ def _term(
         valued = inputs if inputs.valued(place) else inputs.having(place, _ANYTHING[0])
         repeated = {**inputs.repeated, (place.unit, place.numbers[0]): number}
         yield replace(valued, repeated=repeated) if number else inputs.without(place)
+    elif term.operator == "LENGTH":
+        fitting = (text for text in _LENGTHS if _compares(term, len(text)) is truth)
+        yield from (inputs.having(place, text) for text in fitting)
     else:
         raise AssertionError(f"{rule.where}: teach the tests {term.operator}")
 
@@ -301,15 +306,21 @@ def _is_as_wanted(inputs: Inputs, terms: list[Condition], truths: tuple[bool, ..
     )
 
 
+def _compares(term: Condition, number: int) -> bool:
+    compared = {">": operator.gt, "<": operator.lt, "==": operator.eq}[term.operands[0]]
+    return bool(compared(number, int(term.operands[1])))
+
+
 def _holds(inputs: Inputs, term: Condition) -> bool:
     """Whether the term holds, its negation aside."""
     if term.operator == "VALUED":
         assert term.place is not None
         return inputs.valued(term.place)
+    if term.operator == "LENGTH":
+        assert term.place is not None
+        return _compares(term, len(inputs.text(term.place)))
     if term.operator == "COUNT":
         assert term.place is not None
-        number = inputs.count(term.place)
-        compared = {">": operator.gt, "<": operator.lt, "==": operator.eq}[term.operands[0]]
-        return bool(compared(number, int(term.operands[1])))
+        return _compares(term, inputs.count(term.place))
     read = inputs.trigger if term.place is None else inputs.text(term.place)
     return read in term.operands

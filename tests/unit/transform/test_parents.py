@@ -83,7 +83,7 @@ def test_a_parent_of_another_message_is_named_by_its_number(
     assert (reference.type, reference.key) == ("ServiceRequest", "")
     assert reference.identifier.value == number
     assert not _results(event)["AMP", "1"][1].derived_from
-    assert any(each.location.startswith("OBR[1]-26") for each in event.residue)
+    assert {"parent-result", "parent-result-sub-id"} <= {each.name for each in child.facts}
 
 
 def test_of_several_tests_under_one_number_the_result_tells_the_parent(maps: Maps) -> None:

@@ -170,9 +170,10 @@ def test_notes_go_to_what_they_follow(maps: Maps) -> None:
     assert residue(event)["ZZZ[1]-1[1].1.1"] == "1"
 
 
-def test_note_of_the_patient_stays_as_residue(maps: Maps) -> None:
+def test_note_of_the_patient_is_a_fact_of_the_patient(maps: Maps) -> None:
     event = converted(maps, "ORU^R01", PID, "NTE|1||private", OBR)
-    assert residue(event)["NTE[1]-3[1].1.1"] == "private"
+    (person,) = contents(event, "person")
+    assert [(each.name, each.text) for each in person.facts] == [("comment", "private")]
 
 
 def test_groups_keep_their_own_results(maps: Maps) -> None:
@@ -252,7 +253,8 @@ def test_trouble_with_a_field_is_told_once_though_many_read_it(maps: Maps) -> No
     order = OBR.replace("202403110800", "someday")
     event = converted(maps, "ORU^R01", PID, order, obx("NM", "1"), obx("NM", "2"))
     assert [issue.location for issue in event.issues] == ["OBR[1]-7"]
-    assert residue(event)["OBR[1]-7[1].1.1"] == "someday"
+    (report,) = contents(event, "diagnostic_report")
+    assert [each.text for each in report.facts] == ["someday"]
 
 
 def test_a_laboratory_with_the_number_of_a_cited_one_and_another_name_has_a_key_of_its_own(

@@ -51,6 +51,9 @@ def _by_key(event: CanonicalEvent) -> dict[str, Resource]:
     made = {}
     for resource in event.resources:
         resource.ClearField("origin")
+        kind = str(resource.WhichOneof("content"))
+        if "facts" in getattr(resource, kind).DESCRIPTOR.fields_by_name:
+            getattr(resource, kind).ClearField("facts")  # they are not written
         made[resource.key] = resource
     return made
 
