@@ -60,6 +60,6 @@ def _linker(config: pathlib.Path, models: Mapping[str, Model]) -> Linker:
         found[section.tenant] = Matching(
             section.enabled,
             Thresholds(section.match_bits, section.review_bits),
-            models.get(section.tenant) or shipped_model(),
+            models.get(section.tenant) or shipped_model().for_population(section.population),
         )
     return Linker(found, Matching())

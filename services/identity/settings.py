@@ -37,6 +37,11 @@ class MatchingSection(Section):
     """From this score on, and below `match_bits`, the record gets a person of its own and somebody
     should look at the pair. Equal to `match_bits`: nothing is for review by its score alone."""
 
+    population: int = pydantic.Field(default=1_000_000, ge=1, le=1_000_000_000)
+    """How many source records there are, or will be: the more, the less likely any one of them is
+    somebody's other record. For the weights that ship; trained ones know. A setting and no count, so that
+    messages that are taken in again come to the same persons, in whatever order."""
+
     @pydantic.model_validator(mode="after")
     def _in_order(self) -> "MatchingSection":
         if self.review_bits > self.match_bits:

@@ -1,12 +1,12 @@
 """Columns of a file of records: which is which, by the names that people use for them."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from plexus.errors import InvalidRequest
 
-__all__ = ["FIELDS", "columns_of", "read_mapping"]
+__all__ = ["FIELDS", "column_named", "columns_of", "read_mapping"]
 
 _NAMES: Final[dict[str, str]] = {
     "given": "givenname given firstname first fname forename forenames firstnames",
@@ -50,18 +50,36 @@ def columns_of(
         InvalidRequest: the mapping names a field or a column that there is not.
     """
     names = list(header)
-    for field, column in mapping.items():
-        if field not in _NAMES:
-            raise InvalidRequest(f"no field is called {field}; there are: {', '.join(FIELDS)}")
-        if column not in names:
-            raise InvalidRequest(f"the file has no column {column}; it has: {', '.join(names)}")
-    found = dict(mapping)
-    taken = {*mapping.values(), *besides}
+    found: dict[str, str] = {}
+    for said, column in mapping.items():
+        field = said if said in _NAMES else _FIELD_BY_NAME.get(_plain(said), "")
+        if not field:
+            raise InvalidRequest(f"no field is called {said}; there are: {', '.join(FIELDS)}")
+        found[field] = column_named(names, column)
+    taken = {*found.values(), *besides}
     for name in names:
-        usual = _FIELD_BY_NAME.get(_PLAIN.sub("", name.casefold()))
+        usual = _FIELD_BY_NAME.get(_plain(name))
         if usual is not None and usual not in found and name not in taken:
             found[usual] = name
     return found
+
+
+def column_named(header: Sequence[str], name: str) -> str:
+    """The column of that name; capital or small letters are no matter where only one fits.
+
+    Raises:
+        InvalidRequest: there is none.
+    """
+    if name in header:
+        return name
+    alike = [each for each in header if each.casefold() == name.strip().casefold()]
+    if len(alike) != 1:
+        raise InvalidRequest(f"the file has no column {name}; it has: {', '.join(header)}")
+    return alike[0]
+
+
+def _plain(name: str) -> str:
+    return _PLAIN.sub("", name.casefold())
 
 
 def read_mapping(text: str) -> dict[str, str]:

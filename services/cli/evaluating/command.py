@@ -1,5 +1,6 @@
 """`plexus identity evaluate`: how right matching would be on a file of which the truth is known."""
 
+import dataclasses
 import pathlib
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from services.cli.evaluating.chart import draw
 from services.cli.evaluating.columns import FIELDS, read_mapping
 from services.cli.evaluating.progress import Progress
 from services.cli.evaluating.records import Records, read_records
+from services.cli.evaluating.workers import runner
 from services.cli.telling import count, echo_json, json_option, paint, table
 from services.identity.domain.evaluation import Evaluation, Figures
 from services.identity.domain.evaluation import evaluate as evaluated
@@ -93,13 +95,19 @@ def evaluate(
     thresholds = Thresholds(match_bits, review_bits)
     progress = Progress()
     records = read_records(
-        file, truth, read_mapping(mapping), lambda _: progress("reading records", 0.0)
+        file, truth, read_mapping(mapping), lambda number: progress.count("reading records", number)
     )
     if not records.features:
         raise InvalidRequest("the file has no records")
     model = _model(records.features, which, seed, progress)
     done = evaluated(
-        records.features, records.truth, model, thresholds, lambda share: progress("scoring", share)
+        records.features,
+        records.truth,
+        model,
+        thresholds,
+        lambda share: progress("scoring", share),
+        blocks=records.blocks,
+        run=runner(len(records.features)),
     )
     progress.end()
     if chart is not None:
@@ -119,7 +127,7 @@ def evaluate(
 def _model(features: list[Features], which: str, seed: int, progress: Progress) -> Model:
     if which == "trained" and len(features) >= LEAST_RECORDS:
         step = -(-len(features) // _MOST_TRAINED)
-        return train(features[::step], seed, progress)
+        return train(features[::step], seed, progress, run=runner(len(features)))
     return shipped_model().for_population(len(features))
 
 
@@ -139,6 +147,8 @@ def _as_dict(done: Evaluation, records: Records, model: Model, most_errors: int)
         "mean_candidates": done.mean_candidates,
         "most_candidates": done.most_compared,
         "compared_pairs": done.compared,
+        "linked": _figures(done.linked()),
+        "persons": dataclasses.asdict(done.persons),
         "reviews_per_1000_records": done.reviews_per_thousand,
         "large_blocks": dict(done.large),
         "model": {"version": model.version, "trained_on": model.trained_on},
@@ -171,6 +181,7 @@ def _tell(done: Evaluation, records: Records, model: Model) -> None:
     rows = [
         ["default", *_cells(done.at(done.thresholds.review))],
         ["without a look", *_cells(done.at(done.thresholds.match))],
+        ["persons, without a look", *_cells(done.linked())],
         ["best", *_cells(best)],
     ]
     headings = ["", "FROM BITS", "PRECISION", "RECALL", "F1"]
@@ -181,7 +192,14 @@ def _tell(done: Evaluation, records: Records, model: Model) -> None:
     click.echo(table(headings, rows, right=right))
     click.echo(
         f"\nblocking recall {done.blocking_recall:.4f}, {done.mean_candidates:.1f} candidates a record, at most"
-        f" {done.most_compared}; {done.reviews_per_thousand:.1f} reviews for 1,000 records"
+        f" {done.most_compared}"
+    )
+    persons = done.persons
+    click.echo(
+        f"had they arrived one by one: {count(persons.count, 'person')}, {persons.over_merged:,} of them with"
+        f" records of several people; {persons.split:,} people with several persons;"
+        f" {done.reviews_per_thousand:.1f} reviews for 1,000 records, {persons.right_tasks:,} of"
+        f" {persons.tasks:,} of one human being"
     )
     for name, number in sorted(done.large.items()):
         click.echo(f"  {count(number, 'block')} of {name} too large to look into")

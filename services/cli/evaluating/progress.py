@@ -30,6 +30,14 @@ class Progress:
             click.echo(words, err=True)
         self.last = words
 
+    def count(self, what: str, number: int) -> None:
+        """Tell that so many of an unknown number are done."""
+        if sys.stderr.isatty():
+            click.echo(f"\r\x1b[K{what}: {number:,}", err=True, nl=False)
+        elif what != self.last:
+            click.echo(what, err=True)
+        self.last = what
+
     def end(self) -> None:
         """Leave the line empty."""
         if self.last and sys.stderr.isatty():

@@ -1,31 +1,26 @@
-"""Rows of a CSV file as the records that identity compares."""
+"""A CSV file as the records that identity compares."""
 
+import array
 import collections
-import csv
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from plexus.api.canonical.v1.datatypes_pb2 import Address, Authority, HumanName, Identifier, Telecom
-from plexus.api.canonical.v1.resources_pb2 import Person
 from plexus.errors import InvalidRequest
-from services.cli.evaluating.columns import columns_of
-from services.identity.domain.normalisation import Features, features_of, is_sound_number
+from services.cli.evaluating.columns import column_named, columns_of
+from services.cli.evaluating.rows import Reading, person_of, reading_of, told
+from services.cli.evaluating.tables import open_table
+from services.cli.evaluating.workers import runner
+from services.identity.domain.blocking import blocking_keys
+from services.identity.domain.blocks import Blocks
+from services.identity.domain.normalisation import Features, features_of
 
 __all__ = ["Records", "read_records"]
 
-_SSN: Final = "2.16.840.1.113883.4.1"
-_NHS: Final = "2.16.840.1.113883.2.1.4.1"
-_MOST_ARE: Final = 0.97
-"""Numbers of which more break the rule of a scheme are of another one, or invented: no rule holds then."""
-_SLASHED: Final = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{2}|\d{4})(?:\D.*)?\Z", re.ASCII)
-_YEAR_FIRST: Final = re.compile(r"(\d{4})[/.](\d{1,2})[/.](\d{1,2})(?:\D.*)?\Z", re.ASCII)
-_FLOAT: Final = re.compile(r"\d+\.0\Z", re.ASCII)
-_NOTHING: Final = frozenset({"", "nan", "null", "none", "na", "n/a", "<na>", "nat"})
-_THIS_CENTURY: Final = 26
-"""Years of two digits up to this one are of the present century."""
-_TELL_EACH: Final = 2000
+_LOOKED_AT: Final = 100_000
+"""Rows by which it is decided how dates and numbers are to be read."""
+_EACH: Final = 2000
 
 
 class Records(NamedTuple):
@@ -33,14 +28,25 @@ class Records(NamedTuple):
 
     Attributes:
         features: what is compared.
+        blocks: by their blocking keys.
         truth: whose each record is; a record of which nothing is said is nobody else's.
         columns: the column that each field was read from.
         fields: of how many records each field was told.
     """
 
     features: list[Features]
+    blocks: Blocks
     truth: list[str]
     columns: dict[str, str]
+    fields: collections.Counter[str]
+
+
+class _Rows(NamedTuple):
+    """What workers make of rows: features, number of keys of each, keys, and fields."""
+
+    features: list[Features]
+    sizes: "array.array[int]"
+    keys: "array.array[int]"
     fields: collections.Counter[str]
 
 
@@ -53,125 +59,58 @@ def read_records(
     """Read a CSV file with a header. `on_progress` is told how many rows are read.
 
     Raises:
-        InvalidRequest: there is no such column, or no field of a person among the columns.
+        InvalidRequest: it is no table, there is no such column, or no field of a person among the columns.
     """
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        rows = csv.DictReader(file, dialect=_dialect(path))
-        header = list(rows.fieldnames or ())
-        if truth not in header:
-            raise InvalidRequest(f"the file has no column {truth}; it has: {', '.join(header)}")
-        columns = columns_of(header, mapping, (truth,))
-        if not {"surname", "given", "ssn"} & set(columns):
-            raise InvalidRequest(
-                "no column looks like a name or a national number; say which with --map "
-                f"surname=COLUMN,given=COLUMN; the file has: {', '.join(header)}"
-            )
-        told: list[dict[str, str]] = []
-        whose: list[str] = []
-        for number, row in enumerate(rows):
-            if on_progress is not None and number % _TELL_EACH == 0:
-                on_progress(number)
-            told.append(_told(row, columns))
-            whose.append((row.get(truth) or "").strip() or f"\0{number}")
-    is_day_first = _is_day_first(row.get("dob", "") for row in told)
-    scheme = _scheme([row["ssn"] for row in told if "ssn" in row])
-    features = [_features(row, scheme, is_day_first=is_day_first) for row in told]
-    return Records(
-        features, whose, columns, collections.Counter(name for row in told for name in row)
-    )
-
-
-def _dialect(path: Path) -> type[csv.Dialect]:
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        head = file.readline()
-    counts = {mark: head.count(mark) for mark in ",;\t|"}
-
-    class Found(csv.excel):
-        delimiter = max(counts, key=lambda mark: counts[mark])
-
-    return Found
-
-
-def _told(row: Mapping[str, str | None], columns: Mapping[str, str]) -> dict[str, str]:
-    told: dict[str, str] = {}
-    for field, column in columns.items():
-        value = (row.get(column) or "").strip()
-        if value.casefold() not in _NOTHING:
-            # Tables that went through a data frame have whole numbers as 123.0.
-            told[field] = value[:-2] if _FLOAT.fullmatch(value) else value
-    return told
-
-
-def _features(told: Mapping[str, str], scheme: str, *, is_day_first: bool) -> Features:
-    def said(field: str) -> str:
-        return told.get(field, "")
-
-    person = Person(
-        birth_date=_birth_date(said("dob"), is_day_first=is_day_first),
-        gender=said("sex"),
-    )
-    given = [said("given"), said("middle")] if "middle" in told else [said("given")]
-    suffix = [said("suffix")] if "suffix" in told else []
-    if any(given) or "surname" in told:
-        person.names.append(HumanName(family=said("surname"), given=given, suffix=suffix))
-    if "maiden" in told:
-        person.names.append(HumanName(family=said("maiden"), given=given, suffix=suffix))
-    street = " ".join(each for each in (said("street_no"), said("street")) if each)
-    unit = f"unit {told['unit']}" if "unit" in told else ""
-    line = [each for each in (street, said("street2"), unit) if each]
-    if line or "city" in told or "zip" in told:
-        person.addresses.append(
-            Address(line=line, city=said("city"), state=said("state"), postal_code=said("zip"))
+    with open_table(path) as table:
+        truth = column_named(table.header, truth)
+        columns = columns_of(table.header, mapping, (truth,))
+        places = {field: table.header.index(column) for field, column in columns.items()}
+        begin = list(itertools.islice(table.rows, _LOOKED_AT))
+    if not {"surname", "given", "ssn"} & set(columns):
+        raise InvalidRequest(
+            "no column looks like a name or a national number; say which with --map "
+            f"surname=COLUMN,given=COLUMN; the file has: {', '.join(table.header)}"
         )
-    person.telecoms.extend(
-        Telecom(system="phone", value=told[field]) for field in ("phone", "phone2") if field in told
-    )
-    if "email" in told:
-        person.telecoms.append(Telecom(system="email", value=said("email")))
-    if "ssn" in told:
-        authority = Authority(universal_id=scheme) if scheme else Authority(namespace="national")
-        person.identifiers.append(
-            Identifier(
-                value=said("ssn"), type_code="SS" if scheme == _SSN else "NI", authority=authority
-            )
-        )
-    if "mother" in told:
-        person.mother_identifiers.append(
-            Identifier(value=said("mother"), authority=Authority(namespace="file"))
-        )
-    if said("birth_order").isdigit():
-        person.birth_order = int(told["birth_order"])
-    return features_of(person)
+    reading = reading_of(told(places, row) for row in begin)
+    run = runner(len(begin))
+    whose: list[str] = []
+    found = Records([], Blocks(), whose, columns, collections.Counter())
+    with open_table(path) as table:
+        parts = _parts(table.rows, table.header.index(truth), whose)
+        for part in run(_read, (places, reading), parts):
+            _take(found, part)
+            if on_progress is not None:
+                on_progress(len(found.features))
+    found.blocks.close()
+    return found
 
 
-def _scheme(numbers: Sequence[str]) -> str:
-    """The OID of the scheme whose rule most of the numbers keep; empty where none is like that."""
-    bare = ["".join(each for each in number if each.isdigit()) for number in numbers]
-    for oid, system, length in ((_NHS, "uk-nhs", 10), (_SSN, "us-ssn", 9)):
-        sound = sum(len(each) == length and is_sound_number(system, each) for each in bare)
-        if bare and sound >= _MOST_ARE * len(bare):
-            return oid
-    return ""
+def _parts(rows: Iterator[list[str]], truth: int, whose: list[str]) -> Iterator[list[list[str]]]:
+    while part := list(itertools.islice(rows, _EACH)):
+        for row in part:
+            said = row[truth].strip() if truth < len(row) else ""
+            whose.append(said or f"\0{len(whose)}")
+        yield part
 
 
-def _is_day_first(dates: Iterable[str]) -> bool:
-    """Whether 03/04/1970 is in April: where more dates have a day there that no month has."""
-    day, month = 0, 0
-    for date in dates:
-        if found := _SLASHED.match(date):
-            day += int(found.group(1)) > 12
-            month += int(found.group(3)) > 12
-    return day > month
+def _read(shared: tuple[Mapping[str, int], Reading], part: Sequence[Sequence[str]]) -> _Rows:
+    places, reading = shared
+    made = _Rows([], array.array("I"), array.array("q"), collections.Counter())
+    for row in part:
+        said = told(places, row)
+        features = features_of(person_of(said, reading))
+        numbers = [key.number for key in blocking_keys("", features)]
+        made.features.append(features)
+        made.sizes.append(len(numbers))
+        made.keys.extend(numbers)
+        made.fields.update(said.keys())
+    return made
 
 
-def _birth_date(text: str, *, is_day_first: bool) -> str:
-    """As year-month-day, as far as it can be read; else as it is."""
-    if found := _YEAR_FIRST.match(text):
-        return "-".join(part.zfill(2) for part in found.groups())
-    if not (found := _SLASHED.match(text)):
-        return text
-    first, _, second, year = found.groups()
-    if len(year) == 2:
-        year = ("20" if int(year) <= _THIS_CENTURY else "19") + year
-    month, day = (second, first) if is_day_first else (first, second)
-    return f"{year}-{month:0>2}-{day:0>2}"
+def _take(found: Records, part: _Rows) -> None:
+    found.features.extend(part.features)
+    found.fields.update(part.fields)
+    start = 0
+    for size in part.sizes:
+        found.blocks.add(part.keys[start : start + size])
+        start += size

@@ -8,20 +8,25 @@ would have held.
 import array
 import collections
 import itertools
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from services.identity.domain.blocking import MOST_PER_KEY, SHARED, blocking_keys
+from services.identity.domain.arrivals import Persons, Scored, arrive
+from services.identity.domain.blocking import SHARED, blocking_keys
+from services.identity.domain.blocks import Blocks
 from services.identity.domain.normalisation import Features
+from services.identity.domain.parting import Run, in_turn, ranges
 from services.identity.domain.population import without_shared
 from services.identity.domain.scoring import DEFAULT_THRESHOLDS, Model, Thresholds, score
 
 __all__ = ["Evaluation", "Figures", "evaluate"]
 
-_NOTED_BITS: Final = -40.0
+_NOTED_BITS: Final = -20.0
 """Pairs below are counted and not kept: no threshold would be as low."""
-_TELL_EACH: Final = 500
+_NOBODY: Final = Persons(0, 0, 0, 0, 0, 0, 0)
+_PART: Final = 1000
+"""Records whose candidates are scored in one go."""
 
 
 class Figures(NamedTuple):
@@ -53,6 +58,7 @@ class Evaluation:
         most_compared: candidates of the record that had most.
         model: version of the model.
         thresholds: that held.
+        persons: what linking would make of the records, in their order.
     """
 
     records: int
@@ -63,10 +69,11 @@ class Evaluation:
     compared: int = 0
     most_compared: int = 0
     large: collections.Counter[str] = field(default_factory=collections.Counter)
+    persons: Persons = _NOBODY
     _bits: "array.array[float]" = field(default_factory=lambda: array.array("d"))
     _is_same: bytearray = field(default_factory=bytearray)
-    _ones: "array.array[int]" = field(default_factory=lambda: array.array("l"))
-    _others: "array.array[int]" = field(default_factory=lambda: array.array("l"))
+    _ones: "array.array[int]" = field(default_factory=lambda: array.array("I"))
+    _others: "array.array[int]" = field(default_factory=lambda: array.array("I"))
 
     @property
     def blocking_recall(self) -> float:
@@ -79,15 +86,15 @@ class Evaluation:
         return 2.0 * self.compared / self.records if self.records else 0.0
 
     @property
-    def reviews(self) -> int:
-        """Pairs that somebody would have to look at."""
-        low, high = self.thresholds.review, self.thresholds.match
-        return sum(low <= bits < high for bits in self._bits)
-
-    @property
     def reviews_per_thousand(self) -> float:
-        """Reviews for 1,000 records."""
-        return 1000.0 * self.reviews / self.records if self.records else 0.0
+        """Pairs of persons that somebody would have to look at, for 1,000 records."""
+        return 1000.0 * self.persons.tasks / self.records if self.records else 0.0
+
+    def linked(self) -> Figures:
+        """The pairwise figures of the persons that linking would make, without a look."""
+        return self._figures(
+            self.thresholds.match, self.persons.linked_pairs, self.persons.right_pairs
+        )
 
     def at(self, threshold: float) -> Figures:
         """The figures where this threshold holds."""
@@ -130,15 +137,21 @@ class Evaluation:
                 missed.append((bits, one, other))
         return _pairs_of(sorted(wrong)[:most]), _pairs_of(sorted(missed)[:most])
 
-    def note(self, one: int, other: int, bits: float, *, is_same: bool) -> None:
-        """Count a scored pair."""
-        self.compared += 1
-        self.found_pairs += is_same
-        if bits >= _NOTED_BITS or is_same:
-            self._bits.append(bits)
-            self._is_same.append(is_same)
-            self._ones.append(one)
-            self._others.append(other)
+    def take(self, part: "Part") -> None:
+        """Count the scored pairs of some records."""
+        self.compared += part.compared
+        self.most_compared = max(self.most_compared, part.most)
+        self.found_pairs += sum(part.is_same)
+        self._bits.extend(part.bits)
+        self._is_same.extend(part.is_same)
+        self._ones.extend(part.ones)
+        self._others.extend(part.others)
+
+    def taken(self) -> Iterator[Scored]:
+        """The pairs that are for review, or better."""
+        for one, other, bits in zip(self._ones, self._others, self._bits, strict=True):
+            if bits >= self.thresholds.review:
+                yield Scored(one, other, bits)
 
     def _figures(self, threshold: float, taken: int, right: int) -> Figures:
         precision = right / taken if taken else 1.0
@@ -149,73 +162,115 @@ class Evaluation:
         )
 
 
+class Work(NamedTuple):
+    """What is scored. Not to be changed.
+
+    Attributes:
+        features: of the records.
+        truth: whose each record is.
+        blocks: of the records.
+        model: weights.
+        thresholds: that hold.
+    """
+
+    features: Sequence[Features]
+    truth: Sequence[Hashable]
+    blocks: Blocks
+    model: Model
+    thresholds: Thresholds
+
+
+class Part(NamedTuple):
+    """The scored pairs of some records.
+
+    Attributes:
+        compared: how many pairs there are.
+        most: candidates of the record that has most.
+        bits: of the pairs that are kept.
+        is_same: whether each of these is of one person.
+        ones: the first record of each.
+        others: the second.
+    """
+
+    compared: int
+    most: int
+    bits: "array.array[float]"
+    is_same: bytearray
+    ones: "array.array[int]"
+    others: "array.array[int]"
+
+
 def evaluate(
     records: Sequence[Features],
     truth: Sequence[Hashable],
     model: Model,
     thresholds: Thresholds = DEFAULT_THRESHOLDS,
     on_progress: Callable[[float], None] | None = None,
+    *,
+    blocks: Blocks | None = None,
+    run: Run = in_turn,
 ) -> Evaluation:
     """Score all candidates of all records. `truth` says for each record whose it is.
 
-    `on_progress` is told the share that is done.
+    `on_progress` is told the share that is done. `blocks` are those of the records, where they have been
+    made already. `run` does the parts of the work.
     """
     sizes = collections.Counter(truth)
+    if blocks is None:
+        blocks = Blocks()
+        for features in records:
+            blocks.add(key.number for key in blocking_keys("", features))
+        blocks.close()
+    large, kept = _without_large(records, blocks)
     done = Evaluation(
         len(records),
         sum(size * (size - 1) // 2 for size in sizes.values()),
         model.version,
         thresholds,
+        large=large,
     )
-    blocks = _Blocks(records)
-    done.large = blocks.large
-    for one in range(len(records)):
-        if on_progress is not None and one % _TELL_EACH == 0:
-            on_progress(one / len(records))
-        candidates = blocks.after(one)
-        done.most_compared = max(done.most_compared, len(candidates))
-        for other in candidates:
-            verdict = score(
-                blocks.features[one], blocks.features[other], model, thresholds, is_brief=True
-            )
-            done.note(one, other, verdict.bits, is_same=truth[one] == truth[other])
+    parts = ranges(len(records), _PART)
+    work = Work(kept, truth, blocks, model, thresholds)
+    for number, part in enumerate(run(score_part, work, parts)):
+        done.take(part)
+        if on_progress is not None:
+            on_progress((number + 1) / len(parts))
+    done.persons = arrive(kept, truth, done.taken(), model, thresholds)
     return done
 
 
-class _Blocks:
-    """The records by blocking key.
+def score_part(work: Work, part: range) -> Part:
+    """Score the candidates of some records."""
+    features, truth, blocks, model, thresholds = work
+    compared = most = 0
+    kept = Part(0, 0, array.array("d"), bytearray(), array.array("I"), array.array("I"))
+    for one in part:
+        candidates = blocks.after(one)
+        compared += len(candidates)
+        most = max(most, len(candidates))
+        for other in candidates:
+            bits = score(features[one], features[other], model, thresholds, is_brief=True).bits
+            is_same = truth[one] == truth[other]
+            if bits >= _NOTED_BITS or is_same:
+                kept.bits.append(bits)
+                kept.is_same.append(is_same)
+                kept.ones.append(one)
+                kept.others.append(other)
+    return kept._replace(compared=compared, most=most)
 
-    Attributes:
-        features: of the records, without values that too many have.
-        large: blocks that are not looked into, by pass.
-    """
 
-    def __init__(self, records: Sequence[Features]) -> None:
-        blocks: dict[int, list[int]] = collections.defaultdict(list)
-        passes: dict[int, str] = {}
-        shared: set[tuple[str, str]] = set()
-        for place, features in enumerate(records):
-            for key in blocking_keys("", features):
-                blocks[key.number].append(place)
-                if len(blocks[key.number]) > MOST_PER_KEY:
-                    passes[key.number] = key.pass_name
-                    if key.pass_name in SHARED:
-                        shared.add((key.pass_name, key.value))
-        self.large = collections.Counter(passes.values())
-        values = {value for _, value in shared}
-        self.features = [without_shared(each, values) for each in records]
-        self._keys: list[tuple[int, ...]] = [()] * len(records)
-        for number, block in blocks.items():
-            if 1 < len(block) <= MOST_PER_KEY:
-                for place in block:
-                    self._keys[place] += (number,)
-        self._blocks = blocks
-
-    def after(self, place: int) -> list[int]:
-        """The candidates of a record that come after it, in order."""
-        return sorted({
-            other for number in self._keys[place] for other in self._blocks[number] if other > place
-        })  # fmt: skip
+def _without_large(
+    records: Sequence[Features], blocks: Blocks
+) -> tuple[collections.Counter[str], Sequence[Features]]:
+    """How many blocks of each pass are too large; and the records without values that too many have."""
+    large: collections.Counter[str] = collections.Counter()
+    shared: set[str] = set()
+    for number, place in blocks.large:
+        key = next(key for key in blocking_keys("", records[place]) if key.number == number)
+        large[key.pass_name] += 1
+        if key.pass_name in SHARED:
+            shared.add(key.value)
+    return large, [without_shared(each, shared) for each in records] if shared else records
 
 
 def _pairs_of(ranked: Sequence[tuple[float, int, int]]) -> list[tuple[int, int]]:

@@ -26,11 +26,11 @@ from services.identity.domain.scoring import (
     shipped_model,
 )
 
-__all__ = ["Choice", "Linker", "Matching"]
+__all__ = ["CONFLICT_BITS", "MOST_DOUBTS", "Choice", "Linker", "Matching"]
 
-_CONFLICT_BITS: Final = -8.0
+CONFLICT_BITS: Final = -8.0
 """A member of a person that scores less against the new record keeps it from being linked."""
-_MOST_DOUBTS: Final = 3
+MOST_DOUBTS: Final = 3
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -116,11 +116,11 @@ class Linker:
                 doubts.append(Doubt(person, "possible_match", verdict))
             elif linked:
                 doubts.append(Doubt(person, "two_matches", verdict))
-            elif min(each.bits for each in found[person]) < _CONFLICT_BITS:
+            elif min(each.bits for each in found[person]) < CONFLICT_BITS:
                 doubts.append(Doubt(person, "conflicting_member", verdict))
             else:
                 linked, why = person, verdict
-        return Choice(linked, why, tuple(doubts[:_MOST_DOUBTS]))
+        return Choice(linked, why, tuple(doubts[:MOST_DOUBTS]))
 
     def _of(self, tenant: str) -> Matching:
         return self._matching.get(tenant, self._otherwise)

@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 
 from services.identity.domain.blocking import MOST_PER_KEY, blocking_keys
 from services.identity.domain.normalisation import Features
+from services.identity.domain.parting import Run, in_turn, ranges
 from services.identity.domain.scoring import Model, compare, shipped_model
 from services.identity.domain.scoring.levels import FAMILIES, FIELDS, GIVENS, LEVELS, NAME, SWAPPED
 
@@ -32,6 +33,8 @@ _RANDOM_PAIRS: Final = 200_000
 # Of few records more pairs would only be drawn again.
 _PAIRS_EACH: Final = 60
 _MOST_PAIRS: Final = 2_000_000
+_PART: Final = 20_000
+"""Pairs that are compared in one go."""
 _ROUNDS: Final = 25
 _PRIOR_PAIRS: Final = 40.0
 """The shipped weights count as much as so many pairs."""
@@ -53,8 +56,14 @@ class _Classes(NamedTuple):
     counts: list[float]
 
 
-def train(records: Sequence[Features], seed: int, on_progress: Progress | None = None) -> Model:
-    """A model from records; every record once.
+def train(
+    records: Sequence[Features],
+    seed: int,
+    on_progress: Progress | None = None,
+    *,
+    run: Run = in_turn,
+) -> Model:
+    """A model from records; every record once. `run` does the parts of the work.
 
     Raises:
         ValueError: there are fewer than `LEAST_RECORDS`.
@@ -65,8 +74,9 @@ def train(records: Sequence[Features], seed: int, on_progress: Progress | None =
         )
     tell = on_progress or (lambda _what, _share: None)
     shares = _Shares(records)
-    apart = _random_patterns(records, random.Random(seed), tell)  # noqa: S311 - a sample, no secret
-    blocked = _blocked_patterns(records, tell)
+    chance = random.Random(seed)  # noqa: S311 - a sample, no secret
+    apart = _patterns(records, _random_pairs(len(records), chance), "strangers", tell, run)
+    blocked = _patterns(records, _blocked_pairs(records), "candidates", tell, run)
     classes = _start(len(records))
     prior = _expected(apart, shares)
     for turn in range(_ROUNDS):
@@ -111,31 +121,45 @@ def _common(counts: collections.Counter[str]) -> tuple[dict[str, float], float, 
     return common, max(agreement, 1e-6), max(rare, 0.5 / total)
 
 
-def _random_patterns(
-    records: Sequence[Features], chance: random.Random, tell: Progress
-) -> collections.Counter[_Levels]:
-    found: collections.Counter[_Levels] = collections.Counter()
-    count = min(_RANDOM_PAIRS, _PAIRS_EACH * len(records))
-    for made in range(count):
-        one, other = chance.randrange(len(records)), chance.randrange(len(records) - 1)
-        found[compare(records[one], records[other + (other >= one)]).levels] += 1
-        if made % 10_000 == 0:
-            tell("strangers", made / count)
+def _random_pairs(count: int, chance: random.Random) -> list[tuple[int, int]]:
+    found: list[tuple[int, int]] = []
+    for _ in range(min(_RANDOM_PAIRS, _PAIRS_EACH * count)):
+        one, other = chance.randrange(count), chance.randrange(count - 1)
+        found.append((one, other + (other >= one)))
     return found
 
 
-def _blocked_patterns(records: Sequence[Features], tell: Progress) -> collections.Counter[_Levels]:
+def _blocked_pairs(records: Sequence[Features]) -> list[tuple[int, int]]:
     blocks: dict[int, list[int]] = collections.defaultdict(list)
     for place, features in enumerate(records):
         for key in blocking_keys("", features):
             blocks[key.number].append(place)
-    pairs = sorted(set(itertools.islice(_pairs(blocks), _MOST_PAIRS)))
+    return sorted(set(itertools.islice(_pairs(blocks), _MOST_PAIRS)))
+
+
+def _patterns(
+    records: Sequence[Features],
+    pairs: Sequence[tuple[int, int]],
+    what: str,
+    tell: Progress,
+    run: Run,
+) -> collections.Counter[_Levels]:
+    """How often each pattern of agreement is among the pairs."""
     found: collections.Counter[_Levels] = collections.Counter()
-    for made, (one, other) in enumerate(pairs):
-        found[compare(records[one], records[other]).levels] += 1
-        if made % 10_000 == 0:
-            tell("candidates", made / len(pairs))
+    parts = ranges(len(pairs), _PART)
+    for number, counts in enumerate(run(_compared, (records, pairs), parts)):
+        found.update(counts)
+        tell(what, (number + 1) / len(parts))
     return found
+
+
+def _compared(
+    shared: tuple[Sequence[Features], Sequence[tuple[int, int]]], part: range
+) -> collections.Counter[_Levels]:
+    records, pairs = shared
+    return collections.Counter(
+        compare(records[one], records[other]).levels for one, other in pairs[part.start : part.stop]
+    )
 
 
 def _pairs(blocks: dict[int, list[int]]) -> Iterator[tuple[int, int]]:

@@ -54,6 +54,34 @@ def test_usual_names_of_columns_are_understood(people: pathlib.Path) -> None:
     assert found.truth == ["1", "1", "2", "3"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_file_is_read_however_it_was_written(
+    tmp_path: pathlib.Path, encoding: str, delimiter: str
+) -> None:
+    path = tmp_path / "people.csv"
+    with path.open("w", newline="", encoding=encoding) as file:
+        out = csv.writer(file, delimiter=delimiter, quoting=csv.QUOTE_ALL)
+        out.writerows([["Entity", " Surname", "given"], ["1", "Müller\nHuber", 'Jo"e'], [], ["2"]])
+    found = read_records(path, "entity", {})
+    assert found.features[0].names[0].family == ("muller", "huber")
+    assert found.truth == ["1", "2"]
+
+
+def test_a_mapping_may_name_fields_and_columns_as_people_do(tmp_path: pathlib.Path) -> None:
+    path = written(tmp_path, ["entity", "A", "B"], [["1", "Okafor", "Bruno"]])
+    found = read_records(path, "entity", read_mapping("last_name=a,First Name=b"))
+    assert found.columns == {"surname": "A", "given": "B"}
+
+
+def test_a_first_name_that_is_not_told_is_not_replaced_by_the_second(
+    tmp_path: pathlib.Path,
+) -> None:
+    path = written(tmp_path, ["entity", "given", "middle", "surname"], [["1", "", "Ann", "Okafor"]])
+    (found,) = read_records(path, "entity", {}).features
+    assert (found.names[0].first, found.names[0].middle) == ("", ("ann",))
+
+
 def test_a_column_may_be_said_outright(tmp_path: pathlib.Path) -> None:
     path = written(tmp_path, ["entity", "a", "b"], [["1", "Okafor", "Bruno"]])
     found = read_records(path, "entity", read_mapping("surname=a, given=b"))

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import Final
 
 __all__ = [
-    "GENERATIONS", "INFANTS", "INFANT_BESIDE", "NOBODY", "NOBODY_SAID", "NOBODY_WHOLE", "PARTICLES",
-    "ROLES", "ROLE_ALONE", "ROLE_BESIDE", "TITLES", "roots",
+    "GENERATIONS", "INFANTS", "INFANT_BESIDE", "NOBODY", "NOBODY_SAID", "NOBODY_WHOLE", "NO_FAMILY", "NO_GIVEN",
+    "PARTICLES",
+    "ROLES", "ROLE_BESIDE", "TITLES", "roots",
 ]  # fmt: skip
 
 PARTICLES: Final = frozenset({
@@ -55,25 +56,31 @@ NOBODY: Final = frozenset({
 """Words that stand where no name is known. A part of a name that is only these is no name."""
 
 ROLES: Final = frozenset({
-    "adult", "aunt", "boy", "brother", "child", "cousin", "dad", "daughter", "father", "female", "friend",
-    "gentleman", "girl", "grandchild", "granddaughter", "grandfather", "grandmother", "grandson", "guest", "head",
-    "household", "husband", "inmate", "kid", "lady", "lodger", "male", "man", "member", "mom", "mother", "mum",
-    "neighbor", "neighbour", "nephew", "niece", "occupant", "patient", "person", "resident", "roommate", "sister",
-    "son", "spouse", "stepdaughter", "stepson", "teenager", "tenant", "uncle", "wife", "woman",
+    "adult", "aunt", "boy", "brother", "child", "cousin", "dad", "daughter", "esposa", "esposo", "father", "female",
+    "friend", "gentleman", "gentlemen", "girl", "grandchild", "granddaughter", "grandfather", "grandmother",
+    "grandson", "guest", "head", "hija", "hijo", "household", "husband", "inmate", "kid", "lady", "lodger", "male",
+    "man", "member", "mom", "mother", "mum", "neighbor", "neighbour", "nephew", "niece", "occupant", "patient",
+    "person", "resident", "respondent", "roommate", "senor", "senora", "sister", "son", "spouse", "stepdaughter",
+    "stepson", "teenager", "tenant", "uncle", "wife", "woman",
 })  # fmt: skip
 """Who somebody is in a house. Two or more of these and of `ROLE_BESIDE` are no name: Male Child, Son of."""
 
 ROLE_BESIDE: Final = frozenset({
-    "a", "an", "and", "at", "first", "her", "his", "home", "house", "in", "minor", "my", "of", "old", "older", "one",
-    "other", "second", "the", "third", "this", "two", "young", "younger", "1", "2", "3",
+    "a", "an", "and", "at", "first", "her", "his", "home", "house", "in", "minor", "my", "of", "old", "older", "oldest",
+    "one", "other", "second", "the", "third", "this", "two", "young", "younger", "youngest", "1", "2", "3",
 })  # fmt: skip
 
-ROLE_ALONE: Final = frozenset({
-    "adult", "daughter", "gentleman", "granddaughter", "grandson", "household", "husband", "inmate",
-    "miss", "mr", "mrs", "ms", "mx", "occupant", "person", "resident", "roommate", "spouse",
-    "stepdaughter", "stepson", "tenant", "wife",
+NO_FAMILY: Final = frozenset({
+    "adult", "daughter", "gentleman", "granddaughter", "grandson", "household", "husband", "inmate", "miss", "mr",
+    "mrs", "ms", "mx", "occupant", "person", "resident", "respondent", "roommate", "spouse", "stepdaughter",
+    "stepson", "tenant", "wife",
 })  # fmt: skip
-"""Those that nobody is called; Friend and Guest are family names."""
+"""Words that are nobody's family name. Friend, Child and Guest are."""
+
+NO_GIVEN: Final = (NO_FAMILY | ROLES | {"oldest", "youngest"}) - {
+    "boy", "female", "friend", "girl", "guest", "head", "lady", "male", "man", "patient", "son",
+}  # fmt: skip
+"""Words that are nobody's first name. Son and Lady are; a boy without a name is a newborn."""
 
 NOBODY_SAID: Final = frozenset({
     "dont know", "do not know", "not known", "not given", "not provided", "not available", "not stated", "no name",

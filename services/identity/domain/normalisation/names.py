@@ -1,6 +1,7 @@
 """Names of human beings as they are compared. Neighbour: `name_tables`, the words that mean something."""
 
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple
 
 from services.identity.domain.normalisation.letters import words
@@ -8,11 +9,12 @@ from services.identity.domain.normalisation.name_tables import (
     GENERATIONS,
     INFANT_BESIDE,
     INFANTS,
+    NO_FAMILY,
+    NO_GIVEN,
     NOBODY,
     NOBODY_SAID,
     NOBODY_WHOLE,
     PARTICLES,
-    ROLE_ALONE,
     ROLE_BESIDE,
     ROLES,
     TITLES,
@@ -65,10 +67,10 @@ def read_name(family: str, given: Sequence[str], suffix: Iterable[str] = ()) -> 
     said_given = [word for each in said_names for word in each]
     if (" ".join(said_family), " ".join(said_given)) in NOBODY_WHOLE:
         return None
-    lacks_first = len(said_names) > 1 and _is_nobody(said_names[0])
-    if said_names and _is_nobody(said_names[0]):
+    lacks_first = len(said_names) > 1 and _is_nobody(said_names[0], NO_GIVEN)
+    if said_names and _is_nobody(said_names[0], NO_GIVEN):
         said_given = [word for each in said_names[1:] for word in each]
-    family_words, generation = _family([] if _is_nobody(said_family) else said_family)
+    family_words, generation = _family([] if _is_nobody(said_family, NO_FAMILY) else said_family)
     given_words, told = _given(said_given)
     generation = generation or told
     for word in sorted(each for one in suffix for each in words(one)):
@@ -92,14 +94,14 @@ def _known(said: list[str]) -> list[str]:
     return [] if said == ["n", "a"] else [word for word in said if word not in NOBODY]
 
 
-def _is_nobody(said: list[str]) -> bool:
+def _is_nobody(said: list[str], words_of_nobody: AbstractSet[str]) -> bool:
     """Nothing, or words that tell who is in the house and no name: Male Child, Wife of, Lady in the House."""
     if not said or not _known(said) or " ".join(said) in NOBODY_SAID:
         return True
     if _is_infant(said, ["x"]):
         return False
     if len(said) == 1:
-        return said[0] in ROLE_ALONE
+        return said[0] in words_of_nobody
     return any(word in ROLES for word in said) and all(
         word in ROLES or word in ROLE_BESIDE for word in said
     )
@@ -121,7 +123,7 @@ def _family(said: list[str]) -> tuple[list[str], int]:
 
 def _given(said: list[str]) -> tuple[list[str], int]:
     kept, generation = _generation(_known(said))
-    while len(kept) > 1 and (kept[0] in TITLES or kept[0] in ROLE_ALONE):
+    while len(kept) > 1 and (kept[0] in TITLES or kept[0] in NO_GIVEN):
         kept = kept[1:]
     return kept, generation
 

@@ -163,17 +163,20 @@ def _middle(one: PersonName | None, other: PersonName | None) -> int:
     return 3 if roots(first) & roots(second) or _are_alike(first, second) else 1
 
 
-@functools.lru_cache(maxsize=32_768)
 def _are_alike(first: str, second: str) -> bool:
     """Mistyped or misheard."""
-    if min(len(first), len(second)) < 3:
+    least = min(len(first), len(second))
+    if least < 3:
         return False
-    likeness = JaroWinkler.similarity(first, second)
+    # One edit in four letters leaves more than this, so below it nothing else needs a look.
+    likeness = JaroWinkler.similarity(first, second, score_cutoff=_SOUNDS_ALIKE)
+    if likeness < _SOUNDS_ALIKE:
+        return False
     if likeness >= _ALIKE:
         return True
-    if min(len(first), len(second)) >= 4 and OSA.distance(first, second, score_cutoff=1) <= 1:
+    if least >= 4 and OSA.distance(first, second, score_cutoff=1) <= 1:
         return True
-    return likeness >= _SOUNDS_ALIKE and sound(first) == sound(second)
+    return sound(first) == sound(second)
 
 
 def _birth_dates(one: BirthDate | None, other: BirthDate | None) -> int:
@@ -187,13 +190,16 @@ def _birth_dates(one: BirthDate | None, other: BirthDate | None) -> int:
         return 2 if one.is_estimated or other.is_estimated or one.month == other.month else 1
     if one.year == other.year and (one.month, one.day) == (other.day, other.month):
         return 3
+    same = (one.year == other.year) + (one.month == other.month) + (one.day == other.day)
+    if not same:
+        return 1
     edits = OSA.distance(_eight_digits(one), _eight_digits(other), score_cutoff=2)
     if edits <= 1:
         return 3
-    same = (one.year == other.year) + (one.month == other.month) + (one.day == other.day)
     return 2 if same == 2 or edits == 2 else 1
 
 
+@functools.lru_cache(maxsize=65_536)
 def _eight_digits(date: BirthDate) -> str:
     return f"{date.year:04d}{date.month:02d}{date.day:02d}"
 
@@ -231,7 +237,7 @@ def _street(one: PostalAddress, other: PostalAddress) -> int:
     if one.street == other.street:
         likeness = 1.0
     else:
-        likeness = JaroWinkler.similarity(one.street, other.street)
+        likeness = JaroWinkler.similarity(one.street, other.street, score_cutoff=_SOUNDS_ALIKE)
     alike = likeness >= _STREETS_ALIKE
     if one.number == other.number:
         return 3 if alike else 2 if one.number and likeness >= _SOUNDS_ALIKE else 1

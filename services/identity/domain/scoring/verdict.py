@@ -6,6 +6,7 @@ levels and bits, never the values that were compared.
 """
 
 import enum
+import functools
 import math
 from typing import Any, Final, NamedTuple
 
@@ -98,15 +99,23 @@ class Verdict(NamedTuple):
 
 def weigh(comparison: Comparison, model: Model) -> float:
     """The score by weights alone, in bits: the hot part, without explanation, rules and vetoes."""
-    same, household, stranger = model.same, model.household, model.stranger
+    same, household = _against_stranger(comparison.levels, model)
+    if comparison.family or comparison.given:
+        # A rare name says little of two people who live together: they have it from each other.
+        rarity = model.rarity_bits(comparison.family, comparison.given)
+        same, household = same + rarity, household + rarity
+    return same - _either(household)
+
+
+@functools.lru_cache(maxsize=65_536)
+def _against_stranger(levels: tuple[int, ...], model: Model) -> tuple[float, float]:
+    """Bits for one person, and for one household, over stranger. Few patterns are most pairs."""
     for_same, for_household, for_stranger = model.same_prior_bits, model.household_prior_bits, 0.0
-    for field, level in enumerate(comparison.levels):
-        for_same += same[field][level]
-        for_household += household[field][level]
-        for_stranger += stranger[field][level]
-    # A rare name says little of two people who live together: they have it from each other.
-    for_stranger -= model.rarity_bits(comparison.family, comparison.given)
-    return for_same - for_stranger - _either(for_household - for_stranger)
+    for field, level in enumerate(levels):
+        for_same += model.same[field][level]
+        for_household += model.household[field][level]
+        for_stranger += model.stranger[field][level]
+    return for_same - for_stranger, for_household - for_stranger
 
 
 def score(

@@ -15,6 +15,7 @@ from services.identity.domain.scoring.levels import (
     MIDDLE,
     NAME,
     NATIONAL_ID,
+    PLACE,
     SEX,
     SWAPPED,
     family_level,
@@ -122,7 +123,7 @@ def vetoes(
         found.append(_NATIONAL_ID)
     if not family and not given and not is_proved:
         found.append(_NO_NAME)
-    elif not (is_proved or _is_enough(levels)):
+    elif not (is_proved or _is_enough(one, other, levels)):
         found.append(_LITTLE)
     if is_one_authority and not is_proved:
         found.append(_SAME_AUTHORITY)
@@ -144,24 +145,29 @@ def _is_all_else(levels: tuple[int, ...]) -> bool:
 
 def _outweighs_number(levels: tuple[int, ...]) -> bool:
     """First name, birth date, and home agree, and no other name: the number is the mistake, no twin's."""
+    is_place = levels[PLACE] == 5 and levels[BIRTH_DATE] == 4 and family_level(levels[NAME]) >= 2
     return (
-        given_level(levels[NAME]) in {4, 5}
+        (given_level(levels[NAME]) in {4, 5} or levels[NAME] == SWAPPED)
         and (
             levels[BIRTH_DATE] == 4 or (levels[BIRTH_DATE] >= 2 and family_level(levels[NAME]) >= 2)
         )
         and levels[MIDDLE] != 1
-        and (levels[ADDRESS] >= 2 or levels[CONTACT] == 2)
+        and (levels[ADDRESS] >= 2 or levels[CONTACT] == 2 or is_place)
     )
 
 
-def _is_enough(levels: tuple[int, ...]) -> bool:
+def _is_enough(one: Features, other: Features, levels: tuple[int, ...]) -> bool:
     """Two parts of the name are told, and one fact besides that few people share."""
     family, given = family_level(levels[NAME]), given_level(levels[NAME])
     parts = bool(family) + bool(given) + (levels[MIDDLE] >= 2)
     is_home = levels[ADDRESS] >= 2 or levels[CONTACT] == 2
     if parts >= 2:
         return bool(levels[BIRTH_DATE] or levels[NATIONAL_ID] or is_home)
-    return given in {4, 5} and levels[BIRTH_DATE] >= 3 and (is_home or levels[NATIONAL_ID] >= 2)
+    if given in {4, 5}:
+        return levels[BIRTH_DATE] >= 3 and (is_home or levels[NATIONAL_ID] >= 2)
+    # A family name and no first one may be a twin's, unless the number is nearly the same, and no neighbour.
+    is_number = levels[NATIONAL_ID] >= 2 and not _follow_each_other(one, other)
+    return family >= 2 and not given and levels[BIRTH_DATE] == 4 and is_home and is_number
 
 
 def _have_whole_middles(one: Features, other: Features) -> bool:
