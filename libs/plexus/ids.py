@@ -6,9 +6,10 @@ import os
 import time
 import uuid
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 __all__ = [
+    "STEWARDSHIP",
     "IdSource",
     "KeyDigest",
     "RandomIds",
@@ -17,6 +18,10 @@ __all__ = [
     "resource_id",
     "shard_of",
 ]
+
+STEWARDSHIP: Final = "stewardship"
+"""Source and feed of the messages by which the mesh carries out what people decide about who is who. No
+feed of the mesh document may be called so."""
 
 _POOL_BYTES = 4096
 _NAMESPACE = uuid.UUID("0b7f9c3e-3d0c-5c53-9d3a-6f0a2f0f7c11")

@@ -30,7 +30,7 @@ _COMMANDS: Final = {
     "why": "tell the story of one message",
     "parked": "list, show and replay parked messages",
     "maps": "which maps run, and which fields no rule takes",
-    "identity": "train the weights by which people are matched",
+    "identity": "who is who: reviews, decisions, and how well people are matched",
     "terms": "code maps, unmapped codes, and releases of LOINC, SNOMED CT, RxNorm, ICD",
     "conservation": "check that nothing was lost",
     "audit": "ask the audit log, prove what it says, and find what was changed in it",

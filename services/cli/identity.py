@@ -16,6 +16,7 @@ from services.cli.evaluating.command import evaluate
 from services.cli.evaluating.generating import generate
 from services.cli.evaluating.progress import Progress
 from services.cli.mesh import Mesh, data_option, load_mesh, run_async
+from services.cli.stewarding.reviews import reviews
 from services.cli.telling import echo_json, json_option, table
 from services.identity.domain.normalisation import Features
 from services.identity.domain.scoring import Model
@@ -29,11 +30,12 @@ _PAGE: Final = 1000
 
 @click.group()
 def command() -> None:
-    """Measure how well people are matched; train the weights by which they are, and list them."""
+    """Work off reviews; measure how well people are matched, and train the weights by which they are."""
 
 
 command.add_command(evaluate)
 command.add_command(generate)
+command.add_command(reviews)
 
 
 @command.command("train")

@@ -4,16 +4,17 @@ import pathlib
 from collections.abc import Mapping
 
 from plexus.api.audit.v1.audit_pb2 import Stage as StageName
-from plexus.api.identity.v1 import identity_pb2_grpc
+from plexus.api.identity.v1 import identity_pb2_grpc, stewardship_pb2_grpc
 from plexus.errors import ConfigurationError
 from plexus.ids import KeyDigest
 from plexus.service import Runtime, open_stage
 from plexus.settings import load_document
 from plexus.store import PostgresJournal
+from services.identity.actors import AuditedReadings, Stewardship
 from services.identity.domain import Linker, Matching
 from services.identity.domain.scoring import Model, Thresholds, shipped_model
-from services.identity.flow import IdentityStage
-from services.identity.service import IdentityServicer
+from services.identity.flow import DecisionRelay, IdentityStage
+from services.identity.service import IdentityServicer, StewardshipServicer
 from services.identity.settings import IdentitySettings, MatchingSection
 from services.identity.store import ModelStore
 
@@ -25,12 +26,14 @@ SECTIONS = ("matching",)
 
 async def wire(runtime: Runtime) -> None:
     """Connect identity to what it stands on."""
-    digest = KeyDigest(runtime.settings.secret())
+    settings = runtime.settings
+    assert isinstance(settings, IdentitySettings)
+    digest = KeyDigest(settings.secret())
     database = await runtime.database("services.identity")
     bus = await runtime.bus()
     async with database.connection() as connection:
         models = await ModelStore(connection).active()
-    linker = _linker(runtime.settings.config, models)
+    linker = _linker(settings.config, models)
     open_stage(
         runtime,
         IdentityStage(runtime.ids, digest, linker),
@@ -39,10 +42,23 @@ async def wire(runtime: Runtime) -> None:
         bus=bus,
         journal=PostgresJournal(database),
     )
+    relay = DecisionRelay(database, bus, runtime.ids, digest, runtime.clock)
+    runtime.run(relay.run(), "decisions")
+    readings = AuditedReadings(runtime.peer(settings.audit_address), runtime.clock)
     identity_pb2_grpc.add_IdentityServiceServicer_to_server(
         IdentityServicer(database), runtime.rpc.grpc_server
     )
     runtime.rpc.serves("plexus.api.identity.v1.IdentityService")
+    stewardship_pb2_grpc.add_StewardshipServiceServicer_to_server(
+        StewardshipServicer(
+            Stewardship(database, linker, runtime.ids, runtime.clock),
+            readings,
+            relay.wake,
+            runtime.clock,
+        ),
+        runtime.rpc.grpc_server,
+    )
+    runtime.rpc.serves("plexus.api.identity.v1.StewardshipService")
 
 
 def _linker(config: pathlib.Path, models: Mapping[str, Model]) -> Linker:
@@ -61,5 +77,6 @@ def _linker(config: pathlib.Path, models: Mapping[str, Model]) -> Linker:
             section.enabled,
             Thresholds(section.match_bits, section.review_bits),
             models.get(section.tenant) or shipped_model().for_population(section.population),
+            section.four_eyes_records,
         )
     return Linker(found, Matching())

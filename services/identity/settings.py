@@ -10,6 +10,9 @@ __all__ = ["IdentitySettings", "MatchingSection"]
 class IdentitySettings(ServiceSettings):
     """What identity needs beyond what all services need."""
 
+    audit_address: str = "127.0.0.1:7101"
+    """gRPC address of audit, which records who reads what of whom before it is told."""
+
     batch: int = pydantic.Field(default=128, ge=1, le=2000)
     """Most messages of one turn batch. Smaller than elsewhere: a batch of new patients locks each of
     their identifiers, about three locks a message, in PostgreSQL's one lock table
@@ -41,6 +44,10 @@ class MatchingSection(Section):
     """How many source records there are, or will be: the more, the less likely any one of them is
     somebody's other record. For the weights that ship; trained ones know. A setting and no count, so that
     messages that are taken in again come to the same persons, in whatever order."""
+
+    four_eyes_records: int = pydantic.Field(default=10, ge=0, le=100_000)
+    """A merge by a steward that concerns so many source records, both persons together, needs a second
+    steward who agrees. 0: none ever does."""
 
     @pydantic.model_validator(mode="after")
     def _in_order(self) -> "MatchingSection":

@@ -4,6 +4,7 @@ from typing import Literal, Self
 
 import pydantic
 
+from plexus.ids import STEWARDSHIP
 from plexus.settings import Section, ServiceSettings
 
 __all__ = ["Feed", "IngestSettings"]
@@ -78,6 +79,8 @@ class Feed(Section):
     def _fits_its_wire(self) -> Self:
         if self.dialect == "fhir" and self.listen:
             raise ValueError("MLLP carries HL7 v2 only; leave out listen, or dialect")
+        if STEWARDSHIP in {self.name, self.source}:
+            raise ValueError(f"{STEWARDSHIP} is the mesh's own: take another name")
         return self
 
     @property

@@ -5,6 +5,8 @@ import fnmatch
 import re
 from collections.abc import Sequence
 
+from plexus.ids import STEWARDSHIP
+
 __all__ = ["Route", "Router"]
 
 
@@ -30,14 +32,21 @@ class Router:
         self._known: dict[tuple[str, str, str], tuple[str, ...]] = {}
 
     def destinations(self, tenant: str, message_type: str, source: str) -> tuple[str, ...]:
-        """The destinations that want such a message, in the order of the mesh document."""
+        """The destinations that want such a message, in the order of the mesh document.
+
+        What a steward has decided corrects what was told before, whoever had sent that: all
+        destinations of the tenant want it.
+        """
         name = (tenant, message_type, source)
         found = self._known.get(name)
         if found is None:
             found = tuple(
                 destination
                 for destination, of_tenant, events, sources in self._routes
-                if of_tenant == tenant and events.match(message_type) and sources.match(source)
+                if of_tenant == tenant
+                and (
+                    source == STEWARDSHIP or (events.match(message_type) and sources.match(source))
+                )
             )
             if len(self._known) < 10_000:
                 self._known[name] = found

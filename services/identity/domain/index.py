@@ -78,12 +78,19 @@ class Conflict:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Relation:
-    """What a source has said last of two persons: that they are one human being, or are not."""
+    """What a source has said last of two persons: that they are one human being, or are not.
+
+    Attributes:
+        names: by which the message knows the first.
+        other_names: by which it knows the other one.
+    """
 
     person_id: str
     other_person: str
     is_same: bool
     told: Telling
+    names: tuple[Name, ...] = ()
+    other_names: tuple[Name, ...] = ()
 
 
 class Index:
@@ -99,6 +106,9 @@ class Index:
         relations: in order.
         contested: names and persons that must be locked before the changes may be written.
         taken: unlinks that were taken in before, by message id; this is a replay of them.
+        decided: the persons that a steward means, by the message that carries the decision: who stays,
+            and the other one.
+        carried_out: decisions that have taken place, by message id; this is a replay of them.
     """
 
     def __init__(self, links: Mapping[Name, Link]) -> None:
@@ -114,6 +124,8 @@ class Index:
         self.relations: list[Relation] = []
         self.contested: set[tuple[str, ...]] = set()
         self.taken: frozenset[str] = frozenset()
+        self.decided: Mapping[str, tuple[str, str]] = {}
+        self.carried_out: frozenset[str] = frozenset()
 
     def __getitem__(self, name: Name) -> Link:
         """The link of a name that is known."""
@@ -191,20 +203,26 @@ class Index:
         self.merged[told.tenant, prior] = survivor
 
     def relate(
-        self, person_id: str, other: str, names: Iterable[Name], told: Telling, *, is_same: bool
+        self,
+        one: tuple[str, Iterable[Name]],
+        another: tuple[str, Iterable[Name]],
+        told: Telling,
+        *,
+        is_same: bool,
     ) -> None:
         """Note whether two persons are one human being. Their identifiers stay where they are.
 
         Args:
-            person_id: whom the message went to.
-            other: the other one.
-            names: by which the message knows the other one.
+            one: whom the message went to, and the names by which it knows them.
+            another: the other one, likewise.
             told: the message.
             is_same: they are linked; else they are known to be two.
         """
-        self.relations.append(Relation(person_id, other, is_same, told))
+        (person_id, names), (other, other_names) = one, another
+        others = tuple(other_names)
+        self.relations.append(Relation(person_id, other, is_same, told, tuple(names), others))
         kind = "link" if is_same else "unlink"
-        for name in names:
+        for name in others:
             self.events.append(LinkEvent(kind, name, other, person_id, told))
 
     def dispute(self, person_id: str, others: Iterable[Candidate], told: Telling) -> None:

@@ -41,11 +41,14 @@ class Matching:
         enabled: False leaves matching to identifiers.
         thresholds: in bits.
         model: weights.
+        four_eyes_records: a merge by a steward that concerns so many source records needs a second
+            steward; 0 for none ever.
     """
 
     enabled: bool = True
     thresholds: Thresholds = DEFAULT_THRESHOLDS
     model: Model = dataclasses.field(default_factory=shipped_model)
+    four_eyes_records: int = 10
 
 
 class Choice(NamedTuple):
@@ -78,7 +81,11 @@ class Linker:
 
     def is_enabled(self, tenant: str) -> bool:
         """The tenant matches by demographics."""
-        return self._of(tenant).enabled
+        return self.matching(tenant).enabled
+
+    def matching(self, tenant: str) -> Matching:
+        """How a tenant matches."""
+        return self._matching.get(tenant, self._otherwise)
 
     def promising(
         self, tenant: str, evidence: Evidence, population: Population, index: Index
@@ -87,7 +94,7 @@ class Linker:
         return {
             person
             for person, verdicts in self._verdicts(tenant, evidence, (), population, index).items()
-            if max(verdict.bits for verdict in verdicts) >= self._of(tenant).thresholds.review
+            if max(verdict.bits for verdict in verdicts) >= self.matching(tenant).thresholds.review
         }
 
     def choose(
@@ -99,7 +106,7 @@ class Linker:
         index: Index,
     ) -> Choice:
         """Which person the record belongs to. The order in which candidates are found is no matter."""
-        matching = self._of(tenant)
+        matching = self.matching(tenant)
         if not matching.enabled:
             return Choice()
         found = self._verdicts(tenant, evidence, identifiers, population, index)
@@ -122,9 +129,6 @@ class Linker:
                 linked, why = person, verdict
         return Choice(linked, why, tuple(doubts[:MOST_DOUBTS]))
 
-    def _of(self, tenant: str) -> Matching:
-        return self._matching.get(tenant, self._otherwise)
-
     def _verdicts(
         self,
         tenant: str,
@@ -134,7 +138,7 @@ class Linker:
         index: Index,
     ) -> dict[str, list[Verdict]]:
         """The verdicts on each record of each person that has a candidate among its records."""
-        matching = self._of(tenant)
+        matching = self.matching(tenant)
         features, candidates = population.candidates(evidence)
         persons = {index[record.name].person_id for record in candidates}
         authorities = {name.authority for each in identifiers for name in each.names}

@@ -8,12 +8,14 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final, NamedTuple
 
+from services.identity.domain.assertions import Assertions, said
 from services.identity.domain.blocking import SHARED, BlockingKey
 from services.identity.domain.evidence import Evidence, RecordKey
 from services.identity.domain.identifiers import Name
 from services.identity.domain.index import Telling
 from services.identity.domain.normalisation import Features
 from services.identity.domain.scoring import Verdict
+from services.identity.domain.stewardship import priority_of
 
 __all__ = [
     "Doubt", "Held", "Population", "Review", "Saved", "lock_parts", "without_shared",
@@ -65,6 +67,7 @@ class Review:
     Attributes:
         kind: possible_match, two_matches or conflicting_member.
         explanation: JSON of the verdict; without values.
+        priority: 1 to 3; 1 is most urgent.
     """
 
     person_id: str
@@ -73,6 +76,7 @@ class Review:
     bits: float
     explanation: str
     told: Telling
+    priority: int
 
 
 class Population:
@@ -90,8 +94,10 @@ class Population:
         blocks: Mapping[int, Collection[RecordKey]],
         large: Collection[int],
         features: Mapping[RecordKey, Features],
+        assertions: Assertions | None = None,
     ) -> None:
         """`blocks` are records by key, without those keys that are too `large`."""
+        self._assertions = assertions or Assertions()
         self._held = dict(held)
         self._blocks = {key: set(records) for key, records in blocks.items()}
         self._too_large = frozenset(large)
@@ -137,8 +143,20 @@ class Population:
     def doubt(self, person_id: str, doubt: Doubt, told: Telling) -> None:
         """Note that two persons may be one."""
         explanation = json.dumps(doubt.verdict.to_json())
-        bits = doubt.verdict.bits
-        self.reviews.append(Review(person_id, doubt.person_id, doubt.kind, bits, explanation, told))
+        verdict = doubt.verdict
+        priority = priority_of(doubt.kind, verdict.bits, verdict.thresholds)
+        self.reviews.append(
+            Review(
+                person_id, doubt.person_id, doubt.kind, verdict.bits, explanation, told, priority
+            )
+        )
+
+    def are_apart(self, ones: Collection[Name], others: Collection[Name]) -> bool:
+        """Whether somebody has said of names of each side that they are of two persons."""
+        return self._assertions.keep_apart(ones, others, self._says)
+
+    def _says(self, name: Name) -> bytes:
+        return said(self._features[record] for record in self.records(name))
 
     def candidates(self, evidence: Evidence) -> tuple[Features, list[RecordKey]]:
         """The records that share a key, sorted; and what is left of the evidence for comparison.

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from plexus.errors import Unavailable
 from plexus.store import Connection, Record
 from services.identity.domain import Conflict, Index, Link, Name, Relation
+from services.identity.store.assertions import AssertionStore
 
 __all__ = ["IndexStore", "LinkedName", "lock_number"]
 
@@ -189,6 +190,17 @@ class IndexStore:
             [person_id for _, person_id in index.merged],
             list(index.merged.values()),
         )
+        # Whoever was asked about the two need not look any more.
+        await self._connection.execute(
+            "UPDATE review r SET status = 'same'"
+            " FROM unnest($1::text[], $2::uuid[], $3::uuid[]) n (tenant, person_id, survivor)"
+            " WHERE r.tenant = n.tenant AND r.status IN ('open', 'proposed')"
+            " AND (r.person_id, r.other_person)"
+            " IN ((n.person_id, n.survivor), (n.survivor, n.person_id))",
+            [tenant for tenant, _ in index.merged],
+            [person_id for _, person_id in index.merged],
+            list(index.merged.values()),
+        )
 
     async def _add_identifiers(self, index: Index) -> None:
         names = list(index.added)
@@ -263,6 +275,16 @@ class IndexStore:
             relation.told.message_id,
             relation.told.at,
         )
+        assertions = AssertionStore(self._connection)
+        if relation.is_same:
+            await assertions.withdraw(relation.names, relation.other_names)
+        else:
+            await assertions.keep_apart(
+                relation.names,
+                relation.other_names,
+                relation.told.at,
+                message_id=relation.told.message_id,
+            )
         await self._connection.execute(
             "UPDATE review SET status = $4 WHERE tenant = $1 AND status <> $4"
             " AND (person_id, other_person) IN (($2::uuid, $3::uuid), ($3::uuid, $2::uuid))",

@@ -144,13 +144,29 @@ class RecordStore:
             [record_id for _, record_id in blocked],
         )
 
-    async def _add_reviews(self, reviews: Sequence[Review]) -> None:
+    async def _add_reviews(self, raised: Sequence[Review]) -> None:
+        pairs: dict[tuple[str, frozenset[str]], Review] = {}
+        for each in raised:
+            pair = each.told.tenant, frozenset((each.person_id, each.other_person))
+            pairs.setdefault(pair, each)
+        reviews = list(pairs.values())
         await self._connection.execute(
-            "INSERT INTO review (tenant, person_id, other_person, kind, bits, explanation,"
-            " message_id, at)"
+            # A pair is raised once, whichever of the two is named first; what was decided stays so.
+            "INSERT INTO review AS r (tenant, person_id, other_person, kind, bits, explanation,"
+            " message_id, at, priority)"
             " SELECT * FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::text[],"
-            " $5::double precision[], $6::jsonb[], $7::uuid[], $8::timestamptz[])"
-            " ON CONFLICT (tenant, person_id, other_person) DO NOTHING",
+            " $5::double precision[], $6::jsonb[], $7::uuid[], $8::timestamptz[], $9::smallint[])"
+            " n (tenant, person_id, other_person, kind, bits, explanation, message_id, at, priority)"
+            " WHERE NOT EXISTS (SELECT FROM review x WHERE x.tenant = n.tenant"
+            " AND x.person_id = n.other_person AND x.other_person = n.person_id"
+            " AND x.status <> 'different')"
+            " ON CONFLICT (tenant, person_id, other_person) DO UPDATE SET"
+            " kind = excluded.kind, bits = excluded.bits, explanation = excluded.explanation,"
+            " message_id = excluded.message_id, at = excluded.at, priority = excluded.priority,"
+            " status = 'open', assignee = '', deferred_at = NULL, proposed_by = '', survivor = NULL,"
+            " decided_by = '', decided_at = NULL, reason = ''"
+            # Whoever said so is asked again only by records that say something else by now.
+            " WHERE r.status = 'different' AND r.at < excluded.at",
             [each.told.tenant for each in reviews],
             [each.person_id for each in reviews],
             [each.other_person for each in reviews],
@@ -159,6 +175,7 @@ class RecordStore:
             [each.explanation for each in reviews],
             [each.told.message_id for each in reviews],
             [each.told.at for each in reviews],
+            [each.priority for each in reviews],
         )
 
 

@@ -6,17 +6,16 @@ Neighbours: `domain.matching` decides, `flow` loads and saves.
 
 import collections
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
-
-from google.protobuf.message import DecodeError
+from typing import Final
 
 from plexus.actors import Turn
 from plexus.api.audit.v1.audit_pb2 import Outcome
-from plexus.api.canonical.v1.event_pb2 import CanonicalEvent, EventKind
-from plexus.api.envelope.v1.envelope_pb2 import Envelope, PayloadKind
+from plexus.api.canonical.v1.event_pb2 import EventKind
+from plexus.api.envelope.v1.envelope_pb2 import PayloadKind
 from plexus.api.identity.v1.identity_pb2 import MatchKind, ResolvedEvent
 from plexus.errors import InvalidMessage, Reason
 from plexus.ids import IdSource
+from services.identity.actors.arrival import Arrival
 from services.identity.domain import (
     Choice,
     Evidence,
@@ -24,17 +23,13 @@ from services.identity.domain import (
     Linker,
     PersonIdentifier,
     Population,
-    RecordKey,
     decide,
-    identifying,
     lock_parts,
 )
 from services.identity.domain.index import Telling
+from services.identity.domain.population import Doubt
 
-__all__ = ["Arrival", "MasterIndex"]
-
-_REGISTRATION = "ADT"
-"""HL7 v2 triggers that tell demographics for their own sake begin so."""
+__all__ = ["MasterIndex"]
 
 _RESULTS = {
     MatchKind.MATCH_KIND_NEW_PERSON: "new_person",
@@ -45,61 +40,6 @@ _RESULTS = {
 
 
 _RELATING: Final = frozenset({EventKind.EVENT_KIND_LINK, EventKind.EVENT_KIND_UNLINK})
-
-
-class Arrival(NamedTuple):
-    """An event that has arrived.
-
-    Attributes:
-        resolved: the message that will carry it on; its event is set.
-        kind: of the event, as the message has it.
-        subject: the identifiers of the event's subject that name a person.
-        prior: those of the other person, where the event is about two.
-        evidence: what it says of the subject's demographics; None where nothing or of nobody.
-    """
-
-    resolved: ResolvedEvent
-    kind: EventKind.ValueType
-    subject: list[PersonIdentifier]
-    prior: list[PersonIdentifier]
-    evidence: Evidence | None
-
-    @classmethod
-    def read(cls, envelope: Envelope) -> "Arrival":
-        """Read the payload of a message of the canonical stream. Raises InvalidMessage."""
-        if envelope.kind != PayloadKind.PAYLOAD_KIND_CANONICAL:
-            raise InvalidMessage(
-                "the canonical stream carries canonical events only", reason=Reason.REASON_INTERNAL
-            )
-        resolved = ResolvedEvent()
-        event = resolved.event
-        try:
-            event.MergeFromString(envelope.payload)
-        except DecodeError as exc:
-            raise InvalidMessage(
-                "the payload is no canonical event", reason=Reason.REASON_INTERNAL
-            ) from exc
-        subject = identifying(envelope.tenant, event.subject)
-        return cls(
-            resolved,
-            event.kind,
-            subject,
-            identifying(envelope.tenant, event.prior),
-            _evidence(event, subject, envelope.source) if subject else None,
-        )
-
-
-def _evidence(
-    event: CanonicalEvent, subject: Sequence[PersonIdentifier], source: str
-) -> Evidence | None:
-    for resource in event.resources:
-        if resource.WhichOneof("content") == "person":
-            return Evidence(
-                RecordKey(subject[0].names[0], source),
-                resource.person,
-                is_registered=event.trigger.startswith(_REGISTRATION),
-            )
-    return None
 
 
 class MasterIndex:
@@ -227,11 +167,22 @@ class MasterIndex:
             resolved.person_id = self._add_person(told)
             resolved.match = MatchKind.MATCH_KIND_NEW_PERSON
         index.enlist(subject, resolved.person_id, told, choice.explanation)
-        for doubt in choice.doubts:
-            self._population.doubt(resolved.person_id, doubt, told)
+        self._raise(resolved.person_id, choice.doubts, told, turn)
+
+    def _raise(self, person_id: str, doubts: Sequence[Doubt], told: Telling, turn: Turn) -> None:
+        """Ask somebody to look, where nobody has said already that they are two."""
+        index = self._index
+        names = index.names(told.tenant, person_id)
+        raised = [
+            doubt
+            for doubt in doubts
+            if not self._population.are_apart(names, index.names(told.tenant, doubt.person_id))
+        ]
+        for doubt in raised:
+            self._population.doubt(person_id, doubt, told)
             self.results[doubt.kind] += 1
-        if choice.doubts:
-            turn.fact("review", str(len(choice.doubts)))
+        if raised:
+            turn.fact("review", str(len(raised)))
 
     def _take_over(self, evidence: Evidence | None, told: Telling) -> None:
         """Keep what the message says of the person, if that is news."""
@@ -251,6 +202,15 @@ class MasterIndex:
         """HL7 v2.5.1 3.3.40 (A40): what MRG-1 names goes under, what PID-3 names stays."""
         index = self._index
         surviving, going = index.candidates(subject), index.candidates(prior)
+        decided = index.decided.get(told.message_id)
+        if decided is not None and told.message_id not in index.carried_out:
+            # A steward has named persons. Who has changed since is not who was meant.
+            stay, go = ({each.person_id for each in side} for side in (surviving, going))
+            if (stay, go) != ({decided[0]}, {decided[1]}) and not (stay == go and len(go) == 1):
+                raise InvalidMessage(
+                    "the persons have changed since it was decided to merge them: look again",
+                    reason=Reason.REASON_IDENTIFIER_CONFLICT,
+                )
         survivor = decide(surviving).person_id
         under = decide([each for each in going if each.person_id != survivor]).person_id
         if survivor and under:
@@ -299,8 +259,11 @@ class MasterIndex:
         index.enlist(prior, other, told)
         if other != resolved.person_id:
             resolved.other_person_id = other
-            names = [name for each in prior for name in each.names]
-            index.relate(resolved.person_id, other, names, told, is_same=is_same)
+            one, another = (
+                [name for each in identifiers for name in each.names]
+                for identifiers in (subject, prior)
+            )
+            index.relate((resolved.person_id, one), (other, another), told, is_same=is_same)
         self._contest([*subject, *prior], [resolved.person_id, other], told)
 
     def _move(

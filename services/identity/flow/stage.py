@@ -12,12 +12,12 @@ from collections.abc import Callable, Sequence
 from plexus.actors import Turn, TurnFailed, run_turns
 from plexus.api.canonical.v1.event_pb2 import EventKind
 from plexus.errors import InvalidMessage, Unavailable
-from plexus.ids import IdSource, KeyDigest
-from plexus.store import Transaction
+from plexus.ids import STEWARDSHIP, IdSource, KeyDigest
+from plexus.store import Connection, Transaction
 from plexus.telemetry.metrics import IDENTITY_LARGE_BLOCKS, IDENTITY_MATCHES
 from services.identity.actors import Arrival, MasterIndex
 from services.identity.domain import Index, Linker, Name, Population
-from services.identity.store import IndexStore, RecordStore
+from services.identity.store import AssertionStore, DecisionStore, IndexStore, RecordStore
 
 __all__ = ["IdentityStage"]
 
@@ -43,16 +43,27 @@ class IdentityStage:
         ]
         if unlinks:
             index.taken = await store.unlinks_among(unlinks)
-        population = await self._population(records, index, read)
+        decisions = DecisionStore(transaction.connection)
+        carried = [
+            turn.envelope.message_id for turn, _ in read if turn.envelope.source == STEWARDSHIP
+        ]
+        if carried:
+            decided = await decisions.of(carried)
+            index.decided = {
+                name: (each.person_id, each.other_person) for name, each in decided.items()
+            }
+            index.carried_out = frozenset(name for name, each in decided.items() if each.is_applied)
+        population = await self._population(transaction.connection, index, read)
         actor = self._run(read, index, population)
         if index.contested:
             contested, merged = index.contested, set(index.merged)
             await store.lock(contested)
             known = [(tenant, prior) for tenant, prior in merged if prior not in index.new_persons]
-            taken = index.taken
+            before = index
             index = await store.load(names, members_of=known)
-            index.taken = taken
-            population = await self._population(records, index, read)
+            index.taken, index.decided = before.taken, before.decided
+            index.carried_out = before.carried_out
+            population = await self._population(transaction.connection, index, read)
             for turn, _ in read:
                 turn.reset()
             actor = self._run(read, index, population)
@@ -62,15 +73,18 @@ class IdentityStage:
                 raise Unavailable("the index has changed under this batch")
             await store.save(index)
             await records.save(population)
+        if carried:
+            await decisions.note_applied(carried, turns[0].now)
         for result, count in actor.results.items():
             IDENTITY_MATCHES.labels(result=result).inc(count)
         for pass_name, count in population.large.items():
             IDENTITY_LARGE_BLOCKS.labels(kind=pass_name).inc(count)
 
     async def _population(
-        self, records: RecordStore, index: Index, read: Sequence[tuple[Turn, Arrival]]
+        self, connection: Connection, index: Index, read: Sequence[tuple[Turn, Arrival]]
     ) -> Population:
         """The source records that the batch concerns; `index` learns whose they are."""
+        records = RecordStore(connection)
         telling = [
             (turn.envelope.tenant, message, message.evidence)
             for turn, message in read
@@ -106,7 +120,8 @@ class IdentityStage:
             return population
         members, links = await records.members(promising)
         index.learn(links)
-        return Population(held, blocks, found.large, features | members)
+        assertions = await AssertionStore(connection).among(links)
+        return Population(held, blocks, found.large, features | members, assertions)
 
     def _run(
         self, read: Sequence[tuple[Turn, Arrival]], index: Index, population: Population

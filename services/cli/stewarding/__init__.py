@@ -1,0 +1,1 @@
+"""The commands of stewards, below `plexus identity`: work off reviews."""
