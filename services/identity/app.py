@@ -10,7 +10,7 @@ from plexus.ids import KeyDigest
 from plexus.service import Runtime, open_stage
 from plexus.settings import load_document
 from plexus.store import PostgresJournal
-from services.identity.actors import AuditedReadings, Stewardship
+from services.identity.actors import AuditedReadings, PersonOrders, Seeker, Stewardship
 from services.identity.domain import Linker, Matching
 from services.identity.domain.scoring import Model, Thresholds, shipped_model
 from services.identity.flow import DecisionRelay, IdentityStage
@@ -46,12 +46,14 @@ async def wire(runtime: Runtime) -> None:
     runtime.run(relay.run(), "decisions")
     readings = AuditedReadings(runtime.peer(settings.audit_address), runtime.clock)
     identity_pb2_grpc.add_IdentityServiceServicer_to_server(
-        IdentityServicer(database), runtime.rpc.grpc_server
+        IdentityServicer(database, Seeker(database, linker), readings, runtime.clock),
+        runtime.rpc.grpc_server,
     )
     runtime.rpc.serves("plexus.api.identity.v1.IdentityService")
     stewardship_pb2_grpc.add_StewardshipServiceServicer_to_server(
         StewardshipServicer(
             Stewardship(database, linker, runtime.ids, runtime.clock),
+            PersonOrders(database, linker, runtime.ids, runtime.clock),
             readings,
             relay.wake,
             runtime.clock,

@@ -4,13 +4,10 @@ Answers from committed state only.
 """
 
 import datetime
-import json
-import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 
 import grpc.aio
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from plexus.api.canonical.v1.datatypes_pb2 import Identifier
 from plexus.api.identity.v1 import (
@@ -22,10 +19,27 @@ from plexus.api.identity.v1 import (
 from plexus.clock import Clock
 from plexus.errors import ConfigurationError, InvalidRequest, NotFound
 from plexus.store import Database
-from services.identity.actors import BothSides, Order, Readings, Stewardship
+from services.identity.actors import Order, PersonOrders, Readings, Seeker, Stewardship
+from services.identity.actors.seeking import MatchGrade
 from services.identity.domain import Ruling, decide, identifying
+from services.identity.domain.identifiers import authority_name
 from services.identity.domain.scoring import Model
-from services.identity.store import IndexStore, ModelStore, Question, ReviewRow
+from services.identity.edge.messages import (
+    RULINGS,
+    STATUSES,
+    both_sides_message,
+    change_message,
+    check_limit,
+    check_name,
+    check_reviews,
+    match_message,
+    notice_message,
+    order_of,
+    person_of,
+    result_message,
+    review_message,
+)
+from services.identity.store import ChangeStore, IndexStore, LinkedName, ModelStore, Question
 
 __all__ = ["IdentityServicer", "StewardshipServicer"]
 
@@ -33,28 +47,23 @@ _Context = grpc.aio.ServicerContext[object, object]
 _MOST_IDENTIFIERS: Final = 1000
 _MOST_FEATURES: Final = 1000
 _MOST_REVIEWS: Final = 1000
-_MOST_REASON: Final = 1000
-_MOST_NAME: Final = 100
 _MOST_AGE: Final = 10**9
-_STATUSES: Final = {
-    stewardship_pb2.REVIEW_STATUS_OPEN: "open",
-    stewardship_pb2.REVIEW_STATUS_PROPOSED: "proposed",
-    stewardship_pb2.REVIEW_STATUS_SAME: "same",
-    stewardship_pb2.REVIEW_STATUS_DIFFERENT: "different",
-}
-_STATUS_VALUES: Final = {text: value for value, text in _STATUSES.items()}
-_RULINGS: Final = {
-    stewardship_pb2.VERDICT_SAME: Ruling.SAME,
-    stewardship_pb2.VERDICT_DIFFERENT: Ruling.DIFFERENT,
-    stewardship_pb2.VERDICT_SKIP: Ruling.SKIP,
-}
+_MOST_MATCHES: Final = 100
+_MATCHES: Final = 10
+_MOST_CHANGES: Final = 1000
+_WATCH_SECONDS: Final = 0.5
 
 
 class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
     """Answers questions to the index, and keeps trained models."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self, database: Database, seeker: Seeker, readings: Readings, clock: Clock
+    ) -> None:
         self._database = database
+        self._seeker = seeker
+        self._readings = readings
+        self._clock = clock
 
     async def Resolve(  # noqa: N802 - the name in the contract
         self, request: identity_pb2.ResolveRequest, context: _Context
@@ -74,31 +83,103 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
     async def GetPerson(  # noqa: N802 - the name in the contract
         self, request: identity_pb2.GetPersonRequest, context: _Context
     ) -> identity_pb2.GetPersonResponse:
-        person_id = _person(request.person_id, "person_id")
+        person_id = person_of(request.person_id, "person_id")
         async with self._database.connection() as connection:
             found = await IndexStore(connection).person(request.tenant, person_id)
         if found is None:
             raise NotFound("nobody is known by that person_id")
         return identity_pb2.GetPersonResponse(
             person_id=found.person_id,
-            identifiers=[
-                identity_pb2.LinkedIdentifier(
-                    authority=name.authority,
-                    value=name.value,
-                    source=name.source,
-                    message_id=name.message_id,
-                )
-                for name in found.names
-            ],
+            identifiers=map(_identifier, found.names),
             merged_person_ids=found.merged,
             linked_person_ids=found.linked,
         )
 
+    async def Match(  # noqa: N802 - the name in the contract
+        self, request: identity_pb2.MatchRequest, context: _Context
+    ) -> identity_pb2.MatchResponse:
+        if request.count > _MOST_MATCHES:
+            raise InvalidRequest(f"at most {_MOST_MATCHES} matches", location="count")
+        found = await self._seeker.match(
+            request.tenant, request.person, includes_certainly_not=request.includes_certainly_not
+        )
+        if request.only_certain_matches:
+            certain = [each for each in found if each.grade is MatchGrade.CERTAIN]
+            found = certain if len(certain) == 1 else []
+        told = found[: request.count or _MATCHES]
+        await self._readings.note(
+            request.tenant, request.reader, [each.person_id for each in told], "match"
+        )
+        return identity_pb2.MatchResponse(
+            matches=map(match_message, told), truncated=len(told) < len(found)
+        )
+
+    async def GetCrossReferences(  # noqa: N802 - the name in the contract
+        self, request: identity_pb2.GetCrossReferencesRequest, context: _Context
+    ) -> identity_pb2.GetCrossReferencesResponse:
+        if bool(request.person_id) == request.HasField("identifier"):
+            raise InvalidRequest("name an identifier or a person", location="identifier")
+        person_id = request.person_id
+        if not person_id:
+            (person_id,) = await self._resolve(request.tenant, [request.identifier])
+            if not person_id:
+                await self._readings.note(request.tenant, request.reader, [], "cross references")
+                return identity_pb2.GetCrossReferencesResponse()
+        person = person_of(person_id, "person_id")
+        async with self._database.connection() as connection:
+            found = await IndexStore(connection).person(request.tenant, person)
+        if found is None:
+            raise NotFound("nobody is known by that person_id")
+        wanted = {authority_name(each) for each in request.authorities}
+        await self._readings.note(
+            request.tenant, request.reader, [found.person_id], "cross references"
+        )
+        return identity_pb2.GetCrossReferencesResponse(
+            person_id=found.person_id,
+            identifiers=[
+                _identifier(name) for name in found.names if not wanted or name.authority in wanted
+            ],
+        )
+
+    async def Explain(  # noqa: N802 - the name in the contract
+        self, request: identity_pb2.ExplainRequest, context: _Context
+    ) -> identity_pb2.ExplainResponse:
+        check_limit(request.limit, _MOST_CHANGES)
+        person = person_of(request.person_id, "person_id")
+        async with self._database.connection() as connection:
+            found = await IndexStore(connection).person(request.tenant, person)
+            if found is None:
+                raise NotFound("nobody is known by that person_id")
+            persons = [person_of(each, "") for each in (found.person_id, *found.merged)]
+            changes = await ChangeStore(connection).of(request.tenant, persons, request.limit)
+        await self._readings.note(request.tenant, request.reader, [found.person_id], "explain")
+        return identity_pb2.ExplainResponse(
+            person_id=found.person_id, changes=map(change_message, changes)
+        )
+
+    async def WatchChanges(  # noqa: N802 - the name in the contract
+        self, request: identity_pb2.WatchChangesRequest, context: _Context
+    ) -> AsyncIterator[identity_pb2.WatchChangesResponse]:
+        if not request.tenant:
+            raise InvalidRequest("a watch needs a tenant", location="tenant")
+        seq = request.after_seq
+        async with self._database.connection() as connection:
+            place = await ChangeStore(connection).place(request.tenant, seq)
+        while True:
+            async with self._database.connection() as connection:
+                found = await ChangeStore(connection).behind(
+                    request.tenant, place, seq, _MOST_CHANGES
+                )
+            for change, transaction in found:
+                place, seq = transaction, change.seq
+                yield notice_message(change)
+            if len(found) < _MOST_CHANGES:
+                await self._clock.sleep(_WATCH_SECONDS)
+
     async def ListFeatures(  # noqa: N802 - the name in the contract
         self, request: identity_pb2.ListFeaturesRequest, context: _Context
     ) -> identity_pb2.ListFeaturesResponse:
-        if not 1 <= request.limit <= _MOST_FEATURES:
-            raise InvalidRequest(f"limit must be 1 to {_MOST_FEATURES}", location="limit")
+        check_limit(request.limit, _MOST_FEATURES)
         async with self._database.connection() as connection:
             found = await ModelStore(connection).features(
                 request.tenant, request.after, request.limit
@@ -144,18 +225,24 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
         return [decide(index.candidates(each)).person_id for each in asked]
 
 
+def _identifier(name: LinkedName) -> identity_pb2.LinkedIdentifier:
+    return identity_pb2.LinkedIdentifier(**name._asdict())
+
+
 class StewardshipServicer(stewardship_pb2_grpc.StewardshipServiceServicer):
     """Takes the orders of stewards."""
 
     def __init__(
         self,
         stewardship: Stewardship,
+        orders: PersonOrders,
         readings: Readings,
         on_decided: Callable[[], None],
         clock: Clock,
     ) -> None:
         """`on_decided` is called where something has to be carried through the mesh."""
         self._stewardship = stewardship
+        self._orders = orders
         self._readings = readings
         self._on_decided = on_decided
         self._clock = clock
@@ -163,13 +250,12 @@ class StewardshipServicer(stewardship_pb2_grpc.StewardshipServiceServicer):
     async def ListReviews(  # noqa: N802 - the name in the contract
         self, request: stewardship_pb2.ListReviewsRequest, context: _Context
     ) -> stewardship_pb2.ListReviewsResponse:
-        if not 1 <= request.limit <= _MOST_REVIEWS:
-            raise InvalidRequest(f"limit must be 1 to {_MOST_REVIEWS}", location="limit")
+        check_limit(request.limit, _MOST_REVIEWS)
         before = None
         if request.least_age_seconds:
             age = min(request.least_age_seconds, _MOST_AGE)
             before = self._clock.now() - datetime.timedelta(seconds=age)
-        statuses = [_STATUSES.get(each, "") for each in request.statuses] or ["open", "proposed"]
+        statuses = [STATUSES.get(each, "") for each in request.statuses] or ["open", "proposed"]
         question = Question(
             request.tenant,
             statuses,
@@ -179,7 +265,7 @@ class StewardshipServicer(stewardship_pb2_grpc.StewardshipServiceServicer):
             request.least_bits if request.HasField("least_bits") else None,
         )
         found, total = await self._stewardship.find(question, request.limit)
-        return stewardship_pb2.ListReviewsResponse(reviews=map(_review, found), total=total)
+        return stewardship_pb2.ListReviewsResponse(reviews=map(review_message, found), total=total)
 
     async def GetReview(  # noqa: N802 - the name in the contract
         self, request: stewardship_pb2.GetReviewRequest, context: _Context
@@ -193,16 +279,17 @@ class StewardshipServicer(stewardship_pb2_grpc.StewardshipServiceServicer):
         await self._readings.note(
             request.tenant, request.reader, sorted(persons), f"review {request.review_id}"
         )
-        return _both_sides(found)
+        return both_sides_message(found)
 
     async def AssignReviews(  # noqa: N802 - the name in the contract
         self, request: stewardship_pb2.AssignReviewsRequest, context: _Context
     ) -> stewardship_pb2.AssignReviewsResponse:
-        _check_reviews(request.review_ids)
-        _check_name(request.assignee, "assignee")
+        check_reviews(request.review_ids)
+        check_name(request.assignee, "assignee")
         if request.priority > 3:
             raise InvalidRequest("priority is 1 to 3, or 0 to leave it", location="priority")
-        order = _order(request.tenant, request.steward, "")
+        check_name(request.steward, "steward")
+        order = Order(request.tenant, request.steward, "")
         assigned = await self._stewardship.assign(
             order, request.review_ids, request.assignee, request.priority
         )
@@ -211,16 +298,14 @@ class StewardshipServicer(stewardship_pb2_grpc.StewardshipServiceServicer):
     async def DecideReviews(  # noqa: N802 - the name in the contract
         self, request: stewardship_pb2.DecideReviewsRequest, context: _Context
     ) -> stewardship_pb2.DecideReviewsResponse:
-        _check_reviews(request.review_ids)
-        ruling = _RULINGS.get(request.verdict)
+        check_reviews(request.review_ids)
+        ruling = RULINGS.get(request.verdict)
         if ruling is None:
             raise InvalidRequest("same, different or skip", location="verdict")
-        if not request.reason.strip():
-            raise InvalidRequest("a decision needs a reason", location="reason")
+        order = order_of(request)
         if request.survivor_id and (ruling is not Ruling.SAME or len(request.review_ids) != 1):
             raise InvalidRequest("a survivor is for one review", location="survivor_id")
-        order = _order(request.tenant, request.steward, request.reason, request.is_dry_run)
-        survivor = _person(request.survivor_id, "survivor_id") if request.survivor_id else None
+        survivor = person_of(request.survivor_id, "survivor_id") if request.survivor_id else None
         answer = stewardship_pb2.DecideReviewsResponse()
         for review_id in request.review_ids:
             made = await self._stewardship.decide(order, review_id, ruling, survivor)
@@ -234,80 +319,34 @@ class StewardshipServicer(stewardship_pb2_grpc.StewardshipServiceServicer):
                 self._on_decided()
         return answer
 
+    async def Merge(  # noqa: N802 - the name in the contract
+        self, request: stewardship_pb2.MergeRequest, context: _Context
+    ) -> stewardship_pb2.MergeResponse:
+        persons = (request.survivor_id, "survivor_id"), (request.person_id, "person_id")
+        return stewardship_pb2.MergeResponse(result=await self._order(request, "merge", *persons))
 
-def _order(tenant: str, steward: str, reason: str, is_dry_run: bool = False) -> Order:
-    if not steward:
-        raise InvalidRequest("who decides?", location="steward")
-    _check_name(steward, "steward")
-    if len(reason) > _MOST_REASON or "\0" in reason:
-        raise InvalidRequest(f"at most {_MOST_REASON} characters", location="reason")
-    return Order(tenant, steward, reason, is_dry_run)
+    async def Link(  # noqa: N802 - the name in the contract
+        self, request: stewardship_pb2.LinkRequest, context: _Context
+    ) -> stewardship_pb2.LinkResponse:
+        persons = (request.person_id, "person_id"), (request.other_person_id, "other_person_id")
+        return stewardship_pb2.LinkResponse(result=await self._order(request, "link", *persons))
 
+    async def Unlink(  # noqa: N802 - the name in the contract
+        self, request: stewardship_pb2.UnlinkRequest, context: _Context
+    ) -> stewardship_pb2.UnlinkResponse:
+        persons = (request.person_id, "person_id"), (request.other_person_id, "other_person_id")
+        return stewardship_pb2.UnlinkResponse(result=await self._order(request, "unlink", *persons))
 
-def _check_reviews(review_ids: Sequence[int]) -> None:
-    if not 1 <= len(review_ids) <= _MOST_REVIEWS:
-        raise InvalidRequest(f"1 to {_MOST_REVIEWS} reviews", location="review_ids")
-
-
-def _check_name(name: str, location: str) -> None:
-    if len(name) > _MOST_NAME or "\0" in name:
-        raise InvalidRequest(f"at most {_MOST_NAME} characters", location=location)
-
-
-def _person(text: str, location: str) -> uuid.UUID:
-    try:
-        return uuid.UUID(text)
-    except ValueError as exc:
-        raise InvalidRequest(f"{location} is no UUID", location=location) from exc
-
-
-def _review(row: ReviewRow) -> stewardship_pb2.Review:
-    return stewardship_pb2.Review(
-        review_id=row.review_id,
-        kind=row.kind,
-        person_id=str(row.person_id or ""),
-        other_person_id=str(row.other_person or ""),
-        bits=row.bits,
-        status=_STATUS_VALUES[row.status],
-        priority=row.priority,
-        assignee=row.assignee,
-        raised_at=_stamp(row.at),
-        message_id=str(row.message_id),
-        proposed_by=row.proposed_by,
-        decided_by=row.decided_by,
-        decided_at=None if row.decided_at is None else _stamp(row.decided_at),
-        reason=row.reason,
-    )
-
-
-def _both_sides(found: BothSides) -> stewardship_pb2.GetReviewResponse:
-    why = json.loads(found.review.explanation)
-    return stewardship_pb2.GetReviewResponse(
-        review=_review(found.review),
-        rows=[
-            stewardship_pb2.ScoreRow(what=what, level=level, bits=bits)
-            for what, level, bits in why.get("rows", ())
-        ],
-        model=why.get("model", ""),
-        fields=[stewardship_pb2.ComparedField(**each._asdict()) for each in found.fields],
-        bits_now=found.bits,
-        history=[
-            stewardship_pb2.DecisionEntry(
-                decision_id=each.decision_id,
-                kind=each.kind,
-                steward=each.steward,
-                reason=each.reason,
-                at=_stamp(each.at),
-                message_id=each.message_id,
-                is_applied=each.is_applied,
-            )
-            for each in found.history
-        ],
-        records=found.records,
-    )
-
-
-def _stamp(at: datetime.datetime) -> Timestamp:
-    stamp = Timestamp()
-    stamp.FromDatetime(at)
-    return stamp
+    async def _order(
+        self,
+        request: stewardship_pb2.MergeRequest
+        | stewardship_pb2.LinkRequest
+        | stewardship_pb2.UnlinkRequest,
+        kind: str,
+        one: tuple[str, str],
+        other: tuple[str, str],
+    ) -> stewardship_pb2.OrderResult:
+        made = await self._orders.order(order_of(request), kind, person_of(*one), person_of(*other))
+        if made.message_id:
+            self._on_decided()
+        return result_message(made)

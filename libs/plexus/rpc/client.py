@@ -97,6 +97,21 @@ class Peer:
             trailing = tuple(exc.trailing_metadata() or ())
             raise error_of(exc.code(), _name(method), trailing) from exc
 
+    async def listen(
+        self, method: grpc.aio.UnaryStreamMultiCallable[Q, A], request: Q
+    ) -> AsyncIterator[A]:
+        """Ask once, and receive answers until the peer has no more, without a deadline.
+
+        Raises:
+            PlexusError: the leaf that the peer's status stands for.
+        """
+        try:
+            async for answer in method(request):
+                yield answer
+        except grpc.aio.AioRpcError as exc:
+            trailing = tuple(exc.trailing_metadata() or ())
+            raise error_of(exc.code(), _name(method), trailing) from exc
+
     async def close(self) -> None:
         """Hang up."""
         await self.channel.close(grace=1.0)

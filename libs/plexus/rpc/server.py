@@ -110,6 +110,12 @@ class _Boundary(grpc.aio.ServerInterceptor):
                 handler.request_deserializer,
                 handler.response_serializer,
             )
+        if handler.unary_stream is not None:
+            return grpc.unary_stream_rpc_method_handler(
+                self._stream(method, handler.unary_stream),
+                handler.request_deserializer,
+                handler.response_serializer,
+            )
         return handler
 
     def _unary(self, method: str, behaviour: Callable[..., Any]) -> Callable[..., Any]:
@@ -139,12 +145,12 @@ class _Boundary(grpc.aio.ServerInterceptor):
 
     def _stream(self, method: str, behaviour: Callable[..., Any]) -> Callable[..., Any]:
         async def answer(
-            requests: AsyncIterator[Any], context: grpc.aio.ServicerContext[Any, Any]
+            asked: Any, context: grpc.aio.ServicerContext[Any, Any]
         ) -> AsyncIterator[Any]:
             span = self._begin(method, context)
             code = grpc.StatusCode.OK
             try:
-                async for response in behaviour(requests, context):
+                async for response in behaviour(asked, context):
                     yield response
                 return  # noqa: TRY300 - an else would stand between the two ends
             except asyncio.CancelledError:

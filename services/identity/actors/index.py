@@ -17,6 +17,7 @@ from plexus.errors import InvalidMessage, Reason
 from plexus.ids import IdSource
 from services.identity.actors.arrival import Arrival
 from services.identity.domain import (
+    Candidate,
     Choice,
     Evidence,
     Index,
@@ -202,15 +203,7 @@ class MasterIndex:
         """HL7 v2.5.1 3.3.40 (A40): what MRG-1 names goes under, what PID-3 names stays."""
         index = self._index
         surviving, going = index.candidates(subject), index.candidates(prior)
-        decided = index.decided.get(told.message_id)
-        if decided is not None and told.message_id not in index.carried_out:
-            # A steward has named persons. Who has changed since is not who was meant.
-            stay, go = ({each.person_id for each in side} for side in (surviving, going))
-            if (stay, go) != ({decided[0]}, {decided[1]}) and not (stay == go and len(go) == 1):
-                raise InvalidMessage(
-                    "the persons have changed since it was decided to merge them: look again",
-                    reason=Reason.REASON_IDENTIFIER_CONFLICT,
-                )
+        self._expect_decided(surviving, going, told)
         survivor = decide(surviving).person_id
         under = decide([each for each in going if each.person_id != survivor]).person_id
         if survivor and under:
@@ -232,6 +225,21 @@ class MasterIndex:
             self._report_conflict(len(conflicts), turn)
         self._contest([*subject, *prior], [each.person_id for each in [*surviving, *going]], told)
 
+    def _expect_decided(
+        self, subject: Sequence[Candidate], prior: Sequence[Candidate], told: Telling
+    ) -> None:
+        """A steward has named persons: who has changed since is not who was meant."""
+        decided = self._index.decided.get(told.message_id)
+        if decided is None or told.message_id in self._index.carried_out:
+            return
+        one, other = ({each.person_id for each in side} for side in (subject, prior))
+        is_one_already = one == other and len(one) == 1
+        if (one, other) != ({decided[0]}, {decided[1]}) and not is_one_already:
+            raise InvalidMessage(
+                "the persons have changed since a steward decided: look again",
+                reason=Reason.REASON_IDENTIFIER_CONFLICT,
+            )
+
     def _relate(
         self,
         resolved: ResolvedEvent,
@@ -244,6 +252,7 @@ class MasterIndex:
         """HL7 v2.5.1 3.3.24 and 3.3.37 (A24, A37): two records are of one human being, or are not."""
         index = self._index
         is_same = resolved.event.kind == EventKind.EVENT_KIND_LINK
+        self._expect_decided(index.candidates(subject), index.candidates(prior), told)
         self._resolve(resolved, subject, evidence, told, turn)
         other = decide(index.candidates(prior)).person_id
         if not other:

@@ -7,7 +7,7 @@ under the locks of the index, exactly as one that a source has sent (`flow.decis
 
 import datetime
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from plexus.api.canonical.v1.event_pb2 import EventKind
@@ -15,10 +15,10 @@ from plexus.clock import Clock
 from plexus.errors import InvalidRequest
 from plexus.ids import IdSource
 from plexus.store import Connection, Database
+from services.identity.actors.orders import Order, Outcome, Pair, find_pair
 from services.identity.domain import (
     ComparedField,
     Linker,
-    Name,
     NoDecision,
     Ruling,
     best_pair,
@@ -31,7 +31,6 @@ from services.identity.store import (
     AssertionStore,
     Decision,
     DecisionStore,
-    IndexStore,
     Logged,
     Question,
     RecordStore,
@@ -39,41 +38,9 @@ from services.identity.store import (
     ReviewStore,
 )
 
-__all__ = ["BothSides", "Order", "Outcome", "Stewardship"]
+__all__ = ["BothSides", "Stewardship"]
 
 _UNDECIDED: Final = frozenset({"open", "proposed"})
-
-
-class Order(NamedTuple):
-    """What a steward orders.
-
-    Attributes:
-        tenant: whose persons.
-        steward: who.
-        reason: why.
-        is_dry_run: nothing is written.
-    """
-
-    tenant: str
-    steward: str
-    reason: str
-    is_dry_run: bool = False
-
-
-class Outcome(NamedTuple):
-    """What became of one order.
-
-    Attributes:
-        outcome: merged, different, skipped, proposed, already_one, or the value of a `NoDecision`.
-        message_id: carries it through the mesh; empty where nothing changes for others.
-        records: source records that a merge concerns.
-        review_id: the review that a proposal waits in; 0 for none.
-    """
-
-    outcome: str
-    message_id: str = ""
-    records: int = 0
-    review_id: int = 0
 
 
 class BothSides(NamedTuple):
@@ -90,15 +57,6 @@ class BothSides(NamedTuple):
     fields: Sequence[ComparedField]
     bits: float
     history: Sequence[Logged]
-    records: int
-
-
-class _Pair(NamedTuple):
-    """Two persons that stand, with their names."""
-
-    one: uuid.UUID
-    other: uuid.UUID
-    names: Mapping[str, Collection[Name]]
     records: int
 
 
@@ -175,7 +133,7 @@ class Stewardship:
                 return Outcome(NoDecision.ALREADY_DECIDED.value)
             if ruling is Ruling.SKIP:
                 return await self._skip(connection, order, row)
-            pair = await self._pair(connection, order.tenant, row)
+            pair = await find_pair(connection, order.tenant, row.person_id, row.other_person)
             if isinstance(pair, Outcome):
                 if pair.outcome == "already_one" and not order.is_dry_run:
                     await self._settle(connection, order, row, "same")
@@ -192,7 +150,7 @@ class Stewardship:
         return Outcome("skipped")
 
     async def _keep_apart(
-        self, connection: Connection, order: Order, row: ReviewRow, pair: _Pair
+        self, connection: Connection, order: Order, row: ReviewRow, pair: Pair
     ) -> Outcome:
         if not order.is_dry_run:
             now = self._clock.now()
@@ -210,7 +168,7 @@ class Stewardship:
         connection: Connection,
         order: Order,
         row: ReviewRow,
-        pair: _Pair,
+        pair: Pair,
         survivor: uuid.UUID | None,
     ) -> Outcome:
         stays = survivor or row.survivor or min(pair.one, pair.other)
@@ -256,21 +214,6 @@ class Stewardship:
         )
         await self._settle(connection, order, row, "same")
         return Outcome("merged", message_id, pair.records)
-
-    async def _pair(self, connection: Connection, tenant: str, row: ReviewRow) -> _Pair | Outcome:
-        one, other = row.person_id, row.other_person
-        if one is None or other is None:
-            return Outcome(NoDecision.NOBODY_LEFT.value)
-        if one == other:
-            return Outcome("already_one")
-        index = await IndexStore(connection).load(
-            (), members_of=[(tenant, str(one)), (tenant, str(other))]
-        )
-        names = {str(each): index.names(tenant, str(each)) for each in (one, other)}
-        if not all(names.values()):
-            return Outcome(NoDecision.NOBODY_LEFT.value)
-        records = await ReviewStore(connection).records_of(tenant, [one, other])
-        return _Pair(one, other, names, records)
 
     async def _settle(
         self, connection: Connection, order: Order, row: ReviewRow, status: str

@@ -109,25 +109,46 @@ class Linker:
         matching = self.matching(tenant)
         if not matching.enabled:
             return Choice()
-        found = self._verdicts(tenant, evidence, identifiers, population, index)
-        best = [
-            (max(verdicts, key=lambda each: each.bits), person)
-            for person, verdicts in found.items()
-        ]
         linked, why = "", None
         doubts: list[Doubt] = []
-        for verdict, person in sorted(best, key=lambda each: (-each[0].bits, each[1])):
+        for verdict, person, conflicts in self.weigh(
+            tenant, evidence, identifiers, population, index
+        ):
             if verdict.grade is Grade.APART:
                 break
             if verdict.grade is Grade.REVIEW:
                 doubts.append(Doubt(person, "possible_match", verdict))
             elif linked:
                 doubts.append(Doubt(person, "two_matches", verdict))
-            elif min(each.bits for each in found[person]) < CONFLICT_BITS:
+            elif conflicts:
                 doubts.append(Doubt(person, "conflicting_member", verdict))
             else:
                 linked, why = person, verdict
         return Choice(linked, why, tuple(doubts[:MOST_DOUBTS]))
+
+    def weigh(
+        self,
+        tenant: str,
+        evidence: Evidence,
+        identifiers: Sequence[PersonIdentifier],
+        population: Population,
+        index: Index,
+    ) -> list[tuple[Verdict, str, bool]]:
+        """The persons who have a candidate among their records, the likeliest first.
+
+        Each with the verdict on the record that agrees best, and whether another one contradicts.
+        """
+        found = [
+            (
+                max(verdicts, key=lambda each: each.bits),
+                person,
+                min(each.bits for each in verdicts) < CONFLICT_BITS,
+            )
+            for person, verdicts in self._verdicts(
+                tenant, evidence, identifiers, population, index
+            ).items()
+        ]
+        return sorted(found, key=lambda each: (-each[0].bits, each[1]))
 
     def _verdicts(
         self,

@@ -10,9 +10,20 @@ from plexus.api.canonical.v1.event_pb2 import CanonicalEvent, EventKind
 from services.identity.domain.identifiers import Name
 from services.identity.domain.scoring import Thresholds
 
-__all__ = ["MERGE", "NoDecision", "Ruling", "decision_event", "needs_another", "priority_of"]
+__all__ = [
+    "LINK",
+    "MERGE",
+    "UNLINK",
+    "NoDecision",
+    "Ruling",
+    "decision_event",
+    "needs_another",
+    "priority_of",
+]
 
 MERGE: Final = "STEWARD^MERGE"
+LINK: Final = "STEWARD^LINK"
+UNLINK: Final = "STEWARD^UNLINK"
 
 _AT_ONCE: Final = frozenset({"two_matches", "overlay", "requested"})
 

@@ -16,8 +16,9 @@ from plexus.ids import STEWARDSHIP, IdSource, KeyDigest
 from plexus.store import Connection, Transaction
 from plexus.telemetry.metrics import IDENTITY_LARGE_BLOCKS, IDENTITY_MATCHES
 from services.identity.actors import Arrival, MasterIndex
+from services.identity.actors.gathering import gather
 from services.identity.domain import Index, Linker, Name, Population
-from services.identity.store import AssertionStore, DecisionStore, IndexStore, RecordStore
+from services.identity.store import DecisionStore, IndexStore, RecordStore
 
 __all__ = ["IdentityStage"]
 
@@ -84,44 +85,20 @@ class IdentityStage:
         self, connection: Connection, index: Index, read: Sequence[tuple[Turn, Arrival]]
     ) -> Population:
         """The source records that the batch concerns; `index` learns whose they are."""
-        records = RecordStore(connection)
         telling = [
-            (turn.envelope.tenant, message, message.evidence)
+            (message, message.evidence)
             for turn, message in read
             if message.evidence is not None and self._linker.is_enabled(turn.envelope.tenant)
         ]
         if not telling:
             return Population({}, {}, (), {})
-        held = await records.held({evidence.key for _, _, evidence in telling})
+        held = await RecordStore(connection).held({evidence.key for _, evidence in telling})
         seeking = [
-            (tenant, evidence)
-            for tenant, message, evidence in telling
+            evidence
+            for message, evidence in telling
             if not index.candidates(message.subject) and evidence.features.is_evidence
         ]
-        if not seeking:
-            return Population(held, {}, (), {})
-        found = await records.blocks({
-            key.number for _, evidence in seeking for key in evidence.keys
-        })  # fmt: skip
-        numbers = {number for block in found.records.values() for number in block}
-        numbered, features, links = await records.read(numbers)
-        index.learn(links)
-        blocks = {
-            key: [numbered[number] for number in block if number in numbered]
-            for key, block in found.records.items()
-        }
-        population = Population(held, blocks, found.large, features)
-        promising = {
-            (tenant, person)
-            for tenant, evidence in seeking
-            for person in self._linker.promising(tenant, evidence, population, index)
-        }
-        if not promising:
-            return population
-        members, links = await records.members(promising)
-        index.learn(links)
-        assertions = await AssertionStore(connection).among(links)
-        return Population(held, blocks, found.large, features | members, assertions)
+        return await gather(connection, self._linker, index, seeking, held)
 
     def _run(
         self, read: Sequence[tuple[Turn, Arrival]], index: Index, population: Population

@@ -5,6 +5,7 @@ by which that is compared; `reviews`, `decisions` and `assertions` what people a
 """
 
 from services.identity.store.assertions import AssertionStore
+from services.identity.store.changes import Change, ChangeStore
 from services.identity.store.decisions import Decided, Decision, DecisionStore, Logged, Unpublished
 from services.identity.store.index import IndexStore, LinkedName, lock_number
 from services.identity.store.models import ModelStore
@@ -14,6 +15,8 @@ from services.identity.store.reviews import Question, ReviewRow, ReviewStore
 __all__ = [
     "AssertionStore",
     "Blocks",
+    "Change",
+    "ChangeStore",
     "Decided",
     "Decision",
     "DecisionStore",

@@ -122,7 +122,7 @@ class IndexStore:
 
     async def person(self, tenant: str, person_id: uuid.UUID) -> KnownPerson | None:
         """The surviving person; None where unknown."""
-        root = await self._root(tenant, person_id)
+        root = await self.root(tenant, person_id)
         if root is None:
             return None
         names = await self._connection.fetch(
@@ -152,12 +152,12 @@ class IndexStore:
             tenant,
             [root, *under],
         )
-        others = {await self._root(tenant, row["other"]) for row in related}
+        others = {await self.root(tenant, row["other"]) for row in related}
         return KnownPerson(
             str(root), linked, list(map(str, under)), sorted(str(each) for each in others if each)
         )
 
-    async def _root(self, tenant: str, person_id: uuid.UUID) -> uuid.UUID | None:
+    async def root(self, tenant: str, person_id: uuid.UUID) -> uuid.UUID | None:
         """Who stands for a person now; None where unknown."""
         root: uuid.UUID | None = await self._connection.fetchval(
             "WITH RECURSIVE up AS ("

@@ -136,6 +136,36 @@ class ReviewStore:
             reason,
         )
 
+    async def request(
+        self,
+        tenant: str,
+        one: uuid.UUID,
+        other: uuid.UUID,
+        message_id: str,
+        at: datetime.datetime,
+    ) -> int:
+        """A review of two persons that a steward asks for; the one that there is, where there is one."""
+        known: int | None = await self._connection.fetchval(
+            "SELECT review_id FROM review WHERE tenant = $1 AND (person_id, other_person)"
+            " IN (($2::uuid, $3::uuid), ($3::uuid, $2::uuid)) ORDER BY review_id LIMIT 1",
+            tenant,
+            one,
+            other,
+        )
+        if known is not None:
+            return known
+        number: int = await self._connection.fetchval(
+            "INSERT INTO review (tenant, person_id, other_person, kind, bits, explanation,"
+            " message_id, at, priority) VALUES ($1, $2, $3, 'requested', 0, '{}', $4, $5, 1)"
+            " RETURNING review_id",
+            tenant,
+            one,
+            other,
+            message_id,
+            at,
+        )
+        return number
+
     async def defer(self, review_id: int, reason: str, at: datetime.datetime) -> None:
         """It goes to the end of the queue, and a proposal is off the table."""
         await self._connection.execute(

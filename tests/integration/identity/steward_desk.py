@@ -5,7 +5,12 @@ from collections.abc import AsyncIterator, Collection
 from typing import Any
 
 from plexus.api.envelope.v1.envelope_pb2 import Envelope, PayloadKind
-from plexus.api.identity.v1 import identity_pb2_grpc, stewardship_pb2, stewardship_pb2_grpc
+from plexus.api.identity.v1 import (
+    identity_pb2,
+    identity_pb2_grpc,
+    stewardship_pb2,
+    stewardship_pb2_grpc,
+)
 from plexus.api.identity.v1.identity_pb2 import ResolvedEvent
 from plexus.bus import unpack
 from plexus.bus.memory import MemoryBus
@@ -14,7 +19,7 @@ from plexus.ids import KeyDigest, RandomIds
 from plexus.rpc import Peer, RpcServer
 from plexus.store import Database
 from plexus.telemetry.tracing import Tracing
-from services.identity.actors import Stewardship
+from services.identity.actors import PersonOrders, Seeker, Stewardship
 from services.identity.domain import Linker, Matching
 from services.identity.flow import DecisionRelay
 from services.identity.service import IdentityServicer, StewardshipServicer
@@ -44,9 +49,10 @@ class Desk:
         self.bus = bus = MemoryBus(shards=1)
         self.readings = NotedReadings()
         self.replica = Replica(database)
-        linker = Linker({}, matching)
+        self.linker = linker = Linker({}, matching)
         clock = SystemClock()
         self.stewardship = Stewardship(database, linker, RandomIds(), clock)
+        self.orders = PersonOrders(database, linker, RandomIds(), clock)
         self.relay = DecisionRelay(database, bus, RandomIds(), KeyDigest(SECRET), clock)
         self._read = 0
 
@@ -55,6 +61,15 @@ class Desk:
         stub = stewardship_pb2_grpc.StewardshipServiceStub(self.peer.channel)
         descriptor = stewardship_pb2.DESCRIPTOR.services_by_name["StewardshipService"]
         request = getattr(stewardship_pb2, descriptor.methods_by_name[method].input_type.name)(
+            tenant=TENANT, **fields
+        )
+        return await self.peer.ask(getattr(stub, method), request, deadline_seconds=10)
+
+    async def ask_identity(self, method: str, **fields: Any) -> Any:
+        """One RPC of the identity service."""
+        stub = identity_pb2_grpc.IdentityServiceStub(self.peer.channel)
+        descriptor = identity_pb2.DESCRIPTOR.services_by_name["IdentityService"]
+        request = getattr(identity_pb2, descriptor.methods_by_name[method].input_type.name)(
             tenant=TENANT, **fields
         )
         return await self.peer.ask(getattr(stub, method), request, deadline_seconds=10)
@@ -101,10 +116,13 @@ async def desk_of(database: Database, matching: Matching = _DEFAULT) -> AsyncIte
     server = RpcServer("127.0.0.1:0", tracing)
     desk = Desk(database, matching)
     identity_pb2_grpc.add_IdentityServiceServicer_to_server(
-        IdentityServicer(database), server.grpc_server
+        IdentityServicer(database, Seeker(database, desk.linker), desk.readings, SystemClock()),
+        server.grpc_server,
     )
     stewardship_pb2_grpc.add_StewardshipServiceServicer_to_server(
-        StewardshipServicer(desk.stewardship, desk.readings, desk.relay.wake, SystemClock()),
+        StewardshipServicer(
+            desk.stewardship, desk.orders, desk.readings, desk.relay.wake, SystemClock()
+        ),
         server.grpc_server,
     )
     desk.peer = Peer(await server.start(), tracing)

@@ -10,12 +10,16 @@ import pytest_asyncio
 from plexus.api.canonical.v1.event_pb2 import EventKind
 from plexus.api.identity.v1 import identity_pb2 as pb
 from plexus.api.identity.v1 import identity_pb2_grpc
+from plexus.clock import SystemClock
 from plexus.errors import InvalidRequest, NotFound
 from plexus.rpc import Peer, RpcServer
 from plexus.store import Database
 from plexus.telemetry.tracing import Tracing
+from services.identity.actors import Seeker
+from services.identity.domain import Linker, Matching
 from services.identity.service import IdentityServicer
 from tests.integration.identity.identity_stage import Replica
+from tests.integration.identity.steward_desk import NotedReadings
 from tests.unit.identity.identity_material import NORTH, TENANT, WEST, envelope_of, number
 
 Asked: TypeAlias = "tuple[Peer, identity_pb2_grpc.IdentityServiceAsyncStub]"
@@ -27,7 +31,10 @@ async def asked(identity_db: Database, grpc_library: None) -> AsyncIterator[Aske
     tracing = Tracing("test", None)
     server = RpcServer("127.0.0.1:0", tracing)
     identity_pb2_grpc.add_IdentityServiceServicer_to_server(
-        IdentityServicer(identity_db), server.grpc_server
+        IdentityServicer(
+            identity_db, Seeker(identity_db, Linker({}, Matching())), NotedReadings(), SystemClock()
+        ),
+        server.grpc_server,
     )
     peer = Peer(await server.start(), tracing)
     stub: identity_pb2_grpc.IdentityServiceAsyncStub = identity_pb2_grpc.IdentityServiceStub(

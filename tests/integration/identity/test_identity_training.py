@@ -11,15 +11,19 @@ from click.testing import CliRunner
 
 from plexus.api.identity.v1 import identity_pb2 as pb
 from plexus.api.identity.v1 import identity_pb2_grpc
+from plexus.clock import SystemClock
 from plexus.errors import InvalidRequest
 from plexus.rpc import Peer, RpcServer
 from plexus.store import Database
 from plexus.telemetry.tracing import Tracing
 from services.cli.identity import command
+from services.identity.actors import Seeker
+from services.identity.domain import Linker, Matching
 from services.identity.domain.scoring import shipped_model
 from services.identity.service import IdentityServicer
 from services.identity.store import ModelStore
 from tests.integration.identity.identity_stage import Replica
+from tests.integration.identity.steward_desk import NotedReadings
 from tests.unit.identity.identity_material import NORTH, TENANT, envelope_of, number
 from tests.unit.identity.people_material import person
 
@@ -31,7 +35,10 @@ async def address(
     """Where the service answers; the command line knows it, too."""
     server = RpcServer("127.0.0.1:0", Tracing("test", None))
     identity_pb2_grpc.add_IdentityServiceServicer_to_server(
-        IdentityServicer(identity_db), server.grpc_server
+        IdentityServicer(
+            identity_db, Seeker(identity_db, Linker({}, Matching())), NotedReadings(), SystemClock()
+        ),
+        server.grpc_server,
     )
     address = await server.start()
     monkeypatch.setenv("PLEXUS_IDENTITY_ADDRESS", address)

@@ -6,10 +6,13 @@ Who is who: the master person index."""
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from plexus.api.canonical.v1 import datatypes_pb2 as _datatypes_pb2
 from plexus.api.canonical.v1 import event_pb2 as _event_pb2
+from plexus.api.canonical.v1 import resources_pb2 as _resources_pb2
+from plexus.api.identity.v1 import stewardship_pb2 as _stewardship_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -52,6 +55,38 @@ MATCH_KIND_MERGE: MatchKind.ValueType  # 3
 MATCH_KIND_DEMOGRAPHICS: MatchKind.ValueType  # 4
 """Nobody was known by the identifiers, and name, birth date and the like said who it is."""
 Global___MatchKind: _TypeAlias = MatchKind  # noqa: Y015
+
+class _MatchGrade:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _MatchGradeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MatchGrade.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    MATCH_GRADE_UNSPECIFIED: _MatchGrade.ValueType  # 0
+    """Not set."""
+    MATCH_GRADE_CERTAIN: _MatchGrade.ValueType  # 1
+    """The same person: it would be linked by itself."""
+    MATCH_GRADE_PROBABLE: _MatchGrade.ValueType  # 2
+    """Probably the same: in the upper half of what is for review."""
+    MATCH_GRADE_POSSIBLE: _MatchGrade.ValueType  # 3
+    """Possibly the same: in the lower half."""
+    MATCH_GRADE_CERTAINLY_NOT: _MatchGrade.ValueType  # 4
+    """Somebody else who has something in common."""
+
+class MatchGrade(_MatchGrade, metaclass=_MatchGradeEnumTypeWrapper):
+    """How sure it is that a person is who is meant (FHIR R4 match-grade)."""
+
+MATCH_GRADE_UNSPECIFIED: MatchGrade.ValueType  # 0
+"""Not set."""
+MATCH_GRADE_CERTAIN: MatchGrade.ValueType  # 1
+"""The same person: it would be linked by itself."""
+MATCH_GRADE_PROBABLE: MatchGrade.ValueType  # 2
+"""Probably the same: in the upper half of what is for review."""
+MATCH_GRADE_POSSIBLE: MatchGrade.ValueType  # 3
+"""Possibly the same: in the lower half."""
+MATCH_GRADE_CERTAINLY_NOT: MatchGrade.ValueType  # 4
+"""Somebody else who has something in common."""
+Global___MatchGrade: _TypeAlias = MatchGrade  # noqa: Y015
 
 @_typing.final
 class ResolvedEvent(_message.Message):
@@ -487,3 +522,393 @@ class ListModelsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListModelsResponse: _TypeAlias = ListModelsResponse  # noqa: Y015
+
+@_typing.final
+class MatchRequest(_message.Message):
+    """Asks who somebody is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_FIELD_NUMBER: _builtins.int
+    PERSON_FIELD_NUMBER: _builtins.int
+    ONLY_CERTAIN_MATCHES_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    INCLUDES_CERTAINLY_NOT_FIELD_NUMBER: _builtins.int
+    READER_FIELD_NUMBER: _builtins.int
+    tenant: _builtins.str
+    """Tenant to look in."""
+    only_certain_matches: _builtins.bool
+    """True: only a certain match is told, and none where there are several (FHIR onlyCertainMatches)."""
+    count: _builtins.int
+    """Most matches, 1 to 100; 0 for 10."""
+    includes_certainly_not: _builtins.bool
+    """True: persons who are certainly somebody else are told, too."""
+    reader: _builtins.str
+    """Who asks, for example operator:ann."""
+    @_builtins.property
+    def person(self) -> _resources_pb2.Person:
+        """What is known of them; identifiers too."""
+
+    def __init__(
+        self,
+        *,
+        tenant: _builtins.str = ...,
+        person: _resources_pb2.Person | None = ...,
+        only_certain_matches: _builtins.bool = ...,
+        count: _builtins.int = ...,
+        includes_certainly_not: _builtins.bool = ...,
+        reader: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["person", b"person"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "includes_certainly_not", b"includes_certainly_not", "only_certain_matches", b"only_certain_matches", "person", b"person", "reader", b"reader", "tenant", b"tenant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MatchRequest: _TypeAlias = MatchRequest  # noqa: Y015
+
+@_typing.final
+class Match(_message.Message):
+    """A person that may be meant."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERSON_ID_FIELD_NUMBER: _builtins.int
+    GRADE_FIELD_NUMBER: _builtins.int
+    BITS_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
+    ROWS_FIELD_NUMBER: _builtins.int
+    person_id: _builtins.str
+    """Who."""
+    grade: Global___MatchGrade.ValueType
+    """How sure."""
+    bits: _builtins.float
+    """The score in bits; 0 where an identifier decides."""
+    score: _builtins.float
+    """The same as a probability, 0 to 1 (FHIR Bundle.entry.search.score)."""
+    @_builtins.property
+    def rows(self) -> _containers.RepeatedCompositeFieldContainer[_stewardship_pb2.ScoreRow]:
+        """Why; all lines add up to bits. One line without bits where an identifier decides."""
+
+    def __init__(
+        self,
+        *,
+        person_id: _builtins.str = ...,
+        grade: Global___MatchGrade.ValueType = ...,
+        bits: _builtins.float = ...,
+        score: _builtins.float = ...,
+        rows: _abc.Iterable[_stewardship_pb2.ScoreRow] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bits", b"bits", "grade", b"grade", "person_id", b"person_id", "rows", b"rows", "score", b"score"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Match: _TypeAlias = Match  # noqa: Y015
+
+@_typing.final
+class MatchResponse(_message.Message):
+    """Who may be meant."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MATCHES_FIELD_NUMBER: _builtins.int
+    TRUNCATED_FIELD_NUMBER: _builtins.int
+    truncated: _builtins.bool
+    """More were found than are told."""
+    @_builtins.property
+    def matches(self) -> _containers.RepeatedCompositeFieldContainer[Global___Match]:
+        """The likeliest first."""
+
+    def __init__(
+        self,
+        *,
+        matches: _abc.Iterable[Global___Match] | None = ...,
+        truncated: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["matches", b"matches", "truncated", b"truncated"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MatchResponse: _TypeAlias = MatchResponse  # noqa: Y015
+
+@_typing.final
+class GetCrossReferencesRequest(_message.Message):
+    """Asks for the identifiers of a person."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_FIELD_NUMBER: _builtins.int
+    IDENTIFIER_FIELD_NUMBER: _builtins.int
+    PERSON_ID_FIELD_NUMBER: _builtins.int
+    AUTHORITIES_FIELD_NUMBER: _builtins.int
+    READER_FIELD_NUMBER: _builtins.int
+    tenant: _builtins.str
+    """Tenant to look in."""
+    person_id: _builtins.str
+    """Instead of an identifier: the person."""
+    reader: _builtins.str
+    """Who asks."""
+    @_builtins.property
+    def identifier(self) -> _datatypes_pb2.Identifier:
+        """An identifier of the person."""
+
+    @_builtins.property
+    def authorities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only those of these authorities, by universal id or namespace; empty for all."""
+
+    def __init__(
+        self,
+        *,
+        tenant: _builtins.str = ...,
+        identifier: _datatypes_pb2.Identifier | None = ...,
+        person_id: _builtins.str = ...,
+        authorities: _abc.Iterable[_builtins.str] | None = ...,
+        reader: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["identifier", b"identifier"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorities", b"authorities", "identifier", b"identifier", "person_id", b"person_id", "reader", b"reader", "tenant", b"tenant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCrossReferencesRequest: _TypeAlias = GetCrossReferencesRequest  # noqa: Y015
+
+@_typing.final
+class GetCrossReferencesResponse(_message.Message):
+    """The identifiers of a person."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERSON_ID_FIELD_NUMBER: _builtins.int
+    IDENTIFIERS_FIELD_NUMBER: _builtins.int
+    person_id: _builtins.str
+    """The person; empty where nobody is known."""
+    @_builtins.property
+    def identifiers(self) -> _containers.RepeatedCompositeFieldContainer[Global___LinkedIdentifier]:
+        """By authority and value."""
+
+    def __init__(
+        self,
+        *,
+        person_id: _builtins.str = ...,
+        identifiers: _abc.Iterable[Global___LinkedIdentifier] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["identifiers", b"identifiers", "person_id", b"person_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCrossReferencesResponse: _TypeAlias = GetCrossReferencesResponse  # noqa: Y015
+
+@_typing.final
+class ExplainRequest(_message.Message):
+    """Asks for the links of a person."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_FIELD_NUMBER: _builtins.int
+    PERSON_ID_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    READER_FIELD_NUMBER: _builtins.int
+    tenant: _builtins.str
+    """Tenant to look in."""
+    person_id: _builtins.str
+    """The person; a merged one is answered by its survivor."""
+    limit: _builtins.int
+    """Most changes, 1 to 1,000, the latest."""
+    reader: _builtins.str
+    """Who asks."""
+    def __init__(
+        self,
+        *,
+        tenant: _builtins.str = ...,
+        person_id: _builtins.str = ...,
+        limit: _builtins.int = ...,
+        reader: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limit", b"limit", "person_id", b"person_id", "reader", b"reader", "tenant", b"tenant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainRequest: _TypeAlias = ExplainRequest  # noqa: Y015
+
+@_typing.final
+class LinkChange(_message.Message):
+    """One change of one link."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEQ_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    MESSAGE_ID_FIELD_NUMBER: _builtins.int
+    FROM_PERSON_ID_FIELD_NUMBER: _builtins.int
+    TO_PERSON_ID_FIELD_NUMBER: _builtins.int
+    AUTHORITY_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    BITS_FIELD_NUMBER: _builtins.int
+    ROWS_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    STEWARD_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    seq: _builtins.int
+    """Its place among all changes."""
+    kind: _builtins.str
+    """new_person, identifier_added, auto_link, merge, unmerge, move, conflict, link, unlink or overlay."""
+    message_id: _builtins.str
+    """Message that made it."""
+    from_person_id: _builtins.str
+    """The person before; empty where the identifier was unknown."""
+    to_person_id: _builtins.str
+    """The person after."""
+    authority: _builtins.str
+    """The identifier."""
+    value: _builtins.str
+    """Its value."""
+    bits: _builtins.float
+    """The score, where demographics decided."""
+    model: _builtins.str
+    """Version of the model that scored."""
+    steward: _builtins.str
+    """The steward who decided it; empty for none."""
+    reason: _builtins.str
+    """Why, in the steward's words."""
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    @_builtins.property
+    def rows(self) -> _containers.RepeatedCompositeFieldContainer[_stewardship_pb2.ScoreRow]:
+        """The stored waterfall: all lines add up to bits."""
+
+    def __init__(
+        self,
+        *,
+        seq: _builtins.int = ...,
+        kind: _builtins.str = ...,
+        at: _timestamp_pb2.Timestamp | None = ...,
+        message_id: _builtins.str = ...,
+        from_person_id: _builtins.str = ...,
+        to_person_id: _builtins.str = ...,
+        authority: _builtins.str = ...,
+        value: _builtins.str = ...,
+        bits: _builtins.float | None = ...,
+        rows: _abc.Iterable[_stewardship_pb2.ScoreRow] | None = ...,
+        model: _builtins.str = ...,
+        steward: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_bits", b"_bits", "at", b"at", "bits", b"bits"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_bits", b"_bits", "at", b"at", "authority", b"authority", "bits", b"bits", "from_person_id", b"from_person_id", "kind", b"kind", "message_id", b"message_id", "model", b"model", "reason", b"reason", "rows", b"rows", "seq", b"seq", "steward", b"steward", "to_person_id", b"to_person_id", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__bits: _TypeAlias = _typing.Literal["bits"]  # noqa: Y015
+    _WhichOneofArgType__bits: _TypeAlias = _typing.Literal["_bits", b"_bits"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__bits) -> _WhichOneofReturnType__bits | None: ...
+
+Global___LinkChange: _TypeAlias = LinkChange  # noqa: Y015
+
+@_typing.final
+class ExplainResponse(_message.Message):
+    """The links of a person."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERSON_ID_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    person_id: _builtins.str
+    """The person that stands."""
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___LinkChange]:
+        """The oldest first."""
+
+    def __init__(
+        self,
+        *,
+        person_id: _builtins.str = ...,
+        changes: _abc.Iterable[Global___LinkChange] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "person_id", b"person_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainResponse: _TypeAlias = ExplainResponse  # noqa: Y015
+
+@_typing.final
+class WatchChangesRequest(_message.Message):
+    """Asks for changes as they come."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_FIELD_NUMBER: _builtins.int
+    AFTER_SEQ_FIELD_NUMBER: _builtins.int
+    tenant: _builtins.str
+    """Tenant to watch."""
+    after_seq: _builtins.int
+    """Those behind this one are told; 0 for all from the beginning."""
+    def __init__(
+        self,
+        *,
+        tenant: _builtins.str = ...,
+        after_seq: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_seq", b"after_seq", "tenant", b"tenant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchChangesRequest: _TypeAlias = WatchChangesRequest  # noqa: Y015
+
+@_typing.final
+class WatchChangesResponse(_message.Message):
+    """A change of a link."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEQ_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    MESSAGE_ID_FIELD_NUMBER: _builtins.int
+    FROM_PERSON_ID_FIELD_NUMBER: _builtins.int
+    TO_PERSON_ID_FIELD_NUMBER: _builtins.int
+    seq: _builtins.int
+    """Its place: ask for what is behind it to go on."""
+    kind: _builtins.str
+    """As in LinkChange."""
+    message_id: _builtins.str
+    """Message that made it."""
+    from_person_id: _builtins.str
+    """The person before; empty where the identifier was unknown."""
+    to_person_id: _builtins.str
+    """The person after."""
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    def __init__(
+        self,
+        *,
+        seq: _builtins.int = ...,
+        kind: _builtins.str = ...,
+        at: _timestamp_pb2.Timestamp | None = ...,
+        message_id: _builtins.str = ...,
+        from_person_id: _builtins.str = ...,
+        to_person_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "from_person_id", b"from_person_id", "kind", b"kind", "message_id", b"message_id", "seq", b"seq", "to_person_id", b"to_person_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchChangesResponse: _TypeAlias = WatchChangesResponse  # noqa: Y015

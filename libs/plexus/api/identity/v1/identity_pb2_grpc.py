@@ -50,6 +50,26 @@ class IdentityServiceStub:
                 request_serializer=plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.GetPersonRequest.SerializeToString,
                 response_deserializer=plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.GetPersonResponse.FromString,
                 _registered_method=True)
+        self.Match = channel.unary_unary(
+                '/plexus.api.identity.v1.IdentityService/Match',
+                request_serializer=plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.MatchRequest.SerializeToString,
+                response_deserializer=plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.MatchResponse.FromString,
+                _registered_method=True)
+        self.GetCrossReferences = channel.unary_unary(
+                '/plexus.api.identity.v1.IdentityService/GetCrossReferences',
+                request_serializer=plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.GetCrossReferencesRequest.SerializeToString,
+                response_deserializer=plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.GetCrossReferencesResponse.FromString,
+                _registered_method=True)
+        self.Explain = channel.unary_unary(
+                '/plexus.api.identity.v1.IdentityService/Explain',
+                request_serializer=plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.ExplainRequest.SerializeToString,
+                response_deserializer=plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.ExplainResponse.FromString,
+                _registered_method=True)
+        self.WatchChanges = channel.unary_stream(
+                '/plexus.api.identity.v1.IdentityService/WatchChanges',
+                request_serializer=plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.WatchChangesRequest.SerializeToString,
+                response_deserializer=plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.WatchChangesResponse.FromString,
+                _registered_method=True)
         self.ListFeatures = channel.unary_unary(
                 '/plexus.api.identity.v1.IdentityService/ListFeatures',
                 request_serializer=plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.ListFeaturesRequest.SerializeToString,
@@ -87,6 +107,35 @@ class IdentityServiceServicer:
 
     def GetPerson(self, request, context):
         """Lists what is known of one person.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Match(self, request, context):
+        """Finds persons by what is said of somebody, and writes nothing. Audit records the reading first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCrossReferences(self, request, context):
+        """Lists the identifiers of a person, by one of them (IHE PIX). Audit records the reading first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Explain(self, request, context):
+        """Tells every change of the links of a person, with the stored waterfall where demographics decided. Audit
+        records the reading first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchChanges(self, request, context):
+        """Tells changes of links as they are committed, each once, from a place on. Names no identifier.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -131,6 +180,26 @@ def add_IdentityServiceServicer_to_server(servicer, server):
                     servicer.GetPerson,
                     request_deserializer=plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.GetPersonRequest.FromString,
                     response_serializer=plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.GetPersonResponse.SerializeToString,
+            ),
+            'Match': grpc.unary_unary_rpc_method_handler(
+                    servicer.Match,
+                    request_deserializer=plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.MatchRequest.FromString,
+                    response_serializer=plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.MatchResponse.SerializeToString,
+            ),
+            'GetCrossReferences': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCrossReferences,
+                    request_deserializer=plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.GetCrossReferencesRequest.FromString,
+                    response_serializer=plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.GetCrossReferencesResponse.SerializeToString,
+            ),
+            'Explain': grpc.unary_unary_rpc_method_handler(
+                    servicer.Explain,
+                    request_deserializer=plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.ExplainRequest.FromString,
+                    response_serializer=plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.ExplainResponse.SerializeToString,
+            ),
+            'WatchChanges': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchChanges,
+                    request_deserializer=plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.WatchChangesRequest.FromString,
+                    response_serializer=plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.WatchChangesResponse.SerializeToString,
             ),
             'ListFeatures': grpc.unary_unary_rpc_method_handler(
                     servicer.ListFeatures,
@@ -230,6 +299,114 @@ class IdentityService:
             '/plexus.api.identity.v1.IdentityService/GetPerson',
             plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.GetPersonRequest.SerializeToString,
             plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.GetPersonResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Match(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/plexus.api.identity.v1.IdentityService/Match',
+            plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.MatchRequest.SerializeToString,
+            plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.MatchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCrossReferences(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/plexus.api.identity.v1.IdentityService/GetCrossReferences',
+            plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.GetCrossReferencesRequest.SerializeToString,
+            plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.GetCrossReferencesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Explain(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/plexus.api.identity.v1.IdentityService/Explain',
+            plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.ExplainRequest.SerializeToString,
+            plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.ExplainResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchChanges(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/plexus.api.identity.v1.IdentityService/WatchChanges',
+            plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.WatchChangesRequest.SerializeToString,
+            plexus_dot_api_dot_identity_dot_v1_dot_identity__pb2.WatchChangesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -39,6 +39,16 @@ class IdentityServiceStub:
     """Finds the persons that many identifiers name, in the order asked."""
     GetPerson: _grpc.UnaryUnaryMultiCallable[_identity_pb2.GetPersonRequest, _identity_pb2.GetPersonResponse]
     """Lists what is known of one person."""
+    Match: _grpc.UnaryUnaryMultiCallable[_identity_pb2.MatchRequest, _identity_pb2.MatchResponse]
+    """Finds persons by what is said of somebody, and writes nothing. Audit records the reading first."""
+    GetCrossReferences: _grpc.UnaryUnaryMultiCallable[_identity_pb2.GetCrossReferencesRequest, _identity_pb2.GetCrossReferencesResponse]
+    """Lists the identifiers of a person, by one of them (IHE PIX). Audit records the reading first."""
+    Explain: _grpc.UnaryUnaryMultiCallable[_identity_pb2.ExplainRequest, _identity_pb2.ExplainResponse]
+    """Tells every change of the links of a person, with the stored waterfall where demographics decided. Audit
+    records the reading first.
+    """
+    WatchChanges: _grpc.UnaryStreamMultiCallable[_identity_pb2.WatchChangesRequest, _identity_pb2.WatchChangesResponse]
+    """Tells changes of links as they are committed, each once, from a place on. Names no identifier."""
     ListFeatures: _grpc.UnaryUnaryMultiCallable[_identity_pb2.ListFeaturesRequest, _identity_pb2.ListFeaturesResponse]
     """Lists what source records say of people, in the form in which they are
     compared: patient data, to train a model on.
@@ -59,6 +69,16 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     """Finds the persons that many identifiers name, in the order asked."""
     GetPerson: _aio.UnaryUnaryMultiCallable[_identity_pb2.GetPersonRequest, _identity_pb2.GetPersonResponse]  # type: ignore[assignment]
     """Lists what is known of one person."""
+    Match: _aio.UnaryUnaryMultiCallable[_identity_pb2.MatchRequest, _identity_pb2.MatchResponse]  # type: ignore[assignment]
+    """Finds persons by what is said of somebody, and writes nothing. Audit records the reading first."""
+    GetCrossReferences: _aio.UnaryUnaryMultiCallable[_identity_pb2.GetCrossReferencesRequest, _identity_pb2.GetCrossReferencesResponse]  # type: ignore[assignment]
+    """Lists the identifiers of a person, by one of them (IHE PIX). Audit records the reading first."""
+    Explain: _aio.UnaryUnaryMultiCallable[_identity_pb2.ExplainRequest, _identity_pb2.ExplainResponse]  # type: ignore[assignment]
+    """Tells every change of the links of a person, with the stored waterfall where demographics decided. Audit
+    records the reading first.
+    """
+    WatchChanges: _aio.UnaryStreamMultiCallable[_identity_pb2.WatchChangesRequest, _identity_pb2.WatchChangesResponse]  # type: ignore[assignment]
+    """Tells changes of links as they are committed, each once, from a place on. Names no identifier."""
     ListFeatures: _aio.UnaryUnaryMultiCallable[_identity_pb2.ListFeaturesRequest, _identity_pb2.ListFeaturesResponse]  # type: ignore[assignment]
     """Lists what source records say of people, in the form in which they are
     compared: patient data, to train a model on.
@@ -94,6 +114,40 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_identity_pb2.GetPersonResponse, _abc.Awaitable[_identity_pb2.GetPersonResponse]]:
         """Lists what is known of one person."""
+
+    @_abc_1.abstractmethod
+    def Match(
+        self,
+        request: _identity_pb2.MatchRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_pb2.MatchResponse, _abc.Awaitable[_identity_pb2.MatchResponse]]:
+        """Finds persons by what is said of somebody, and writes nothing. Audit records the reading first."""
+
+    @_abc_1.abstractmethod
+    def GetCrossReferences(
+        self,
+        request: _identity_pb2.GetCrossReferencesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_pb2.GetCrossReferencesResponse, _abc.Awaitable[_identity_pb2.GetCrossReferencesResponse]]:
+        """Lists the identifiers of a person, by one of them (IHE PIX). Audit records the reading first."""
+
+    @_abc_1.abstractmethod
+    def Explain(
+        self,
+        request: _identity_pb2.ExplainRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_pb2.ExplainResponse, _abc.Awaitable[_identity_pb2.ExplainResponse]]:
+        """Tells every change of the links of a person, with the stored waterfall where demographics decided. Audit
+        records the reading first.
+        """
+
+    @_abc_1.abstractmethod
+    def WatchChanges(
+        self,
+        request: _identity_pb2.WatchChangesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_identity_pb2.WatchChangesResponse], _abc.AsyncIterator[_identity_pb2.WatchChangesResponse]]:
+        """Tells changes of links as they are committed, each once, from a place on. Names no identifier."""
 
     @_abc_1.abstractmethod
     def ListFeatures(

@@ -605,3 +605,235 @@ class DecideReviewsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DecideReviewsResponse: _TypeAlias = DecideReviewsResponse  # noqa: Y015
+
+@_typing.final
+class MergeRequest(_message.Message):
+    """Orders that two persons become one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_FIELD_NUMBER: _builtins.int
+    SURVIVOR_ID_FIELD_NUMBER: _builtins.int
+    PERSON_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    STEWARD_FIELD_NUMBER: _builtins.int
+    IS_DRY_RUN_FIELD_NUMBER: _builtins.int
+    tenant: _builtins.str
+    """Tenant to look in."""
+    survivor_id: _builtins.str
+    """The person that stays; who was merged stands for its survivor."""
+    person_id: _builtins.str
+    """The person that goes under."""
+    reason: _builtins.str
+    """Why; it is needed."""
+    steward: _builtins.str
+    """Who orders it, for example operator:ann."""
+    is_dry_run: _builtins.bool
+    """True: nothing is written."""
+    def __init__(
+        self,
+        *,
+        tenant: _builtins.str = ...,
+        survivor_id: _builtins.str = ...,
+        person_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        steward: _builtins.str = ...,
+        is_dry_run: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_dry_run", b"is_dry_run", "person_id", b"person_id", "reason", b"reason", "steward", b"steward", "survivor_id", b"survivor_id", "tenant", b"tenant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MergeRequest: _TypeAlias = MergeRequest  # noqa: Y015
+
+@_typing.final
+class LinkRequest(_message.Message):
+    """Orders that two persons are linked."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_FIELD_NUMBER: _builtins.int
+    PERSON_ID_FIELD_NUMBER: _builtins.int
+    OTHER_PERSON_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    STEWARD_FIELD_NUMBER: _builtins.int
+    IS_DRY_RUN_FIELD_NUMBER: _builtins.int
+    tenant: _builtins.str
+    """Tenant to look in."""
+    person_id: _builtins.str
+    """One person."""
+    other_person_id: _builtins.str
+    """The other one."""
+    reason: _builtins.str
+    """Why; it is needed."""
+    steward: _builtins.str
+    """Who orders it."""
+    is_dry_run: _builtins.bool
+    """True: nothing is written."""
+    def __init__(
+        self,
+        *,
+        tenant: _builtins.str = ...,
+        person_id: _builtins.str = ...,
+        other_person_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        steward: _builtins.str = ...,
+        is_dry_run: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_dry_run", b"is_dry_run", "other_person_id", b"other_person_id", "person_id", b"person_id", "reason", b"reason", "steward", b"steward", "tenant", b"tenant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LinkRequest: _TypeAlias = LinkRequest  # noqa: Y015
+
+@_typing.final
+class UnlinkRequest(_message.Message):
+    """Orders that two persons are linked no more, and never raised for review while their records say the same."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_FIELD_NUMBER: _builtins.int
+    PERSON_ID_FIELD_NUMBER: _builtins.int
+    OTHER_PERSON_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    STEWARD_FIELD_NUMBER: _builtins.int
+    IS_DRY_RUN_FIELD_NUMBER: _builtins.int
+    tenant: _builtins.str
+    """Tenant to look in."""
+    person_id: _builtins.str
+    """One person."""
+    other_person_id: _builtins.str
+    """The other one."""
+    reason: _builtins.str
+    """Why; it is needed."""
+    steward: _builtins.str
+    """Who orders it."""
+    is_dry_run: _builtins.bool
+    """True: nothing is written."""
+    def __init__(
+        self,
+        *,
+        tenant: _builtins.str = ...,
+        person_id: _builtins.str = ...,
+        other_person_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        steward: _builtins.str = ...,
+        is_dry_run: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_dry_run", b"is_dry_run", "other_person_id", b"other_person_id", "person_id", b"person_id", "reason", b"reason", "steward", b"steward", "tenant", b"tenant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnlinkRequest: _TypeAlias = UnlinkRequest  # noqa: Y015
+
+@_typing.final
+class OrderResult(_message.Message):
+    """What became of an order."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    MESSAGE_ID_FIELD_NUMBER: _builtins.int
+    RECORDS_FIELD_NUMBER: _builtins.int
+    REVIEW_ID_FIELD_NUMBER: _builtins.int
+    outcome: _builtins.str
+    """merged, linked, unlinked, split, proposed, already_one, pending, nobody_left or not_merged."""
+    message_id: _builtins.str
+    """The message that carries it through the mesh; empty where nothing is carried."""
+    records: _builtins.int
+    """How many source records it concerns."""
+    review_id: _builtins.int
+    """The review that a proposal waits in, for a second steward; 0 for none."""
+    def __init__(
+        self,
+        *,
+        outcome: _builtins.str = ...,
+        message_id: _builtins.str = ...,
+        records: _builtins.int = ...,
+        review_id: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message_id", b"message_id", "outcome", b"outcome", "records", b"records", "review_id", b"review_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OrderResult: _TypeAlias = OrderResult  # noqa: Y015
+
+@_typing.final
+class MergeResponse(_message.Message):
+    """What became of the order."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def result(self) -> Global___OrderResult:
+        """How it ended."""
+
+    def __init__(
+        self,
+        *,
+        result: Global___OrderResult | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MergeResponse: _TypeAlias = MergeResponse  # noqa: Y015
+
+@_typing.final
+class LinkResponse(_message.Message):
+    """What became of the order."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def result(self) -> Global___OrderResult:
+        """How it ended."""
+
+    def __init__(
+        self,
+        *,
+        result: Global___OrderResult | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LinkResponse: _TypeAlias = LinkResponse  # noqa: Y015
+
+@_typing.final
+class UnlinkResponse(_message.Message):
+    """What became of the order."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def result(self) -> Global___OrderResult:
+        """How it ended."""
+
+    def __init__(
+        self,
+        *,
+        result: Global___OrderResult | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnlinkResponse: _TypeAlias = UnlinkResponse  # noqa: Y015

@@ -55,6 +55,21 @@ class StewardshipServiceStub:
                 request_serializer=plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.DecideReviewsRequest.SerializeToString,
                 response_deserializer=plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.DecideReviewsResponse.FromString,
                 _registered_method=True)
+        self.Merge = channel.unary_unary(
+                '/plexus.api.identity.v1.StewardshipService/Merge',
+                request_serializer=plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.MergeRequest.SerializeToString,
+                response_deserializer=plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.MergeResponse.FromString,
+                _registered_method=True)
+        self.Link = channel.unary_unary(
+                '/plexus.api.identity.v1.StewardshipService/Link',
+                request_serializer=plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.LinkRequest.SerializeToString,
+                response_deserializer=plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.LinkResponse.FromString,
+                _registered_method=True)
+        self.Unlink = channel.unary_unary(
+                '/plexus.api.identity.v1.StewardshipService/Unlink',
+                request_serializer=plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.UnlinkRequest.SerializeToString,
+                response_deserializer=plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.UnlinkResponse.FromString,
+                _registered_method=True)
 
 
 class StewardshipServiceServicer:
@@ -89,6 +104,27 @@ class StewardshipServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Merge(self, request, context):
+        """Makes one person of two, without a review that asked for it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Link(self, request, context):
+        """Says that two persons with records of their own are one human being.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Unlink(self, request, context):
+        """Says that they are not, whatever was said before.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_StewardshipServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -111,6 +147,21 @@ def add_StewardshipServiceServicer_to_server(servicer, server):
                     servicer.DecideReviews,
                     request_deserializer=plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.DecideReviewsRequest.FromString,
                     response_serializer=plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.DecideReviewsResponse.SerializeToString,
+            ),
+            'Merge': grpc.unary_unary_rpc_method_handler(
+                    servicer.Merge,
+                    request_deserializer=plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.MergeRequest.FromString,
+                    response_serializer=plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.MergeResponse.SerializeToString,
+            ),
+            'Link': grpc.unary_unary_rpc_method_handler(
+                    servicer.Link,
+                    request_deserializer=plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.LinkRequest.FromString,
+                    response_serializer=plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.LinkResponse.SerializeToString,
+            ),
+            'Unlink': grpc.unary_unary_rpc_method_handler(
+                    servicer.Unlink,
+                    request_deserializer=plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.UnlinkRequest.FromString,
+                    response_serializer=plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.UnlinkResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -222,6 +273,87 @@ class StewardshipService:
             '/plexus.api.identity.v1.StewardshipService/DecideReviews',
             plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.DecideReviewsRequest.SerializeToString,
             plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.DecideReviewsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Merge(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/plexus.api.identity.v1.StewardshipService/Merge',
+            plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.MergeRequest.SerializeToString,
+            plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.MergeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Link(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/plexus.api.identity.v1.StewardshipService/Link',
+            plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.LinkRequest.SerializeToString,
+            plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.LinkResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Unlink(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/plexus.api.identity.v1.StewardshipService/Unlink',
+            plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.UnlinkRequest.SerializeToString,
+            plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.UnlinkResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,6 +41,12 @@ class StewardshipServiceStub:
     """Gives reviews to a steward, or nobody, and sets how urgent they are."""
     DecideReviews: _grpc.UnaryUnaryMultiCallable[_stewardship_pb2.DecideReviewsRequest, _stewardship_pb2.DecideReviewsResponse]
     """Decides reviews. A merge is committed here and takes place in the stream, in order with the data."""
+    Merge: _grpc.UnaryUnaryMultiCallable[_stewardship_pb2.MergeRequest, _stewardship_pb2.MergeResponse]
+    """Makes one person of two, without a review that asked for it."""
+    Link: _grpc.UnaryUnaryMultiCallable[_stewardship_pb2.LinkRequest, _stewardship_pb2.LinkResponse]
+    """Says that two persons with records of their own are one human being."""
+    Unlink: _grpc.UnaryUnaryMultiCallable[_stewardship_pb2.UnlinkRequest, _stewardship_pb2.UnlinkResponse]
+    """Says that they are not, whatever was said before."""
 
 @_typing.type_check_only
 class StewardshipServiceAsyncStub(StewardshipServiceStub):
@@ -55,6 +61,12 @@ class StewardshipServiceAsyncStub(StewardshipServiceStub):
     """Gives reviews to a steward, or nobody, and sets how urgent they are."""
     DecideReviews: _aio.UnaryUnaryMultiCallable[_stewardship_pb2.DecideReviewsRequest, _stewardship_pb2.DecideReviewsResponse]  # type: ignore[assignment]
     """Decides reviews. A merge is committed here and takes place in the stream, in order with the data."""
+    Merge: _aio.UnaryUnaryMultiCallable[_stewardship_pb2.MergeRequest, _stewardship_pb2.MergeResponse]  # type: ignore[assignment]
+    """Makes one person of two, without a review that asked for it."""
+    Link: _aio.UnaryUnaryMultiCallable[_stewardship_pb2.LinkRequest, _stewardship_pb2.LinkResponse]  # type: ignore[assignment]
+    """Says that two persons with records of their own are one human being."""
+    Unlink: _aio.UnaryUnaryMultiCallable[_stewardship_pb2.UnlinkRequest, _stewardship_pb2.UnlinkResponse]  # type: ignore[assignment]
+    """Says that they are not, whatever was said before."""
 
 class StewardshipServiceServicer(metaclass=_abc_1.ABCMeta):
     """Questions of matching that people answer. Every decision is logged with its author and reason."""
@@ -90,5 +102,29 @@ class StewardshipServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_stewardship_pb2.DecideReviewsResponse, _abc.Awaitable[_stewardship_pb2.DecideReviewsResponse]]:
         """Decides reviews. A merge is committed here and takes place in the stream, in order with the data."""
+
+    @_abc_1.abstractmethod
+    def Merge(
+        self,
+        request: _stewardship_pb2.MergeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_stewardship_pb2.MergeResponse, _abc.Awaitable[_stewardship_pb2.MergeResponse]]:
+        """Makes one person of two, without a review that asked for it."""
+
+    @_abc_1.abstractmethod
+    def Link(
+        self,
+        request: _stewardship_pb2.LinkRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_stewardship_pb2.LinkResponse, _abc.Awaitable[_stewardship_pb2.LinkResponse]]:
+        """Says that two persons with records of their own are one human being."""
+
+    @_abc_1.abstractmethod
+    def Unlink(
+        self,
+        request: _stewardship_pb2.UnlinkRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_stewardship_pb2.UnlinkResponse, _abc.Awaitable[_stewardship_pb2.UnlinkResponse]]:
+        """Says that they are not, whatever was said before."""
 
 def add_StewardshipServiceServicer_to_server(servicer: StewardshipServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
