@@ -184,6 +184,7 @@ class ConsentServicer(consent_pb2_grpc.ConsentServiceServicer):
     ) -> list[consent_pb2.Decision]:
         persons: list[PersonKey] = []
         absorbed: dict[PersonKey, Sequence[str]] = {}
+        released: dict[PersonKey, str] = {}
         for request in requests:
             person = (request.tenant, request.person_id)
             persons.append(person)
@@ -194,7 +195,9 @@ class ConsentServicer(consent_pb2_grpc.ConsentServiceServicer):
             if others := request.absorbed_person_ids:
                 _expect_bound(others, _MOST_ABSORBED, "absorbed_person_ids")
                 absorbed[person] = [*absorbed.get(person, ()), *others]
-        held = await self._registry.directives(persons, absorbed)
+            if request.released_from_person_id:
+                released[person] = request.released_from_person_id
+        held = await self._registry.directives(persons, absorbed, released)
         now = self._clock.now()
         decide = self._decider.decide
         decisions = [

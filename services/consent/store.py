@@ -193,6 +193,35 @@ class DirectiveStore:
             stored.message_id,
         )
 
+    async def release(self, person: PersonKey, survivor: str) -> None:
+        """Take back what the survivor was given of a person who had gone under, and stands again.
+
+        Doing it again changes nothing. What was filed for the person meanwhile was filed for the survivor,
+        and stays there.
+        """
+        await self._connection.execute("SELECT total FROM change FOR UPDATE")
+        tenant, person_id = person
+        status = await self._connection.execute(
+            "UPDATE person SET merged_into = NULL"
+            " WHERE tenant = $1 AND person_id = $2 AND merged_into = $3",
+            tenant,
+            person_id,
+            survivor,
+        )
+        if status.endswith(" 0"):
+            return
+        status = await self._connection.execute(
+            "DELETE FROM directive d USING directive own WHERE d.tenant = $1 AND d.person_id = $3"
+            " AND own.tenant = $1 AND own.person_id = $2 AND own.consent_id = d.consent_id"
+            " AND own.version = d.version AND own.content = d.content AND own.filed_at = d.filed_at",
+            tenant,
+            person_id,
+            survivor,
+        )
+        if not status.endswith(" 0"):
+            await self.bump((tenant, survivor))
+            await self.bump(person)
+
     async def adopt(self, survivor: PersonKey, absorbed: Sequence[str]) -> None:
         """Give the survivor a copy of all directives of those who were merged into them.
 

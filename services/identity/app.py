@@ -10,7 +10,13 @@ from plexus.ids import KeyDigest
 from plexus.service import Runtime, open_stage
 from plexus.settings import load_document
 from plexus.store import PostgresJournal
-from services.identity.actors import AuditedReadings, PersonOrders, Seeker, Stewardship
+from services.identity.actors import (
+    AuditedReadings,
+    PersonOrders,
+    Seeker,
+    Splitter,
+    Stewardship,
+)
 from services.identity.domain import Linker, Matching
 from services.identity.domain.scoring import Model, Thresholds, shipped_model
 from services.identity.flow import DecisionRelay, IdentityStage
@@ -54,6 +60,7 @@ async def wire(runtime: Runtime) -> None:
         StewardshipServicer(
             Stewardship(database, linker, runtime.ids, runtime.clock),
             PersonOrders(database, linker, runtime.ids, runtime.clock),
+            Splitter(database, linker, runtime.ids, runtime.clock),
             readings,
             relay.wake,
             runtime.clock,

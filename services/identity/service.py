@@ -19,7 +19,14 @@ from plexus.api.identity.v1 import (
 from plexus.clock import Clock
 from plexus.errors import ConfigurationError, InvalidRequest, NotFound
 from plexus.store import Database
-from services.identity.actors import Order, PersonOrders, Readings, Seeker, Stewardship
+from services.identity.actors import (
+    Order,
+    PersonOrders,
+    Readings,
+    Seeker,
+    Splitter,
+    Stewardship,
+)
 from services.identity.actors.seeking import MatchGrade
 from services.identity.domain import Ruling, decide, identifying
 from services.identity.domain.identifiers import authority_name
@@ -38,6 +45,7 @@ from services.identity.edge.messages import (
     person_of,
     result_message,
     review_message,
+    split_message,
 )
 from services.identity.store import ChangeStore, IndexStore, LinkedName, ModelStore, Question
 
@@ -236,6 +244,7 @@ class StewardshipServicer(stewardship_pb2_grpc.StewardshipServiceServicer):
         self,
         stewardship: Stewardship,
         orders: PersonOrders,
+        splitter: Splitter,
         readings: Readings,
         on_decided: Callable[[], None],
         clock: Clock,
@@ -243,6 +252,7 @@ class StewardshipServicer(stewardship_pb2_grpc.StewardshipServiceServicer):
         """`on_decided` is called where something has to be carried through the mesh."""
         self._stewardship = stewardship
         self._orders = orders
+        self._splitter = splitter
         self._readings = readings
         self._on_decided = on_decided
         self._clock = clock
@@ -336,6 +346,15 @@ class StewardshipServicer(stewardship_pb2_grpc.StewardshipServiceServicer):
     ) -> stewardship_pb2.UnlinkResponse:
         persons = (request.person_id, "person_id"), (request.other_person_id, "other_person_id")
         return stewardship_pb2.UnlinkResponse(result=await self._order(request, "unlink", *persons))
+
+    async def Split(  # noqa: N802 - the name in the contract
+        self, request: stewardship_pb2.SplitRequest, context: _Context
+    ) -> stewardship_pb2.SplitResponse:
+        person = person_of(request.person_id, "person_id")
+        made, returning = await self._splitter.split(order_of(request), person)
+        if made.message_id:
+            self._on_decided()
+        return split_message(made, returning)
 
     async def _order(
         self,

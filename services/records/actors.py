@@ -27,6 +27,7 @@ from plexus.api.records.v1.records_pb2 import (
 from plexus.errors import InvalidMessage, Reason
 from services.records.domain import (
     PERSON,
+    POINTER,
     Dispositions,
     Record,
     Said,
@@ -39,6 +40,7 @@ from services.records.domain import (
     read_moved,
     reconcile,
     rejoin,
+    release,
     said_in,
 )
 
@@ -46,6 +48,7 @@ __all__ = ["Arrival", "PersonRecord"]
 
 _LINK: Final = EventKind.EVENT_KIND_LINK
 _MERGE: Final = EventKind.EVENT_KIND_MERGE
+_SPLIT: Final = EventKind.EVENT_KIND_SPLIT
 _RELATING: Final = frozenset({_LINK, EventKind.EVENT_KIND_UNLINK})
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -60,6 +63,9 @@ class Arrival(NamedTuple):
         other_person_id: for a link or unlink: the other person; for a move: who takes; else empty.
         moved: for a move: what this record hands over.
         parts: for an adoption: what this record is handed; None where it is all of `from_person_id`.
+        came_with: who went under and brought the identifier that led here; else empty.
+        split_from: for a split: the record that this one had gone under; else empty.
+        released: for a split: the record that this one had taken over; else empty.
         kind: of the event.
         trigger: of the event.
         event_time: of the event.
@@ -73,6 +79,9 @@ class Arrival(NamedTuple):
     other_person_id: str
     moved: list[Slot]
     parts: dict[Slot, Version] | None
+    came_with: str
+    split_from: str
+    released: str
     kind: EventKind.ValueType
     trigger: str
     event_time: str
@@ -98,6 +107,7 @@ class Arrival(NamedTuple):
                 reason=Reason.REASON_INTERNAL,
             ) from exc
         merged_into, from_person, other = "", "", ""
+        came_with, split_from, released = "", "", ""
         moved: list[Slot] = []
         parts: dict[Slot, Version] | None = None
         if isinstance(message, AdoptionParts):
@@ -106,6 +116,8 @@ class Arrival(NamedTuple):
                 parts = dict(map(read_moved, message.moved))
         else:
             merged_into, other = message.merged_into, message.other_person_id
+            came_with, released = message.came_with_person_id, message.released_person_id
+            split_from = message.split_from_person_id
             if other:
                 moved = [Slot(each.type, place_of(each.key), "") for each in event.moved]
         return cls(
@@ -115,6 +127,9 @@ class Arrival(NamedTuple):
             other,
             moved,
             parts,
+            came_with,
+            split_from,
+            released,
             kind,
             trigger,
             event.event_time,
@@ -141,7 +156,14 @@ class PersonRecord:
     def receive(self, message: Arrival, turn: Turn) -> None:
         """Bring the record up to date, and tell what it holds now."""
         record = self._record
-        if record.merged_into and (message.other_person_id or message.parts is not None):
+        if message.split_from:
+            record.stand_again(message.split_from)
+            turn.fact("record", "stands_again")
+        elif message.released:
+            self._give_back(message, turn)
+        elif message.from_person_id in record.released and message.kind != _MERGE:
+            self._return(message, turn)
+        elif record.merged_into and (message.other_person_id or message.parts is not None):
             self._readdress(turn)
         elif message.moved:
             self._hand_over(message, turn)
@@ -179,6 +201,43 @@ class PersonRecord:
             turn.envelope.kind,
             self._person_key(self._record.tenant, survivor),
             message.SerializeToString(),
+        )
+        turn.fact("record", "handed_over")
+
+    def _give_back(self, message: Arrival, turn: Turn) -> None:
+        """A merge is taken back: the other record gets what is its own, and tells it."""
+        record = self._record
+        if record.merged_into:
+            raise InvalidMessage(
+                "the record has gone under itself since this was decided",
+                reason=Reason.REASON_IDENTIFIER_CONFLICT,
+            )
+        moved = release(record, message.released, record.legacies[message.released])
+        adoption = Adoption(
+            person_id=message.released,
+            from_person_id=record.person_id,
+            event=_whole(turn.envelope).event,
+            is_part=True,
+            moved=moved,
+        )
+        turn.emit(
+            "resolved",
+            PayloadKind.PAYLOAD_KIND_ADOPTION,
+            self._person_key(record.tenant, message.released),
+            adoption.SerializeToString(),
+        )
+        turn.fact("record", "gave_back")
+        turn.fact("returned_resources", str(len(moved)))
+
+    def _return(self, message: Arrival, turn: Turn) -> None:
+        """A late message of a record that stands again: it is on its way to the wrong one."""
+        person_id = message.from_person_id
+        resolved = ResolvedEvent(person_id=person_id, event=_whole(turn.envelope).event)
+        turn.emit(
+            "resolved",
+            PayloadKind.PAYLOAD_KIND_RESOLVED,
+            self._person_key(self._record.tenant, person_id),
+            resolved.SerializeToString(),
         )
         turn.fact("record", "handed_over")
 
@@ -220,6 +279,14 @@ class PersonRecord:
             message = message._replace(said=reconcile(record, message.said, stamp, joined))
         if message.other_person_id and message.kind in _RELATING:
             record.relate(message.other_person_id, is_same=message.kind == _LINK)
+        home = message.came_with or (from_person if adopted is None else "")
+        if home:
+            record.brought += [(home, said.slot, message_id) for said in message.said]
+        if adopted is not None and message.kind == _SPLIT:
+            # The receivers have it under the other person: all is told, also what has not changed.
+            for slot, held in record.held.items():
+                if slot.told_by != POINTER and not held.is_moved:
+                    adopted.setdefault(slot, DISPOSITION_UNCHANGED)
         telling = Telling(record)
         person: Disposition.ValueType = DISPOSITION_UNCHANGED
         for said in message.said:
@@ -255,6 +322,7 @@ class PersonRecord:
                 residue=map(Residue.FromString, message.residue) if self._tells_residue else (),
                 linked_person_ids=sorted(record.linked) if record.linked else (),
                 moved_from_person_id=from_person if is_part else "",
+                released_from_person_id=from_person if message.kind == _SPLIT else "",
             ),
             [from_person] if is_absorbed else [],
         )
@@ -273,7 +341,13 @@ def _parts(envelope: Envelope) -> ResolvedEventParts | AdoptionParts:
     if envelope.kind == PayloadKind.PAYLOAD_KIND_RESOLVED:
         resolved = ResolvedEventParts.FromString(envelope.payload)
         person_id = resolved.person_id
-        others = resolved.merged_into, resolved.other_person_id
+        others = (
+            resolved.merged_into,
+            resolved.other_person_id,
+            resolved.came_with_person_id,
+            resolved.split_from_person_id,
+            resolved.released_person_id,
+        )
         _check_persons(person_id, *(other or person_id for other in others))
         return resolved
     if envelope.kind == PayloadKind.PAYLOAD_KIND_ADOPTION:

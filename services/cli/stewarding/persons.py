@@ -1,4 +1,4 @@
-"""`plexus identity match|xref|merge|link|unlink|explain|watch`: ask about persons, and decide on them."""
+"""`plexus identity match|xref|merge|split|link|unlink|explain|watch`: ask about persons, and decide on them."""
 
 import sys
 from typing import Any, Final
@@ -26,7 +26,7 @@ from services.cli.telling import as_dict, echo_json, json_option, moment, plain,
 
 __all__ = ["COMMANDS"]
 
-_DONE: Final = frozenset({"merged", "linked", "unlinked", "proposed", "already_one"})
+_DONE: Final = frozenset({"merged", "linked", "unlinked", "split", "proposed", "already_one"})
 _NOTICE: Final = ("seq", "kind", "from_person_id", "to_person_id", "message_id")
 
 
@@ -227,6 +227,41 @@ def unlink(
     _tell(ask_stewardship(load_mesh(data), "Unlink", request).result, is_dry_run=dry_run)
 
 
+@click.command("split")
+@click.argument("tenant")
+@click.argument("person")
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@reason_option
+@steward_option
+@data_option
+@json_option
+def split(
+    tenant: str, person: str, dry_run: bool, reason: str, steward: str, data: Any, as_json: bool
+) -> None:
+    """Take a merge back: PERSON, who went under, stands again with identifiers and data."""
+    request = stewardship_pb2.SplitRequest(
+        tenant=tenant, person_id=person, reason=reason, steward=steward, is_dry_run=dry_run
+    )
+    answer = ask_stewardship(load_mesh(data), "Split", request)
+    if as_json:
+        echo_json(as_dict(answer))
+        sys.exit(0 if answer.result.outcome in _DONE else 1)
+    rows = [
+        [
+            plain(each.authority),
+            plain(each.value),
+            "goes back" if each.goes_back else "stays",
+            "came after the merge" if each.is_newer else "",
+        ]
+        for each in answer.identifiers
+    ]
+    if rows:
+        click.echo(table(["AUTHORITY", "VALUE", "WHERE", ""], rows))
+    if answer.result.outcome == "not_direct":
+        click.echo("The person it went under has gone under, too: split that one first.")
+    _tell(answer.result, is_dry_run=dry_run)
+
+
 @click.command("explain")
 @click.argument("tenant")
 @click.argument("person")
@@ -280,4 +315,4 @@ def _tell(result: stewardship_pb2.OrderResult, *, is_dry_run: bool) -> None:
         sys.exit(1)
 
 
-COMMANDS: Final = (match, xref, merge, link, unlink, explain, watch)
+COMMANDS: Final = (match, xref, merge, split, link, unlink, explain, watch)

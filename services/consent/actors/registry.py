@@ -83,12 +83,15 @@ class Registry:
         self,
         persons: Collection[PersonKey],
         absorbed: Mapping[PersonKey, Sequence[str]] | None = None,
+        released: Mapping[PersonKey, str] | None = None,
     ) -> dict[PersonKey, Directives]:
         """What those persons have said who have said something, as of now.
 
         Args:
             persons: whom a decision is about.
             absorbed: whom some of them have taken over: their directives are carried over first.
+            released: whom some of them had gone under, and have not any more: what was carried over is
+                taken back first.
 
         Raises:
             Unavailable: PostgreSQL cannot be asked; then nothing may be disclosed.
@@ -96,6 +99,9 @@ class Registry:
         for survivor, others in (absorbed or {}).items():
             async with self._database.transaction() as connection:
                 await DirectiveStore(connection).adopt(survivor, others)
+        for restored, other in (released or {}).items():
+            async with self._database.transaction() as connection:
+                await DirectiveStore(connection).release(restored, other)
         async with self._database.connection() as connection:
             store = DirectiveStore(connection)
             await self._catch_up(store)

@@ -71,6 +71,7 @@ class Gate:
                 action="disclose",
                 resource_types=disclosure.resource_types,
                 absorbed_person_ids=disclosure.absorbed_person_ids,
+                released_from_person_id=disclosure.released_from_person_id,
             )
             for item, disclosure in items
         ]

@@ -8,6 +8,7 @@ from services.identity.actors.index import MasterIndex
 from services.identity.actors.orders import Order, Outcome, PersonOrders
 from services.identity.actors.readings import AuditedReadings, Readings
 from services.identity.actors.seeking import Matched, Seeker
+from services.identity.actors.splitting import Returning, Splitter
 from services.identity.actors.stewardship import BothSides, Stewardship
 
 __all__ = [
@@ -20,6 +21,8 @@ __all__ = [
     "Outcome",
     "PersonOrders",
     "Readings",
+    "Returning",
     "Seeker",
+    "Splitter",
     "Stewardship",
 ]

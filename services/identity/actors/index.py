@@ -16,8 +16,8 @@ from plexus.api.identity.v1.identity_pb2 import MatchKind, ResolvedEvent
 from plexus.errors import InvalidMessage, Reason
 from plexus.ids import IdSource
 from services.identity.actors.arrival import Arrival
+from services.identity.actors.decided import expect_decided, take_back
 from services.identity.domain import (
-    Candidate,
     Choice,
     Evidence,
     Index,
@@ -75,7 +75,8 @@ class MasterIndex:
         resolved, envelope = message.resolved, turn.envelope
         # On another index it may have come to something else.
         kind = resolved.event.kind = message.kind
-        resolved.merged_into = resolved.other_person_id = ""
+        resolved.merged_into = resolved.other_person_id = resolved.came_with_person_id = ""
+        resolved.split_from_person_id = resolved.released_person_id = ""
         told = Telling(envelope.tenant, envelope.message_id, envelope.source, turn.now)
         if kind == EventKind.EVENT_KIND_UNSPECIFIED:
             raise InvalidMessage("the event has no kind", reason=Reason.REASON_MAPPING_FAILED)
@@ -84,7 +85,9 @@ class MasterIndex:
         if evidence is not None and evidence.key.name not in subject[0].names:
             # The identifier that should name the record is of an authority that nobody can tell.
             evidence = None
-        if kind == EventKind.EVENT_KIND_MERGE:
+        if kind == EventKind.EVENT_KIND_SPLIT:
+            self._split(resolved, subject, self._usable(message.prior, "prior"), told, turn)
+        elif kind == EventKind.EVENT_KIND_MERGE:
             self._merge(resolved, subject, self._usable(message.prior, "MRG-1"), told, turn)
         elif kind in _RELATING:
             prior = self._usable(message.prior, "PID[2]-3")
@@ -98,6 +101,8 @@ class MasterIndex:
         else:
             self._resolve(resolved, subject, evidence, told, turn)
         self._take_over(evidence, told)
+        if not (resolved.merged_into or resolved.other_person_id or resolved.released_person_id):
+            resolved.came_with_person_id = self._came_with(subject, resolved.person_id)
         turn.emit(
             "resolved",
             PayloadKind.PAYLOAD_KIND_RESOLVED,
@@ -203,7 +208,7 @@ class MasterIndex:
         """HL7 v2.5.1 3.3.40 (A40): what MRG-1 names goes under, what PID-3 names stays."""
         index = self._index
         surviving, going = index.candidates(subject), index.candidates(prior)
-        self._expect_decided(surviving, going, told)
+        expect_decided(index, surviving, going, told)
         survivor = decide(surviving).person_id
         under = decide([each for each in going if each.person_id != survivor]).person_id
         if survivor and under:
@@ -225,20 +230,35 @@ class MasterIndex:
             self._report_conflict(len(conflicts), turn)
         self._contest([*subject, *prior], [each.person_id for each in [*surviving, *going]], told)
 
-    def _expect_decided(
-        self, subject: Sequence[Candidate], prior: Sequence[Candidate], told: Telling
+    def _split(
+        self,
+        resolved: ResolvedEvent,
+        subject: list[PersonIdentifier],
+        prior: list[PersonIdentifier],
+        told: Telling,
+        turn: Turn,
     ) -> None:
-        """A steward has named persons: who has changed since is not who was meant."""
-        decided = self._index.decided.get(told.message_id)
-        if decided is None or told.message_id in self._index.carried_out:
-            return
-        one, other = ({each.person_id for each in side} for side in (subject, prior))
-        is_one_already = one == other and len(one) == 1
-        if (one, other) != ({decided[0]}, {decided[1]}) and not is_one_already:
-            raise InvalidMessage(
-                "the persons have changed since a steward decided: look again",
-                reason=Reason.REASON_IDENTIFIER_CONFLICT,
-            )
+        """A steward takes a merge back. Two records are told: who stands again first, then who gives back."""
+        index = self._index
+        survivor, restored = take_back(index, subject, prior, told)
+        resolved.match = MatchKind.MATCH_KIND_MERGE
+        self._contest([*subject, *prior], [survivor, restored], told)
+        resolved.person_id, resolved.split_from_person_id = restored, survivor
+        turn.emit(
+            "resolved",
+            PayloadKind.PAYLOAD_KIND_RESOLVED,
+            self._person_key(told.tenant, restored),
+            resolved.SerializeToString(),
+        )
+        resolved.person_id, resolved.split_from_person_id = survivor, ""
+        resolved.released_person_id = restored
+
+    def _came_with(self, subject: Sequence[PersonIdentifier], person_id: str) -> str:
+        """Who went under and brought the identifier by which the person was found."""
+        for candidate in self._index.candidates(subject):
+            if candidate.person_id == person_id:
+                return self._index[candidate.names[0]].came_with
+        return ""
 
     def _relate(
         self,
@@ -252,7 +272,7 @@ class MasterIndex:
         """HL7 v2.5.1 3.3.24 and 3.3.37 (A24, A37): two records are of one human being, or are not."""
         index = self._index
         is_same = resolved.event.kind == EventKind.EVENT_KIND_LINK
-        self._expect_decided(index.candidates(subject), index.candidates(prior), told)
+        expect_decided(index, index.candidates(subject), index.candidates(prior), told)
         self._resolve(resolved, subject, evidence, told, turn)
         other = decide(index.candidates(prior)).person_id
         if not other:

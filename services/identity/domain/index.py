@@ -24,10 +24,12 @@ class Link:
         person_id: never one that was merged.
         universal_id: where the name is by namespace: the universal id that came with it; empty for
             none yet, `*` where the namespace stands for several authorities.
+        came_with: the person that went under and brought it; empty where none did.
     """
 
     person_id: str
     universal_id: str = ""
+    came_with: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ class Index:
         changed: known names whose link is another one now.
         new_persons: in order of their first message.
         merged: survivor by the person that went under.
+        restored: persons that stand again, by tenant and id, with whom they had gone under.
         events: in order.
         conflicts: in order.
         relations: in order.
@@ -119,6 +122,7 @@ class Index:
         self.changed: set[Name] = set()
         self.new_persons: dict[str, NewPerson] = {}
         self.merged: dict[tuple[str, str], str] = {}
+        self.restored: dict[tuple[str, str], str] = {}
         self.events: list[LinkEvent] = []
         self.conflicts: list[Conflict] = []
         self.relations: list[Relation] = []
@@ -196,11 +200,27 @@ class Index:
         """Let everything that leads to `prior` lead to `survivor`."""
         names = self._names.pop((told.tenant, prior), set())
         for name in sorted(names):
-            self._links[name].person_id = survivor
+            link = self._links[name]
+            link.person_id, link.came_with = survivor, prior
             self._change(name)
             self.events.append(LinkEvent("merge", name, prior, survivor, told))
         self._names.setdefault((told.tenant, survivor), set()).update(names)
         self.merged[told.tenant, prior] = survivor
+
+    def unmerge(self, names: Iterable[Name], prior: str, survivor: str, told: Telling) -> None:
+        """Let names lead to `prior` again, which had gone under: the inverse of `merge`.
+
+        With whom each had come to `prior` is for the store to find, in the events.
+        """
+        for name in sorted(names):
+            link = self._links[name]
+            link.person_id, link.came_with = prior, ""
+            self._names[told.tenant, survivor].discard(name)
+            self._names.setdefault((told.tenant, prior), set()).add(name)
+            self._change(name)
+            self.events.append(LinkEvent("unmerge", name, survivor, prior, told))
+        self.merged.pop((told.tenant, prior), None)
+        self.restored[told.tenant, prior] = survivor
 
     def relate(
         self,

@@ -13,6 +13,7 @@ from services.identity.domain.scoring import Thresholds
 __all__ = [
     "LINK",
     "MERGE",
+    "SPLIT",
     "UNLINK",
     "NoDecision",
     "Ruling",
@@ -24,6 +25,7 @@ __all__ = [
 MERGE: Final = "STEWARD^MERGE"
 LINK: Final = "STEWARD^LINK"
 UNLINK: Final = "STEWARD^UNLINK"
+SPLIT: Final = "STEWARD^SPLIT"
 
 _AT_ONCE: Final = frozenset({"two_matches", "overlay", "requested"})
 

@@ -10,7 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from plexus.api.identity.v1 import identity_pb2, stewardship_pb2
 from plexus.errors import InvalidRequest
-from services.identity.actors import BothSides, Matched, Order, Outcome
+from services.identity.actors import BothSides, Matched, Order, Outcome, Returning
 from services.identity.domain import Ruling
 from services.identity.store import Change, ReviewRow
 
@@ -28,6 +28,7 @@ __all__ = [
     "person_of",
     "result_message",
     "review_message",
+    "split_message",
 ]
 
 _MOST_REVIEWS: Final = 1000
@@ -140,6 +141,22 @@ def _stamp(at: datetime.datetime) -> Timestamp:
 def result_message(made: Outcome) -> stewardship_pb2.OrderResult:
     """What became of an order, as it is told."""
     return stewardship_pb2.OrderResult(**made._asdict())
+
+
+def split_message(made: Outcome, returning: Sequence[Returning]) -> stewardship_pb2.SplitResponse:
+    """What became of a split, with its identifiers."""
+    return stewardship_pb2.SplitResponse(
+        result=result_message(made),
+        identifiers=[
+            stewardship_pb2.SplitIdentifier(
+                authority=each.name.authority,
+                value=each.name.value,
+                goes_back=each.goes_back,
+                is_newer=each.is_newer,
+            )
+            for each in returning
+        ],
+    )
 
 
 def match_message(found: Matched) -> identity_pb2.Match:

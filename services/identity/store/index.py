@@ -70,7 +70,7 @@ class IndexStore:
     ) -> Index:
         """The committed links of some names, and all links of some persons (tenant, person)."""
         rows: list[Record] = await self._connection.fetch(
-            "SELECT i.tenant, i.authority, i.value, i.person_id, i.universal_id"
+            "SELECT i.tenant, i.authority, i.value, i.person_id, i.universal_id, i.came_with"
             " FROM unnest($1::text[], $2::text[], $3::text[]) n (tenant, authority, value)"
             " JOIN identifier i USING (tenant, authority, value)",
             [name.tenant for name in names],
@@ -79,15 +79,15 @@ class IndexStore:
         )
         if members_of:
             rows += await self._connection.fetch(
-                "SELECT i.tenant, i.authority, i.value, i.person_id, i.universal_id"
+                "SELECT i.tenant, i.authority, i.value, i.person_id, i.universal_id, i.came_with"
                 " FROM unnest($1::text[], $2::uuid[]) p (tenant, person_id)"
                 " JOIN identifier i USING (tenant, person_id)",
                 [tenant for tenant, _ in members_of],
                 [person_id for _, person_id in members_of],
             )
         return Index({
-            Name(tenant, authority, value): Link(str(person_id), universal_id)
-            for tenant, authority, value, person_id, universal_id in rows
+            Name(tenant, authority, value): Link(str(person_id), universal_id, str(came_with or ""))
+            for tenant, authority, value, person_id, universal_id, came_with in rows
         })  # fmt: skip
 
     async def unlinks_among(self, message_ids: Collection[str]) -> frozenset[str]:
@@ -109,6 +109,8 @@ class IndexStore:
             await self._add_persons(index)
         if index.merged:
             await self._merge_persons(index)
+        if index.restored:
+            await self._restore_persons(index)
         if index.added:
             await self._add_identifiers(index)
         if index.changed:
@@ -157,6 +159,37 @@ class IndexStore:
             str(root), linked, list(map(str, under)), sorted(str(each) for each in others if each)
         )
 
+    async def survivor(self, tenant: str, person_id: uuid.UUID) -> uuid.UUID | None:
+        """Whom a person went under; None where it stands or is unknown."""
+        found: uuid.UUID | None = await self._connection.fetchval(
+            "SELECT merged_into FROM person WHERE tenant = $1 AND person_id = $2",
+            tenant,
+            person_id,
+        )
+        return found
+
+    async def since_merge(
+        self, tenant: str, person_id: uuid.UUID, survivor: uuid.UUID
+    ) -> tuple[set[Name], set[Name]]:
+        """What the last merge of two persons has moved, and what has come to the survivor since."""
+        rows = await self._connection.fetch(
+            "WITH m AS (SELECT message_id, min(seq) AS seq FROM link_event WHERE tenant = $1"
+            " AND kind = 'merge' AND from_person = $2 AND to_person = $3"
+            " GROUP BY message_id ORDER BY min(seq) DESC LIMIT 1)"
+            " SELECT e.authority, e.value, e.kind = 'merge' AS is_moved FROM link_event e, m"
+            " WHERE e.tenant = $1 AND e.to_person = $3 AND e.seq >= m.seq"
+            " AND ((e.kind = 'merge' AND e.from_person = $2 AND e.message_id = m.message_id)"
+            " OR e.kind IN ('identifier_added', 'auto_link'))",
+            tenant,
+            person_id,
+            survivor,
+        )
+        moved: set[Name] = set()
+        newer: set[Name] = set()
+        for authority, value, is_moved in rows:
+            (moved if is_moved else newer).add(Name(tenant, authority, value))
+        return moved, newer
+
     async def root(self, tenant: str, person_id: uuid.UUID) -> uuid.UUID | None:
         """Who stands for a person now; None where unknown."""
         root: uuid.UUID | None = await self._connection.fetchval(
@@ -202,6 +235,15 @@ class IndexStore:
             list(index.merged.values()),
         )
 
+    async def _restore_persons(self, index: Index) -> None:
+        await self._connection.execute(
+            "UPDATE person p SET merged_into = NULL"
+            " FROM unnest($1::text[], $2::uuid[]) n (tenant, person_id)"
+            " WHERE p.tenant = n.tenant AND p.person_id = n.person_id",
+            [tenant for tenant, _ in index.restored],
+            [person_id for _, person_id in index.restored],
+        )
+
     async def _add_identifiers(self, index: Index) -> None:
         names = list(index.added)
         links = [index[name] for name in names]
@@ -225,16 +267,31 @@ class IndexStore:
         names = sorted(index.changed)
         links = [index[name] for name in names]
         await self._connection.execute(
-            "UPDATE identifier i SET person_id = n.person_id, universal_id = n.universal_id"
-            " FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::text[])"
-            " n (tenant, authority, value, person_id, universal_id)"
+            "UPDATE identifier i SET person_id = n.person_id, universal_id = n.universal_id,"
+            " came_with = n.came_with"
+            " FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::text[], $6::uuid[])"
+            " n (tenant, authority, value, person_id, universal_id, came_with)"
             " WHERE i.tenant = n.tenant AND i.authority = n.authority AND i.value = n.value",
             [name.tenant for name in names],
             [name.authority for name in names],
             [name.value for name in names],
             [link.person_id for link in links],
             [link.universal_id for link in links],
+            [link.came_with or None for link in links],
         )
+        if index.restored:
+            # With whom a name had come before: the last that brought it to the person that stands again.
+            await self._connection.execute(
+                "UPDATE identifier i SET came_with = (SELECT e.from_person FROM link_event e"
+                " JOIN person p ON p.tenant = e.tenant AND p.person_id = e.from_person"
+                " AND p.merged_into = i.person_id WHERE e.tenant = i.tenant"
+                " AND e.to_person = i.person_id AND e.authority = i.authority AND e.value = i.value"
+                " AND e.kind = 'merge' ORDER BY e.seq DESC LIMIT 1)"
+                " FROM unnest($1::text[], $2::uuid[]) n (tenant, person_id)"
+                " WHERE i.tenant = n.tenant AND i.person_id = n.person_id",
+                [tenant for tenant, _ in index.restored],
+                [person_id for _, person_id in index.restored],
+            )
 
     async def _add_events(self, index: Index) -> None:
         events = index.events

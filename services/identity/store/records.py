@@ -179,8 +179,12 @@ class RecordStore:
         )
 
 
-_RECORD: Final = "r.tenant, r.authority, r.value, r.source, r.features, i.person_id, i.universal_id"
-_MEMBER: Final = "i.tenant, i.authority, i.value, r.source, r.features, i.person_id, i.universal_id"
+_RECORD: Final = (
+    "r.tenant, r.authority, r.value, r.source, r.features, i.person_id, i.universal_id, i.came_with"
+)
+_MEMBER: Final = (
+    "i.tenant, i.authority, i.value, r.source, r.features, i.person_id, i.universal_id, i.came_with"
+)
 
 
 def _key(row: Sequence[str]) -> RecordKey:
@@ -193,9 +197,9 @@ def _read(
 ) -> tuple[dict[RecordKey, Features], dict[Name, Link]]:
     features: dict[RecordKey, Features] = {}
     links: dict[Name, Link] = {}
-    for tenant, authority, value, source, text, person_id, universal_id in rows:
+    for tenant, authority, value, source, text, person_id, universal_id, came_with in rows:
         name = Name(tenant, authority, value)
-        links[name] = Link(str(person_id), universal_id)
+        links[name] = Link(str(person_id), universal_id, str(came_with or ""))
         if source is not None:
             features[RecordKey(name, source)] = Features.from_text(text)
     return features, links

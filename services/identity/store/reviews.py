@@ -124,6 +124,24 @@ class ReviewStore:
             at,
         )
 
+    async def settle_pair(
+        self,
+        tenant: str,
+        pair: tuple[uuid.UUID, uuid.UUID],
+        status: str,
+        by: tuple[str, str, datetime.datetime],
+    ) -> None:
+        """What was asked about two persons is decided, however it was before; `by` whom, why and when."""
+        await self._connection.execute(
+            "UPDATE review SET status = $4, decided_by = $5, reason = $6, decided_at = $7"
+            " WHERE tenant = $1 AND (person_id, other_person)"
+            " IN (($2::uuid, $3::uuid), ($3::uuid, $2::uuid))",
+            tenant,
+            *pair,
+            status,
+            *by,
+        )
+
     async def propose(self, review_id: int, survivor: uuid.UUID, steward: str, reason: str) -> None:
         """One steward wants to merge; nobody is assigned any more, since another one has to agree."""
         await self._connection.execute(

@@ -17,9 +17,10 @@ from services.records.domain.names import (
     referring_marks,
     rejoin,
 )
-from services.records.domain.record import Estate, Past, Record
+from services.records.domain.record import Estate, Legacy, Past, Record
 from services.records.domain.references import references_of
 from services.records.domain.resting import Owner, RestingRecords
+from services.records.domain.splitting import SHARED, release
 from services.records.domain.telling import Telling
 from services.records.domain.times import age
 from services.records.domain.versions import (
@@ -36,9 +37,11 @@ from services.records.domain.versions import (
 __all__ = [
     "PERSON",
     "POINTER",
+    "SHARED",
     "Dispositions",
     "Estate",
     "Golden",
+    "Legacy",
     "Owner",
     "Past",
     "Record",
@@ -59,6 +62,7 @@ __all__ = [
     "references_of",
     "referring_marks",
     "rejoin",
+    "release",
     "said_in",
     "type_of",
 ]

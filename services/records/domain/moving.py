@@ -84,7 +84,7 @@ def read_moved(moved: MovedVersion) -> tuple[Slot, Version]:
         moved.version,
         moved.milestones,
     )
-    return Slot(type_of(resource), place_of(resource.key), ""), version
+    return Slot(type_of(resource), place_of(resource.key), moved.told_by), version
 
 
 def _packed(version: Version) -> MovedVersion:

@@ -5,7 +5,7 @@ where it touches one. Neighbours: `versions` decides who wins, `services.records
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from plexus.api.records.v1.records_pb2 import (
@@ -25,7 +25,7 @@ from services.records.domain.milestones import (
 )
 from services.records.domain.versions import PERSON, POINTER, Said, Slot, Version
 
-__all__ = ["Estate", "Past", "Record"]
+__all__ = ["Estate", "Legacy", "Past", "Record"]
 
 # What one source says of a person again and again is some dozen: the stay, its places, who treats and
 # who pays.
@@ -44,6 +44,25 @@ class Past(NamedTuple):
     disposition: Disposition.ValueType
 
 
+class Legacy(NamedTuple):
+    """What is known of a record that was taken over.
+
+    Attributes:
+        estate: all that it left.
+        brought: messages that came by its identifiers since, by the slot that they told.
+        group: the person, and who had gone under it before.
+        kept: what the record that took over held of its own when it did, where both had told.
+        told: every version that was told of those slots by anybody of the two sides, with whose record it
+            was told to; what is nobody's own is left out.
+    """
+
+    estate: Estate
+    brought: Mapping[Slot, frozenset[str]]
+    group: frozenset[str]
+    kept: Mapping[Slot, Version]
+    told: Mapping[Slot, Sequence[tuple[str, Version]]]
+
+
 class Record:
     """The record of one person.
 
@@ -54,8 +73,15 @@ class Record:
         linked: persons with records of their own that are the same human being.
         held: the winning versions, as far as they are loaded.
         estates: by person: what records that this one takes over have left; set before the turns.
+        legacies: by person: what is known of those that it may give back to; set before the turns.
         absorbed: persons that this record has taken over, as far as the batch asks.
         newly_absorbed: those that this batch added, with the message.
+        released: persons that this record had taken over and has given back, as far as the batch asks.
+        newly_released: those that this batch added.
+        brought: what came by an identifier of who went under: person, slot and message.
+        dropped: slots that this batch has given back.
+        kept: what this record held of its own where this batch took over the same: person, slot, version.
+        is_whole: all resources are in `held`.
         history: what this batch adds to the history, in order.
         stored: contents and milestones as they were loaded.
         touched: slots that this batch has changed, in the order of their first change.
@@ -68,17 +94,24 @@ class Record:
     __slots__ = (
         "_person_touched",
         "absorbed",
+        "brought",
+        "dropped",
         "estates",
         "golden",
         "golden_version",
         "held",
         "history",
         "is_changed",
+        "is_whole",
+        "kept",
         "knows_accounts",
+        "legacies",
         "linked",
         "merged_into",
         "newly_absorbed",
+        "newly_released",
         "person_id",
+        "released",
         "stored",
         "tenant",
         "touched",
@@ -95,8 +128,15 @@ class Record:
         self.linked: set[str] = set()
         self.held: dict[Slot, Version] = {}
         self.estates: dict[str, Estate] = {}
+        self.legacies: dict[str, Legacy] = {}
         self.absorbed: set[str] = set()
         self.newly_absorbed: dict[str, str] = {}
+        self.released: set[str] = set()
+        self.newly_released: set[str] = set()
+        self.brought: list[tuple[str, Slot, str]] = []
+        self.dropped: set[Slot] = set()
+        self.kept: list[tuple[str, Slot, Version]] = []
+        self.is_whole = False
         self.history: list[Past] = []
         self.stored: dict[Slot, tuple[bytes, bytes]] = {}
         self.touched: dict[Slot, None] = {}
@@ -118,6 +158,8 @@ class Record:
         before this batch. Most of what is new, as a result is, never comes again.
         """
         held, stored = self.held, self.stored
+        for slot in self.dropped:
+            stored.pop(slot, None)
         for slot in self.touched:
             if slot in stored or slot.type == PERSON:
                 version = held.pop(slot)
@@ -135,13 +177,34 @@ class Record:
         self.wanted_referrers = set()
         self.history = []
         self.estates = {}
+        self.legacies = {}
         self.newly_absorbed = {}
+        self.released = set()
+        self.newly_released = set()
+        self.brought = []
+        self.dropped = set()
+        self.kept = []
+        self.is_whole = False
         self.is_changed = False
 
     def go_under(self, survivor: str) -> None:
         """Hand over to another record. Nothing may be put into this one any more."""
         self.merged_into = survivor
         self.is_changed = True
+
+    def stand_again(self, survivor: str) -> None:
+        """It had gone under that record, and has not any more; what it left is as it was."""
+        if self.merged_into == survivor:
+            self.merged_into = ""
+            self.is_changed = True
+
+    def forget(self, slot: Slot) -> None:
+        """Give back what is not this record's own. The history keeps it."""
+        del self.held[slot]
+        self.touched.pop(slot, None)
+        self.dropped.add(slot)
+        if slot.type == PERSON:
+            self._person_touched = True
 
     def relate(self, other: str, *, is_same: bool) -> None:
         """Note that another person with a record of their own is the same human being, or is not."""
@@ -189,6 +252,10 @@ class Record:
         self.absorbed.add(from_person)
         self.newly_absorbed[from_person] = message_id
         estate = self.estates.get(from_person, {})
+        for slot in estate:
+            held = self.held.get(slot)
+            if held is not None and slot.told_by != POINTER and not held.is_moved:
+                self.kept.append((from_person, slot, dataclasses.replace(held)))
         became = {slot: self._adopt(slot, estate[slot]) for slot in sorted(estate)}
         return {slot: each for slot, each in became.items() if slot.told_by != POINTER}
 
@@ -267,6 +334,7 @@ class Record:
 
     def _hold(self, slot: Slot, version: Version) -> None:
         self.held[slot] = version
+        self.dropped.discard(slot)
         self.touched[slot] = None
         if slot.type == PERSON:
             self._person_touched = True

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 from plexus.actors import Turn, TurnFailed, run_turns
+from plexus.api.canonical.v1.event_pb2 import EventKind
 from plexus.errors import InvalidMessage
 from plexus.ids import KeyDigest
 from plexus.store import Transaction
@@ -127,8 +128,11 @@ def _read(turn: Turn, needs: dict[RecordKey, Need]) -> tuple[RecordKey, Arrival]
             if said.names:
                 need.slots.update(places_of(said))
     need.slots.update(arrival.moved)
+    if arrival.released:
+        need.legacies.add(arrival.released)
     if arrival.parts is not None:
         need.slots.update(arrival.parts)
+        need.whole = need.whole or arrival.kind == EventKind.EVENT_KIND_SPLIT
     elif arrival.from_person_id:
         need.estates.add(arrival.from_person_id)
     return key, arrival

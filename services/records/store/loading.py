@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from plexus.store import Connection
 from services.records.domain import PERSON, Golden, Record, Slot, references_of, referring_marks
 from services.records.store.rows import COLUMNS, as_columns, key_digest, version_of
+from services.records.store.splits import load_legacy, load_whole
 
 __all__ = ["Need", "RecordKey", "load"]
 
@@ -28,12 +29,16 @@ class Need:
         accounts: True where the person is touched: then all accounts of it are needed.
         estates: records that may have to be taken over.
         referrers: keys of which all that refers to them is needed.
+        legacies: persons that may have to be given back to.
+        whole: True where all is needed.
     """
 
     slots: set[Slot] = dataclasses.field(default_factory=set)
     accounts: bool = False
     estates: set[str] = dataclasses.field(default_factory=set)
     referrers: set[str] = dataclasses.field(default_factory=set)
+    legacies: set[str] = dataclasses.field(default_factory=set)
+    whole: bool = False
 
 
 async def load(
@@ -58,8 +63,13 @@ async def load(
             needs[key].slots.update(references_of(record.golden.content))
     await _load_resources(connection, needs, records)
     for key, need in needs.items():
+        record = records[key]
         if need.referrers:
-            await _load_referrers(connection, need.referrers, records[key])
+            await _load_referrers(connection, need.referrers, record)
+        for person_id in sorted(need.legacies):
+            record.legacies[person_id] = await load_legacy(connection, record, person_id)
+        if need.whole and not record.is_whole:
+            await load_whole(connection, record)
     heirs = [
         (*key, each)
         for key, need in needs.items()
@@ -98,7 +108,7 @@ async def _load_resources(
     with_accounts = [
         key
         for key, need in needs.items()
-        if (need.accounts or need.estates) and not records[key].knows_accounts
+        if (need.accounts or need.estates or need.legacies) and not records[key].knows_accounts
     ]
     if not wanted and not with_accounts:
         return
@@ -158,13 +168,14 @@ async def _load_estates(
 ) -> None:
     """Load what is left to the heirs (tenant, person, who went under), and what meets it there."""
     known = await connection.fetch(
-        "SELECT a.tenant, a.person_id, a.from_person"
+        "SELECT a.tenant, a.person_id, a.from_person, a.released"
         " FROM unnest($1::text[], $2::uuid[], $3::uuid[]) n (tenant, person_id, from_person)"
         " JOIN absorbed a USING (tenant, person_id, from_person)",
         *as_columns(heirs, 3),
     )
-    for tenant, person_id, from_person in known:
-        records[tenant, str(person_id)].absorbed.add(str(from_person))
+    for tenant, person_id, from_person, is_released in known:
+        record = records[tenant, str(person_id)]
+        (record.released if is_released else record.absorbed).add(str(from_person))
     fresh = [
         (tenant, heir, left)
         for tenant, heir, left in heirs

@@ -21,6 +21,7 @@ from plexus.store.copying import (
 )
 from services.records.domain import Record, Slot, Version
 from services.records.store.rows import as_columns, key_digest
+from services.records.store.splits import save_splits
 
 __all__ = ["save"]
 
@@ -60,10 +61,13 @@ async def save(connection: Connection, records: Iterable[Record], at: datetime.d
     if absorbed:
         await connection.execute(
             "INSERT INTO absorbed (tenant, person_id, from_person, message_id, at)"
-            " SELECT *, $5 FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::uuid[])",
+            " SELECT *, $5 FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::uuid[])"
+            " ON CONFLICT (tenant, person_id, from_person) DO UPDATE SET"
+            " message_id = excluded.message_id, at = excluded.at, released = false",
             *as_columns(absorbed, 4),
             at,
         )
+    await save_splits(connection, changed)
 
 
 class _Again(NamedTuple):
@@ -111,7 +115,7 @@ class _Rows:
         for slot, version, number, disposition in record.history:
             row = self._row(tenant, slot, version, number)
             self.history.append(b"".join((self._at, row, _disposition_field(disposition))))
-            if held[slot] is version:
+            if held.get(slot) is version:
                 del pending[slot]
                 if slot in stored:
                     self._say_again(record, slot, version)

@@ -195,6 +195,20 @@ async def test_a_merge_carries_directives_along(asker: Asker) -> None:
     assert (await asker.decide()).epoch == later.epoch
 
 
+async def test_a_split_takes_back_what_the_merge_has_carried_along(asker: Asker) -> None:
+    gone = f"{asker.person}-gone"
+    await asker.file(directive("deny"), gone)
+    await asker.decide(absorbed_person_ids=[gone])
+    for _ in range(2):
+        back = await asker.decide(person_id=gone, released_from_person_id=asker.person)
+        assert back.effect == consent_pb2.EFFECT_DENY
+    assert (await asker.decide()).effect == consent_pb2.EFFECT_PERMIT
+    # What is filed for who stands again is theirs.
+    later = await asker.file(directive("deny", id="other"), gone)
+    assert (await asker.decide(person_id=gone)).epoch == later.epoch
+    assert (await asker.decide()).effect == consent_pb2.EFFECT_PERMIT
+
+
 async def test_changes_of_one_person_at_once_are_all_kept(asker: Asker) -> None:
     filed = await asyncio.gather(*(asker.file(directive("permit")) for _ in range(8)))
     assert sorted(each.version for each in filed) == list(range(1, 9))

@@ -19,7 +19,7 @@ from plexus.ids import KeyDigest, RandomIds
 from plexus.rpc import Peer, RpcServer
 from plexus.store import Database
 from plexus.telemetry.tracing import Tracing
-from services.identity.actors import PersonOrders, Seeker, Stewardship
+from services.identity.actors import PersonOrders, Seeker, Splitter, Stewardship
 from services.identity.domain import Linker, Matching
 from services.identity.flow import DecisionRelay
 from services.identity.service import IdentityServicer, StewardshipServicer
@@ -53,6 +53,7 @@ class Desk:
         clock = SystemClock()
         self.stewardship = Stewardship(database, linker, RandomIds(), clock)
         self.orders = PersonOrders(database, linker, RandomIds(), clock)
+        self.splitter = Splitter(database, linker, RandomIds(), clock)
         self.relay = DecisionRelay(database, bus, RandomIds(), KeyDigest(SECRET), clock)
         self._read = 0
 
@@ -121,7 +122,12 @@ async def desk_of(database: Database, matching: Matching = _DEFAULT) -> AsyncIte
     )
     stewardship_pb2_grpc.add_StewardshipServiceServicer_to_server(
         StewardshipServicer(
-            desk.stewardship, desk.orders, desk.readings, desk.relay.wake, SystemClock()
+            desk.stewardship,
+            desk.orders,
+            desk.splitter,
+            desk.readings,
+            desk.relay.wake,
+            SystemClock(),
         ),
         server.grpc_server,
     )

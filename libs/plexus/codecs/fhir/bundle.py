@@ -90,6 +90,12 @@ class Disclosure:
         """Whom that person has taken over with this event."""
         return list(self._read.absorbed_person_ids)
 
+    @property
+    def released_from_person_id(self) -> str:
+        """Whom that person had gone under until this event; empty for nobody."""
+        text: str = self._read.released_from_person_id
+        return text
+
     def attributes(self) -> list[Attributes]:
         """What consent looks at, of each resource that is told and not deleted, in order.
 

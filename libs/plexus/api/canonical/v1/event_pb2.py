@@ -27,7 +27,7 @@ from plexus.api.canonical.v1 import resources_pb2 as plexus_dot_api_dot_canonica
 from plexus.api.errors.v1 import errors_pb2 as plexus_dot_api_dot_errors_dot_v1_dot_errors__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#plexus/api/canonical/v1/event.proto\x12\x17plexus.api.canonical.v1\x1a\'plexus/api/canonical/v1/datatypes.proto\x1a\'plexus/api/canonical/v1/resources.proto\x1a!plexus/api/errors/v1/errors.proto\"\x8c\x01\n\x05Issue\x12\x33\n\x08severity\x18\x01 \x01(\x0e\x32!.plexus.api.canonical.v1.Severity\x12,\n\x06reason\x18\x02 \x01(\x0e\x32\x1c.plexus.api.errors.v1.Reason\x12\x10\n\x08location\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\"\x9d\x03\n\x0e\x43\x61nonicalEvent\x12\x30\n\x04kind\x18\x01 \x01(\x0e\x32\".plexus.api.canonical.v1.EventKind\x12\x0f\n\x07trigger\x18\x02 \x01(\t\x12\x12\n\nevent_time\x18\x03 \x01(\t\x12\x34\n\x07subject\x18\x04 \x03(\x0b\x32#.plexus.api.canonical.v1.Identifier\x12\x32\n\x05prior\x18\x05 \x03(\x0b\x32#.plexus.api.canonical.v1.Identifier\x12\x34\n\tresources\x18\x06 \x03(\x0b\x32!.plexus.api.canonical.v1.Resource\x12.\n\x06issues\x18\x07 \x03(\x0b\x32\x1e.plexus.api.canonical.v1.Issue\x12\x31\n\x07residue\x18\x08 \x03(\x0b\x32 .plexus.api.canonical.v1.Residue\x12\x31\n\x05moved\x18\t \x03(\x0b\x32\".plexus.api.canonical.v1.Reference*\x95\x01\n\tEventKind\x12\x1a\n\x16\x45VENT_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11\x45VENT_KIND_UPSERT\x10\x01\x12\x14\n\x10\x45VENT_KIND_MERGE\x10\x02\x12\x13\n\x0f\x45VENT_KIND_LINK\x10\x03\x12\x15\n\x11\x45VENT_KIND_UNLINK\x10\x04\x12\x13\n\x0f\x45VENT_KIND_MOVE\x10\x05*h\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x12\n\x0eSEVERITY_ERROR\x10\x01\x12\x14\n\x10SEVERITY_WARNING\x10\x02\x12\x18\n\x14SEVERITY_INFORMATION\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#plexus/api/canonical/v1/event.proto\x12\x17plexus.api.canonical.v1\x1a\'plexus/api/canonical/v1/datatypes.proto\x1a\'plexus/api/canonical/v1/resources.proto\x1a!plexus/api/errors/v1/errors.proto\"\x8c\x01\n\x05Issue\x12\x33\n\x08severity\x18\x01 \x01(\x0e\x32!.plexus.api.canonical.v1.Severity\x12,\n\x06reason\x18\x02 \x01(\x0e\x32\x1c.plexus.api.errors.v1.Reason\x12\x10\n\x08location\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\"\x9d\x03\n\x0e\x43\x61nonicalEvent\x12\x30\n\x04kind\x18\x01 \x01(\x0e\x32\".plexus.api.canonical.v1.EventKind\x12\x0f\n\x07trigger\x18\x02 \x01(\t\x12\x12\n\nevent_time\x18\x03 \x01(\t\x12\x34\n\x07subject\x18\x04 \x03(\x0b\x32#.plexus.api.canonical.v1.Identifier\x12\x32\n\x05prior\x18\x05 \x03(\x0b\x32#.plexus.api.canonical.v1.Identifier\x12\x34\n\tresources\x18\x06 \x03(\x0b\x32!.plexus.api.canonical.v1.Resource\x12.\n\x06issues\x18\x07 \x03(\x0b\x32\x1e.plexus.api.canonical.v1.Issue\x12\x31\n\x07residue\x18\x08 \x03(\x0b\x32 .plexus.api.canonical.v1.Residue\x12\x31\n\x05moved\x18\t \x03(\x0b\x32\".plexus.api.canonical.v1.Reference*\xab\x01\n\tEventKind\x12\x1a\n\x16\x45VENT_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11\x45VENT_KIND_UPSERT\x10\x01\x12\x14\n\x10\x45VENT_KIND_MERGE\x10\x02\x12\x13\n\x0f\x45VENT_KIND_LINK\x10\x03\x12\x15\n\x11\x45VENT_KIND_UNLINK\x10\x04\x12\x13\n\x0f\x45VENT_KIND_MOVE\x10\x05\x12\x14\n\x10\x45VENT_KIND_SPLIT\x10\x06*h\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x12\n\x0eSEVERITY_ERROR\x10\x01\x12\x14\n\x10SEVERITY_WARNING\x10\x02\x12\x18\n\x14SEVERITY_INFORMATION\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,9 +35,9 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'plexus.api.canonical.v1.eve
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_EVENTKIND']._serialized_start=741
-  _globals['_EVENTKIND']._serialized_end=890
-  _globals['_SEVERITY']._serialized_start=892
-  _globals['_SEVERITY']._serialized_end=996
+  _globals['_EVENTKIND']._serialized_end=912
+  _globals['_SEVERITY']._serialized_start=914
+  _globals['_SEVERITY']._serialized_end=1018
   _globals['_ISSUE']._serialized_start=182
   _globals['_ISSUE']._serialized_end=322
   _globals['_CANONICALEVENT']._serialized_start=325

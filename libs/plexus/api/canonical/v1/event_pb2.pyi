@@ -44,6 +44,10 @@ class _EventKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EventKind.V
     """What is named moves from the person of the prior identifiers to the
     subject: identifiers, accounts or visits (3.3.43 to 3.3.45).
     """
+    EVENT_KIND_SPLIT: _EventKind.ValueType  # 6
+    """A merge is taken back: the prior identifiers name the person again that
+    they named before it.
+    """
 
 class EventKind(_EventKind, metaclass=_EventKindEnumTypeWrapper):
     """What an event does to the record."""
@@ -63,6 +67,10 @@ EVENT_KIND_UNLINK: EventKind.ValueType  # 4
 EVENT_KIND_MOVE: EventKind.ValueType  # 5
 """What is named moves from the person of the prior identifiers to the
 subject: identifiers, accounts or visits (3.3.43 to 3.3.45).
+"""
+EVENT_KIND_SPLIT: EventKind.ValueType  # 6
+"""A merge is taken back: the prior identifiers name the person again that
+they named before it.
 """
 Global___EventKind: _TypeAlias = EventKind  # noqa: Y015
 

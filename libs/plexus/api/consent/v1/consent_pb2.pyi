@@ -61,6 +61,7 @@ class DisclosureRequest(_message.Message):
     ABSORBED_PERSON_IDS_FIELD_NUMBER: _builtins.int
     ACTORS_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    RELEASED_FROM_PERSON_ID_FIELD_NUMBER: _builtins.int
     tenant: _builtins.str
     """Tenant that the data belong to."""
     person_id: _builtins.str
@@ -73,6 +74,10 @@ class DisclosureRequest(_message.Message):
     """What is done: code of HL7 consentaction, for example disclose."""
     reason: _builtins.str
     """Why the glass is broken, in words; needed with purpose BTG only. It is not stored."""
+    released_from_person_id: _builtins.str
+    """The person that this one had gone under, and has not any more: what it has of this one's directives is
+    taken back.
+    """
     @_builtins.property
     def resource_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """FHIR types of the resources, one for each in order."""
@@ -108,10 +113,11 @@ class DisclosureRequest(_message.Message):
         absorbed_person_ids: _abc.Iterable[_builtins.str] | None = ...,
         actors: _abc.Iterable[_builtins.str] | None = ...,
         reason: _builtins.str = ...,
+        released_from_person_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["absorbed_person_ids", b"absorbed_person_ids", "action", b"action", "actors", b"actors", "data", b"data", "person_id", b"person_id", "purpose", b"purpose", "reason", b"reason", "recipient", b"recipient", "resource_types", b"resource_types", "tenant", b"tenant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["absorbed_person_ids", b"absorbed_person_ids", "action", b"action", "actors", b"actors", "data", b"data", "person_id", b"person_id", "purpose", b"purpose", "reason", b"reason", "recipient", b"recipient", "released_from_person_id", b"released_from_person_id", "resource_types", b"resource_types", "tenant", b"tenant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

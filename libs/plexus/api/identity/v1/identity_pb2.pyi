@@ -99,6 +99,9 @@ class ResolvedEvent(_message.Message):
     MERGED_INTO_FIELD_NUMBER: _builtins.int
     EVENT_FIELD_NUMBER: _builtins.int
     OTHER_PERSON_ID_FIELD_NUMBER: _builtins.int
+    CAME_WITH_PERSON_ID_FIELD_NUMBER: _builtins.int
+    SPLIT_FROM_PERSON_ID_FIELD_NUMBER: _builtins.int
+    RELEASED_PERSON_ID_FIELD_NUMBER: _builtins.int
     person_id: _builtins.str
     """The golden person."""
     match: Global___MatchKind.ValueType
@@ -112,6 +115,15 @@ class ResolvedEvent(_message.Message):
     they move to; person_id is then the one that had them, and its record hands
     them over.
     """
+    came_with_person_id: _builtins.str
+    """The person that went under and brought the identifier by which this was
+    found; empty where none did. A merge that is taken back gives that person
+    what came so.
+    """
+    split_from_person_id: _builtins.str
+    """For a split: the person that this one had gone under; it stands again."""
+    released_person_id: _builtins.str
+    """For a split: the person that this one had taken over, and gives back to."""
     @_builtins.property
     def event(self) -> _event_pb2.CanonicalEvent:
         """The event itself."""
@@ -124,10 +136,13 @@ class ResolvedEvent(_message.Message):
         merged_into: _builtins.str = ...,
         event: _event_pb2.CanonicalEvent | None = ...,
         other_person_id: _builtins.str = ...,
+        came_with_person_id: _builtins.str = ...,
+        split_from_person_id: _builtins.str = ...,
+        released_person_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "match", b"match", "merged_into", b"merged_into", "other_person_id", b"other_person_id", "person_id", b"person_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["came_with_person_id", b"came_with_person_id", "event", b"event", "match", b"match", "merged_into", b"merged_into", "other_person_id", b"other_person_id", "person_id", b"person_id", "released_person_id", b"released_person_id", "split_from_person_id", b"split_from_person_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -733,6 +733,108 @@ class UnlinkRequest(_message.Message):
 Global___UnlinkRequest: _TypeAlias = UnlinkRequest  # noqa: Y015
 
 @_typing.final
+class SplitRequest(_message.Message):
+    """Orders that a merge is taken back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_FIELD_NUMBER: _builtins.int
+    PERSON_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    STEWARD_FIELD_NUMBER: _builtins.int
+    IS_DRY_RUN_FIELD_NUMBER: _builtins.int
+    tenant: _builtins.str
+    """Tenant to look in."""
+    person_id: _builtins.str
+    """The person that went under."""
+    reason: _builtins.str
+    """Why; it is needed."""
+    steward: _builtins.str
+    """Who orders it, for example operator:ann."""
+    is_dry_run: _builtins.bool
+    """True: nothing is written, and the answer says what would be."""
+    def __init__(
+        self,
+        *,
+        tenant: _builtins.str = ...,
+        person_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        steward: _builtins.str = ...,
+        is_dry_run: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_dry_run", b"is_dry_run", "person_id", b"person_id", "reason", b"reason", "steward", b"steward", "tenant", b"tenant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SplitRequest: _TypeAlias = SplitRequest  # noqa: Y015
+
+@_typing.final
+class SplitIdentifier(_message.Message):
+    """An identifier that a split moves, or leaves."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AUTHORITY_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    GOES_BACK_FIELD_NUMBER: _builtins.int
+    IS_NEWER_FIELD_NUMBER: _builtins.int
+    authority: _builtins.str
+    """Who assigned it."""
+    value: _builtins.str
+    """The value."""
+    goes_back: _builtins.bool
+    """True: it goes back to the person that stands again."""
+    is_newer: _builtins.bool
+    """True: it came after the merge, and its record says to whom it belongs."""
+    def __init__(
+        self,
+        *,
+        authority: _builtins.str = ...,
+        value: _builtins.str = ...,
+        goes_back: _builtins.bool = ...,
+        is_newer: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority", "goes_back", b"goes_back", "is_newer", b"is_newer", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SplitIdentifier: _TypeAlias = SplitIdentifier  # noqa: Y015
+
+@_typing.final
+class SplitResponse(_message.Message):
+    """What became of the order."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULT_FIELD_NUMBER: _builtins.int
+    IDENTIFIERS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def result(self) -> Global___OrderResult:
+        """How it ended."""
+
+    @_builtins.property
+    def identifiers(self) -> _containers.RepeatedCompositeFieldContainer[Global___SplitIdentifier]:
+        """What becomes of the identifiers that the merge moved, and of those that came later."""
+
+    def __init__(
+        self,
+        *,
+        result: Global___OrderResult | None = ...,
+        identifiers: _abc.Iterable[Global___SplitIdentifier] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["identifiers", b"identifiers", "result", b"result"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SplitResponse: _TypeAlias = SplitResponse  # noqa: Y015
+
+@_typing.final
 class OrderResult(_message.Message):
     """What became of an order."""
 

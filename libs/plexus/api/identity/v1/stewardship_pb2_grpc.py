@@ -70,6 +70,11 @@ class StewardshipServiceStub:
                 request_serializer=plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.UnlinkRequest.SerializeToString,
                 response_deserializer=plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.UnlinkResponse.FromString,
                 _registered_method=True)
+        self.Split = channel.unary_unary(
+                '/plexus.api.identity.v1.StewardshipService/Split',
+                request_serializer=plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.SplitRequest.SerializeToString,
+                response_deserializer=plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.SplitResponse.FromString,
+                _registered_method=True)
 
 
 class StewardshipServiceServicer:
@@ -125,6 +130,13 @@ class StewardshipServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Split(self, request, context):
+        """Takes a merge back: the person that went under stands again, with its identifiers and data.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_StewardshipServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -162,6 +174,11 @@ def add_StewardshipServiceServicer_to_server(servicer, server):
                     servicer.Unlink,
                     request_deserializer=plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.UnlinkRequest.FromString,
                     response_serializer=plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.UnlinkResponse.SerializeToString,
+            ),
+            'Split': grpc.unary_unary_rpc_method_handler(
+                    servicer.Split,
+                    request_deserializer=plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.SplitRequest.FromString,
+                    response_serializer=plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.SplitResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -354,6 +371,33 @@ class StewardshipService:
             '/plexus.api.identity.v1.StewardshipService/Unlink',
             plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.UnlinkRequest.SerializeToString,
             plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.UnlinkResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Split(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/plexus.api.identity.v1.StewardshipService/Split',
+            plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.SplitRequest.SerializeToString,
+            plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.SplitResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -47,6 +47,8 @@ class StewardshipServiceStub:
     """Says that two persons with records of their own are one human being."""
     Unlink: _grpc.UnaryUnaryMultiCallable[_stewardship_pb2.UnlinkRequest, _stewardship_pb2.UnlinkResponse]
     """Says that they are not, whatever was said before."""
+    Split: _grpc.UnaryUnaryMultiCallable[_stewardship_pb2.SplitRequest, _stewardship_pb2.SplitResponse]
+    """Takes a merge back: the person that went under stands again, with its identifiers and data."""
 
 @_typing.type_check_only
 class StewardshipServiceAsyncStub(StewardshipServiceStub):
@@ -67,6 +69,8 @@ class StewardshipServiceAsyncStub(StewardshipServiceStub):
     """Says that two persons with records of their own are one human being."""
     Unlink: _aio.UnaryUnaryMultiCallable[_stewardship_pb2.UnlinkRequest, _stewardship_pb2.UnlinkResponse]  # type: ignore[assignment]
     """Says that they are not, whatever was said before."""
+    Split: _aio.UnaryUnaryMultiCallable[_stewardship_pb2.SplitRequest, _stewardship_pb2.SplitResponse]  # type: ignore[assignment]
+    """Takes a merge back: the person that went under stands again, with its identifiers and data."""
 
 class StewardshipServiceServicer(metaclass=_abc_1.ABCMeta):
     """Questions of matching that people answer. Every decision is logged with its author and reason."""
@@ -126,5 +130,13 @@ class StewardshipServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_stewardship_pb2.UnlinkResponse, _abc.Awaitable[_stewardship_pb2.UnlinkResponse]]:
         """Says that they are not, whatever was said before."""
+
+    @_abc_1.abstractmethod
+    def Split(
+        self,
+        request: _stewardship_pb2.SplitRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_stewardship_pb2.SplitResponse, _abc.Awaitable[_stewardship_pb2.SplitResponse]]:
+        """Takes a merge back: the person that went under stands again, with its identifiers and data."""
 
 def add_StewardshipServiceServicer_to_server(servicer: StewardshipServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -27,7 +27,7 @@ from plexus.api.canonical.v1 import event_pb2 as plexus_dot_api_dot_canonical_do
 from plexus.api.records.v1 import records_pb2 as plexus_dot_api_dot_records_dot_v1_dot_records__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!plexus/api/records/v1/parts.proto\x12\x15plexus.api.records.v1\x1a\'plexus/api/canonical/v1/datatypes.proto\x1a#plexus/api/canonical/v1/event.proto\x1a#plexus/api/records/v1/records.proto\"\x90\x01\n\x12ResolvedEventParts\x12\x11\n\tperson_id\x18\x01 \x01(\t\x12\x13\n\x0bmerged_into\x18\x03 \x01(\t\x12\x39\n\x05\x65vent\x18\x04 \x01(\x0b\x32*.plexus.api.records.v1.CanonicalEventParts\x12\x17\n\x0fother_person_id\x18\x05 \x01(\t\"\xba\x01\n\rAdoptionParts\x12\x11\n\tperson_id\x18\x01 \x01(\t\x12\x16\n\x0e\x66rom_person_id\x18\x02 \x01(\t\x12\x39\n\x05\x65vent\x18\x04 \x01(\x0b\x32*.plexus.api.records.v1.CanonicalEventParts\x12\x0f\n\x07is_part\x18\x05 \x01(\x08\x12\x32\n\x05moved\x18\x06 \x03(\x0b\x32#.plexus.api.records.v1.MovedVersion\"\xc3\x01\n\x13\x43\x61nonicalEventParts\x12\x30\n\x04kind\x18\x01 \x01(\x0e\x32\".plexus.api.canonical.v1.EventKind\x12\x0f\n\x07trigger\x18\x02 \x01(\t\x12\x12\n\nevent_time\x18\x03 \x01(\t\x12\x11\n\tresources\x18\x06 \x03(\x0c\x12\x0f\n\x07residue\x18\x08 \x03(\x0c\x12\x31\n\x05moved\x18\t \x03(\x0b\x32\".plexus.api.canonical.v1.Referenceb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!plexus/api/records/v1/parts.proto\x12\x15plexus.api.records.v1\x1a\'plexus/api/canonical/v1/datatypes.proto\x1a#plexus/api/canonical/v1/event.proto\x1a#plexus/api/records/v1/records.proto\"\xe7\x01\n\x12ResolvedEventParts\x12\x11\n\tperson_id\x18\x01 \x01(\t\x12\x13\n\x0bmerged_into\x18\x03 \x01(\t\x12\x39\n\x05\x65vent\x18\x04 \x01(\x0b\x32*.plexus.api.records.v1.CanonicalEventParts\x12\x17\n\x0fother_person_id\x18\x05 \x01(\t\x12\x1b\n\x13\x63\x61me_with_person_id\x18\x06 \x01(\t\x12\x1c\n\x14split_from_person_id\x18\x07 \x01(\t\x12\x1a\n\x12released_person_id\x18\x08 \x01(\t\"\xba\x01\n\rAdoptionParts\x12\x11\n\tperson_id\x18\x01 \x01(\t\x12\x16\n\x0e\x66rom_person_id\x18\x02 \x01(\t\x12\x39\n\x05\x65vent\x18\x04 \x01(\x0b\x32*.plexus.api.records.v1.CanonicalEventParts\x12\x0f\n\x07is_part\x18\x05 \x01(\x08\x12\x32\n\x05moved\x18\x06 \x03(\x0b\x32#.plexus.api.records.v1.MovedVersion\"\xc3\x01\n\x13\x43\x61nonicalEventParts\x12\x30\n\x04kind\x18\x01 \x01(\x0e\x32\".plexus.api.canonical.v1.EventKind\x12\x0f\n\x07trigger\x18\x02 \x01(\t\x12\x12\n\nevent_time\x18\x03 \x01(\t\x12\x11\n\tresources\x18\x06 \x03(\x0c\x12\x0f\n\x07residue\x18\x08 \x03(\x0c\x12\x31\n\x05moved\x18\t \x03(\x0b\x32\".plexus.api.canonical.v1.Referenceb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,9 +35,9 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'plexus.api.records.v1.parts
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_RESOLVEDEVENTPARTS']._serialized_start=176
-  _globals['_RESOLVEDEVENTPARTS']._serialized_end=320
-  _globals['_ADOPTIONPARTS']._serialized_start=323
-  _globals['_ADOPTIONPARTS']._serialized_end=509
-  _globals['_CANONICALEVENTPARTS']._serialized_start=512
-  _globals['_CANONICALEVENTPARTS']._serialized_end=707
+  _globals['_RESOLVEDEVENTPARTS']._serialized_end=407
+  _globals['_ADOPTIONPARTS']._serialized_start=410
+  _globals['_ADOPTIONPARTS']._serialized_end=596
+  _globals['_CANONICALEVENTPARTS']._serialized_start=599
+  _globals['_CANONICALEVENTPARTS']._serialized_end=794
 # @@protoc_insertion_point(module_scope)

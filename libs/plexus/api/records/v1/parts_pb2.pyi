@@ -33,11 +33,20 @@ class ResolvedEventParts(_message.Message):
     MERGED_INTO_FIELD_NUMBER: _builtins.int
     EVENT_FIELD_NUMBER: _builtins.int
     OTHER_PERSON_ID_FIELD_NUMBER: _builtins.int
+    CAME_WITH_PERSON_ID_FIELD_NUMBER: _builtins.int
+    SPLIT_FROM_PERSON_ID_FIELD_NUMBER: _builtins.int
+    RELEASED_PERSON_ID_FIELD_NUMBER: _builtins.int
     person_id: _builtins.str
     """As there."""
     merged_into: _builtins.str
     """As there."""
     other_person_id: _builtins.str
+    """As there."""
+    came_with_person_id: _builtins.str
+    """As there."""
+    split_from_person_id: _builtins.str
+    """As there."""
+    released_person_id: _builtins.str
     """As there."""
     @_builtins.property
     def event(self) -> Global___CanonicalEventParts:
@@ -50,10 +59,13 @@ class ResolvedEventParts(_message.Message):
         merged_into: _builtins.str = ...,
         event: Global___CanonicalEventParts | None = ...,
         other_person_id: _builtins.str = ...,
+        came_with_person_id: _builtins.str = ...,
+        split_from_person_id: _builtins.str = ...,
+        released_person_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "merged_into", b"merged_into", "other_person_id", b"other_person_id", "person_id", b"person_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["came_with_person_id", b"came_with_person_id", "event", b"event", "merged_into", b"merged_into", "other_person_id", b"other_person_id", "person_id", b"person_id", "released_person_id", b"released_person_id", "split_from_person_id", b"split_from_person_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

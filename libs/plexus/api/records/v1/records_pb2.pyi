@@ -144,6 +144,7 @@ class ChangedEvent(_message.Message):
     RESIDUE_FIELD_NUMBER: _builtins.int
     LINKED_PERSON_IDS_FIELD_NUMBER: _builtins.int
     MOVED_FROM_PERSON_ID_FIELD_NUMBER: _builtins.int
+    RELEASED_FROM_PERSON_ID_FIELD_NUMBER: _builtins.int
     person_id: _builtins.str
     """The golden person."""
     trigger: _builtins.str
@@ -154,6 +155,8 @@ class ChangedEvent(_message.Message):
     """When it happened at the source: FHIR dateTime text."""
     moved_from_person_id: _builtins.str
     """For a move: the person whose record has handed resources over."""
+    released_from_person_id: _builtins.str
+    """For a split: the person that this one had gone under, and has not any more."""
     @_builtins.property
     def person(self) -> Global___RecordedResource:
         """The person as the record holds it now; absent where no source described it."""
@@ -187,10 +190,11 @@ class ChangedEvent(_message.Message):
         residue: _abc.Iterable[_datatypes_pb2.Residue] | None = ...,
         linked_person_ids: _abc.Iterable[_builtins.str] | None = ...,
         moved_from_person_id: _builtins.str = ...,
+        released_from_person_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["person", b"person"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["absorbed_person_ids", b"absorbed_person_ids", "event_time", b"event_time", "kind", b"kind", "linked_person_ids", b"linked_person_ids", "moved_from_person_id", b"moved_from_person_id", "person", b"person", "person_id", b"person_id", "residue", b"residue", "resources", b"resources", "trigger", b"trigger"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["absorbed_person_ids", b"absorbed_person_ids", "event_time", b"event_time", "kind", b"kind", "linked_person_ids", b"linked_person_ids", "moved_from_person_id", b"moved_from_person_id", "person", b"person", "person_id", b"person_id", "released_from_person_id", b"released_from_person_id", "residue", b"residue", "resources", b"resources", "trigger", b"trigger"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -252,6 +256,7 @@ class MovedVersion(_message.Message):
     ATTEMPT_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     MILESTONES_FIELD_NUMBER: _builtins.int
+    TOLD_BY_FIELD_NUMBER: _builtins.int
     resource: _builtins.bytes
     """Canonical Resource without its origin."""
     receipt: _builtins.int
@@ -262,6 +267,8 @@ class MovedVersion(_message.Message):
     """Version number, from 1."""
     milestones: _builtins.bytes
     """Serialised Milestones."""
+    told_by: _builtins.str
+    """For a Person: whose account it is."""
     @_builtins.property
     def origin(self) -> _datatypes_pb2.Origin:
         """Where it comes from."""
@@ -275,10 +282,11 @@ class MovedVersion(_message.Message):
         attempt: _builtins.int = ...,
         version: _builtins.int = ...,
         milestones: _builtins.bytes = ...,
+        told_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["origin", b"origin"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "milestones", b"milestones", "origin", b"origin", "receipt", b"receipt", "resource", b"resource", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "milestones", b"milestones", "origin", b"origin", "receipt", b"receipt", "resource", b"resource", "told_by", b"told_by", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
