@@ -14,6 +14,8 @@ __all__ = [
     "KeyDigest",
     "RandomIds",
     "named_id",
+    "part_id",
+    "part_name",
     "random_digits",
     "resource_id",
     "shard_of",
@@ -106,6 +108,16 @@ def shard_of(key: str, shards: int) -> int:
 def resource_id(tenant: str, resource_type: str, key: str) -> str:
     """The FHIR id of a canonical resource: the same for every message about it (UUID 5)."""
     return named_id(_NAMESPACE.bytes, f"{tenant}|{resource_type}|{key}")
+
+
+def part_name(message_id: str, part: int) -> str:
+    """What names a part of a message to people and receivers: its id alone where it is all of it."""
+    return f"{message_id}.{part}" if part else message_id
+
+
+def part_id(message_id: str, part: int) -> str:
+    """What names a part of a message where a UUID has to: the message id where it is all of it."""
+    return named_id(_NAMESPACE.bytes, f"{message_id}|{part}") if part else message_id
 
 
 def named_id(namespace: bytes, name: str) -> str:

@@ -228,7 +228,7 @@ async def _read_legs(mesh: Mesh, texts: Sequence[str]) -> dict[str, bool]:
             state = disposition_name(standing.disposition)
             problems.append(f"{story.message_id} is not parked; it is {state}")
         else:
-            is_leg[story.message_id] = not standing.parked[0]
+            is_leg[story.message_id] = not standing.is_parked_by_stage
     if problems:
         raise InvalidRequest("nothing was replayed:\n  " + "\n  ".join(problems))
     return is_leg

@@ -322,6 +322,10 @@ def custody_text(entry: Custody) -> str:
         notes.append(duration(entry.duration_us / 1e6))
     if entry.attempt > 1:
         notes.append(f"passage {entry.attempt}")
+    if entry.parts:
+        notes.append(f"{entry.parts} parts")
+    if entry.part:
+        notes.append(f"part {entry.part}")
     text += f" ({', '.join(notes)})" if notes else ""
     return f"{text}: {reason}" if reason else text
 
@@ -356,7 +360,7 @@ def items_table(items: Sequence[Item], now: datetime.datetime) -> str:
     """Where a message stands towards each destination; empty text where nothing is known."""
     rows = [
         [
-            item.destination,
+            f"{item.destination}, part {item.part}" if item.part else item.destination,
             _short(ItemState, item.state, "ITEM_STATE_").lower(),
             str(item.tries),
             until(moment(item.next_try_at), now) if item.state == _PENDING else "",

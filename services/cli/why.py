@@ -59,6 +59,8 @@ _SECONDS = 5.0
 _MOST = 1000
 _WAITS = delivery_pb2.ITEM_STATE_PENDING
 _PREFIX: Final = re.compile(r"[0-9a-f-]{8,35}")
+# Receivers know a part of a message by the message id and its number.
+_PART: Final = re.compile(r"(?<=[0-9a-f]{12})\.[0-9]+$")
 _Disposition = audit_pb2.Disposition
 _COLOURS: Final[dict[int, str]] = {
     audit_pb2.DISPOSITION_DELIVERED: "green",
@@ -192,7 +194,7 @@ async def _ask_delivery(peer: Peer, story: Story) -> None:
         delivery_pb2.ListItemsRequest(message_id=story.message_id, limit=_MOST),
         deadline_seconds=_SECONDS,
     )
-    story.items = sorted(answer.items, key=lambda item: item.destination)
+    story.items = sorted(answer.items, key=lambda item: (item.destination, item.part))
 
 
 async def find_message(mesh: Mesh, text: str) -> str:
@@ -203,7 +205,7 @@ async def find_message(mesh: Mesh, text: str) -> str:
         NotFound: none of the newest starts with it.
     """
     try:
-        return str(uuid.UUID(text))
+        return str(uuid.UUID(_PART.sub("", text)))
     except ValueError:
         prefix = text.lower()
     if not _PREFIX.fullmatch(prefix):
@@ -239,21 +241,21 @@ def headline(story: Story, now: datetime.datetime) -> str:
         return _headline_without_custody(story, now)
     entry = deciding(story.custody, disposition)
     assert entry is not None
-    legs = standing.legs
+    towards = standing.destinations
     at = moment(entry.at)
     since = ago(at, now)
     why = why_text(standing.reason, entry.detail)
     match disposition:
         case _Disposition.DISPOSITION_DELIVERED:
-            done = [name for name, leg in legs.items() if leg.state == LegState.DELIVERED]
-            kept = [name for name, leg in legs.items() if leg.state == LegState.WITHHELD]
+            done = [name for name, state in towards.items() if state == LegState.DELIVERED]
+            kept = [name for name, state in towards.items() if state == LegState.WITHHELD]
             after = ""
             if at is not None and story.received_at is not None:
                 after = f", {duration((at - story.received_at).total_seconds())} after receipt"
             rest = f"; withheld from {', '.join(sorted(kept))}" if kept else ""
             return f"Delivered to {names(done)}{after}{rest}."
         case _Disposition.DISPOSITION_IN_FLIGHT:
-            if waiting := [name for name, leg in legs.items() if leg.state == LegState.PENDING]:
+            if waiting := [name for name, state in towards.items() if state == LegState.PENDING]:
                 return f"On its way: waits for {names(waiting)}."
             last = stage_name(standing.last_stage)
             return f"On its way: {last} was the last to report, {since}."
@@ -261,12 +263,14 @@ def headline(story: Story, now: datetime.datetime) -> str:
             answer = story.receipt.ack_code if story.receipt else entry.facts.get("ack", "")
             return f"Refused at receipt with {plain(answer) or 'an error'}: {why}."
         case _Disposition.DISPOSITION_WITHHELD:
-            towards = ", ".join(sorted(legs)) or "all destinations"
-            return f"Withheld from {towards}: {why}."
+            whom = ", ".join(sorted(towards)) or "all destinations"
+            return f"Withheld from {whom}: {why}."
         case _:
-            towards = f" on the way to {entry.destination}" if entry.destination else ""
+            where = f" on the way to {entry.destination}" if entry.destination else ""
+            if entry.part:
+                where = f", part {entry.part},{where}"
             state = disposition_name(disposition).capitalize()
-            return f"{state} at {stage_name(entry.stage)}{towards} {since}: {why}."
+            return f"{state} at {stage_name(entry.stage)}{where} {since}: {why}."
 
 
 def _headline_without_custody(story: Story, now: datetime.datetime) -> str:

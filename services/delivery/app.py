@@ -96,7 +96,9 @@ async def wire(runtime: Runtime) -> None:
     async def on_repeated(turns: Sequence[Turn]) -> None:
         """Report again what became of messages that come again: the report may have been lost."""
         wanted = [
-            Done(turn.envelope.message_id, OUTCOME_KIND, name) for turn in turns for name in actors
+            Done(turn.envelope.message_id, OUTCOME_KIND, name, turn.envelope.part)
+            for turn in turns
+            for name in actors
         ]
         async with journal.transaction({}) as transaction:
             known = await transaction.seen(wanted)

@@ -48,6 +48,7 @@ class RoutingStage:
             NewItem(
                 destination=destination,
                 message_id=envelope.message_id,
+                part=envelope.part,
                 attempt=envelope.attempt,
                 tenant=envelope.tenant,
                 feed=envelope.feed,

@@ -58,6 +58,7 @@ class DeliveryServicer(delivery_pb2_grpc.DeliveryServiceServicer):
         for row in rows:
             item = answer.items.add(
                 message_id=str(row["message_id"]),
+                part=row["part"],
                 destination=row["destination"],
                 state=row["state"],
                 tries=row["tries"],

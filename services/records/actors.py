@@ -244,7 +244,7 @@ class PersonRecord:
     def _hand_over(self, message: Arrival, turn: Turn) -> None:
         """Give resources to another record, with all that refers to them."""
         envelope = turn.envelope
-        stamp = Stamp(envelope.message_id, envelope.origin, envelope.attempt)
+        stamp = _stamp(envelope)
         moved = give(self._record, message.moved, envelope.source, message.event_time, stamp)
         adoption = Adoption(
             person_id=message.other_person_id,
@@ -264,13 +264,13 @@ class PersonRecord:
 
     def _apply(self, message: Arrival, turn: Turn) -> None:
         record, envelope, from_person = self._record, turn.envelope, message.from_person_id
-        message_id, receipt, attempt = envelope.message_id, envelope.origin, envelope.attempt
+        stamp = _stamp(envelope)
+        message_id = stamp.message_id
         adopted: Dispositions | None
         if message.parts is not None:
             adopted = record.take(message.parts)
         else:
             adopted = record.absorb(from_person, message_id) if from_person else None
-        stamp = Stamp(message_id, receipt, attempt)
         joined: Dispositions = {}
         if adopted is not None:
             estate = record.estates.get(from_person, {})
@@ -291,7 +291,7 @@ class PersonRecord:
         person: Disposition.ValueType = DISPOSITION_UNCHANGED
         for said in message.said:
             slot = said.slot
-            disposition = record.put(said, message_id, receipt, attempt)
+            disposition = record.put(said, *stamp)
             telling.tell(slot, disposition)
             if slot.type == PERSON:
                 person = disposition
@@ -307,7 +307,7 @@ class PersonRecord:
             if left_out:
                 turn.fact("adopted_resources_not_told", str(left_out))
         telling.tell_person(person)
-        telling.tell_context(message_id)
+        telling.tell_context(message_id, stamp.part)
         # Told again when the merge is replayed; a late message of the absorbed record is no merge.
         is_part = message.parts is not None
         is_absorbed = not is_part and (
@@ -327,6 +327,10 @@ class PersonRecord:
             [from_person] if is_absorbed else [],
         )
         turn.emit("changed", PayloadKind.PAYLOAD_KIND_CHANGED, envelope.key, changed)
+
+
+def _stamp(envelope: Envelope) -> Stamp:
+    return Stamp(envelope.message_id, envelope.origin, envelope.attempt, envelope.part)
 
 
 def _whole(envelope: Envelope) -> ResolvedEvent | Adoption:

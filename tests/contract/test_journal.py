@@ -1,5 +1,6 @@
 """What every journal promises (plexus.store.journal), on each journal there is."""
 
+import dataclasses
 import datetime
 import uuid
 
@@ -54,6 +55,17 @@ async def test_one_message_of_two_kinds_or_keys_is_two(journal: Journal) -> None
     epochs = await journal.claim(["0"])
     await commit(journal, epochs, entry(1))
     assert await seen(journal, epochs, done(1, "l"), done(1, "k", kind=2)) == {}
+
+
+async def test_each_part_of_a_message_is_known_by_itself(journal: Journal) -> None:
+    epochs = await journal.claim(["0"])
+    parts = [
+        dataclasses.replace(entry(number), done=done(1)._replace(part=number)) for number in (1, 2)
+    ]
+    await commit(journal, epochs, *parts)
+    wanted = [done(1)._replace(part=number) for number in range(4)]
+    assert await seen(journal, epochs, *wanted) == {each.done: each for each in parts}
+    assert await journal.unpublished(["0"], 10) == parts
 
 
 async def test_a_later_passage_replaces_the_earlier_one(journal: Journal) -> None:

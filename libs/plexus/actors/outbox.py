@@ -160,4 +160,6 @@ class Outbox:
         # The key belongs to the name: a message that is handed from record to record goes to the same
         # stream more than once, under another key each time.
         name = f"{message_id}:{stream}:{envelope.kind}:{key}:{envelope.attempt}:{number}"
+        if envelope.part:
+            name = f"{name}:{envelope.part}"
         return Outgoing(stream, key, name, data, traceparent)

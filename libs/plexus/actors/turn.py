@@ -122,7 +122,7 @@ class Turn:
         traceparent: str = "",
     ) -> None:
         self.envelope = envelope
-        self.done = Done(envelope.message_id, envelope.kind, envelope.key)
+        self.done = Done(envelope.message_id, envelope.kind, envelope.key, envelope.part)
         self.unit = unit
         self.sequence = sequence
         self.now = now
@@ -151,13 +151,20 @@ class Turn:
         self._custody = Custody()
         self._custody.outcome = _PASSED
 
-    def emit(self, stream: str, kind: PayloadKind.ValueType, key: str, payload: bytes) -> None:
-        """Hand the message on: `payload` goes to `stream`, in order with others of the same `key`."""
+    def emit(
+        self, stream: str, kind: PayloadKind.ValueType, key: str, payload: bytes, part: int = 0
+    ) -> None:
+        """Hand the message on: `payload` goes to `stream`, in order with others of the same `key`.
+
+        `part` says which part of a message about several persons it is, from 1; see `divide`.
+        """
         envelope = Envelope()
         envelope.CopyFrom(self.envelope)
         envelope.kind = kind
         envelope.key = key
         envelope.payload = payload
+        if part:
+            envelope.part = part
         for name, version in self._versions.items():
             envelope.versions[name] = version
         self._outputs.append((stream, envelope))
@@ -166,6 +173,10 @@ class Turn:
         """Record the version of what decided this turn, in custody and on what is emitted next."""
         self._versions[name] = version
         self._custody.version = version
+
+    def divide(self, parts: int) -> None:
+        """Say that the message goes on as so many parts: it is done when all of them are."""
+        self._custody.parts = parts
 
     def fact(self, name: str, value: str) -> None:
         """Add a plain fact to the custody entry. Never a patient's data."""
@@ -204,6 +215,7 @@ class Turn:
         custody.message_type = source.message_type
         custody.duration_us = duration_us
         custody.origin = source.origin
+        custody.part = source.part
         return Entry(
             self.done,
             source.attempt,

@@ -33,11 +33,19 @@ class Mark:
 
 
 class Done(NamedTuple):
-    """What names a message within one stage: the same message may come as event and as adoption."""
+    """What names a message within one stage: the same message may come as event and as adoption.
+
+    Attributes:
+        message_id: of the message.
+        kind: of payload.
+        key: under which it came.
+        part: of a message about several persons, from 1; 0 where it is all of it.
+    """
 
     message_id: str
     kind: int
     key: str
+    part: int = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

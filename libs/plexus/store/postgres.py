@@ -13,6 +13,8 @@ from plexus.store.journal import Done, Entry, Journal, Mark, Transaction
 __all__ = ["PostgresJournal"]
 
 _PURGED_AT_ONCE = 10_000
+# In no key: those are digests, and names of destinations.
+_PART_MARK = "#"
 # Planning takes about as long as running a statement on a batch of some tens. A kept plan knows no
 # sizes, so it may only do what is right for all: nested loops over indexes.
 _BEGIN_WITH_PLANS = (
@@ -154,7 +156,7 @@ class _PostgresTransaction(Transaction):
                 " at = now(), outputs = excluded.outputs, custody = excluded.custody",
                 [entry.done.message_id for entry in entries],
                 [entry.done.kind for entry in entries],
-                [entry.done.key for entry in entries],
+                [_key_of(entry.done) for entry in entries],
                 [entry.attempt for entry in entries],
                 [entry.unit for entry in entries],
                 [_era(marks[entry.unit].incarnation) for entry in entries],
@@ -184,6 +186,11 @@ class _PostgresTransaction(Transaction):
         self.committed = True
 
 
+def _key_of(done: Done) -> str:
+    """Key and part are one column: nearly all messages are of one part, and its key is the key."""
+    return f"{done.key}{_PART_MARK}{done.part}" if done.part else done.key
+
+
 def _era(incarnation: str) -> int:
     return zlib.crc32(incarnation.encode()) >> 1
 
@@ -196,7 +203,8 @@ def _packed(outputs: Sequence[tuple[str, bytes]]) -> bytes:
 
 
 def _entry(row: Record) -> Entry:
-    done = Done(str(row["message_id"]), row["kind"], row["key"])
+    key, _, part = row["key"].partition(_PART_MARK)
+    done = Done(str(row["message_id"]), row["kind"], key, int(part or 0))
     packed = Outputs.FromString(row["outputs"])
     outputs = tuple((output.stream, output.envelope) for output in packed.outputs)
     return Entry(done, row["attempt"], row["unit"], row["sequence"], outputs, row["custody"])

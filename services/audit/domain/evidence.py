@@ -20,6 +20,8 @@ __all__ = ["canonical", "check_custody", "check_event", "flaw_of", "moment_of"]
 
 _MOST_SMALL: Final = 2**15 - 1
 _MOST_ATTEMPT: Final = 2**31 - 1
+# More than any message has; a standing keeps something of each.
+_MOST_PARTS: Final = 1000
 _MOST_ORIGIN: Final = 2**63 - 1
 # What is searched by has to fit an index, together with what stands beside it there.
 _MOST_NAME: Final = 200
@@ -41,6 +43,8 @@ def check_custody(entry: Custody) -> None:
         and 0 <= entry.reason <= _MOST_SMALL
         and entry.attempt <= _MOST_ATTEMPT
         and entry.origin <= _MOST_ORIGIN
+        and entry.part <= _MOST_PARTS
+        and entry.parts <= _MOST_PARTS
         and 0 <= at.seconds <= _LAST_SECOND
         and 0 <= at.nanos <= _MOST_NANOS
         and "\0" not in (tenant := entry.tenant)
@@ -61,6 +65,8 @@ def check_custody(entry: Custody) -> None:
         or _unfit(entry.reason, _MOST_SMALL, "reason")
         or _unfit(entry.attempt, _MOST_ATTEMPT, "attempt")
         or _unfit(entry.origin, _MOST_ORIGIN, "origin")
+        or _unfit(entry.part, _MOST_PARTS, "part")
+        or _unfit(entry.parts, _MOST_PARTS, "parts")
         or _unfit(at.seconds, _LAST_SECOND, "at")
         or _unfit(at.nanos, _MOST_NANOS, "at")
         or _unreadable(

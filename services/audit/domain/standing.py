@@ -7,6 +7,9 @@ left, and the same set of entries always ends in the same standing.
 A passage is one attempt at a message. What stages say about the message counts for the latest
 passage only; what is said about a destination counts until a later passage says otherwise, for what
 is parked there stays parked whatever else is tried.
+
+A message about several persons goes on as parts, each with a standing of its own within that of the
+message; transform says how many there are. The message is done when all of them are.
 """
 
 import dataclasses
@@ -90,9 +93,20 @@ class Leg:
     reason: int = 0
 
 
+# Of parts that stand differently, the message shows the first of these that there is.
+_BY_URGENCY: Final = (_IS_PARKED, _IS_HELD, _IN_FLIGHT, _IS_DELIVERED, _IS_WITHHELD)
+_LEGS_BY_URGENCY: Final = (
+    LegState.PARKED,
+    LegState.HELD,
+    LegState.PENDING,
+    LegState.DELIVERED,
+    LegState.WITHHELD,
+)
+
+
 @dataclasses.dataclass(slots=True)
 class Standing:
-    """How one message stands.
+    """How one message, or a part of one, stands.
 
     Attributes:
         tenant, feed, message_type: of the message; empty while nobody has said.
@@ -106,7 +120,9 @@ class Standing:
         is_routed: delivery has named the destinations of the latest passage.
         parked, held, withheld: furthest stage that parked, held or withheld the whole message in the
             latest passage, and the reason.
-        legs: by destination.
+        legs: by destination, of the message as one.
+        count: of parts in the latest passage; 0 where it goes on as one, or nobody has said yet.
+        parts: how each part stands, by its number.
     """
 
     tenant: str = ""
@@ -126,6 +142,8 @@ class Standing:
     held: _Placed = _NOWHERE
     withheld: _Placed = _NOWHERE
     legs: dict[str, Leg] = dataclasses.field(default_factory=dict)
+    count: int = 0
+    parts: "dict[int, Standing]" = dataclasses.field(default_factory=dict)
 
     def tell(self, entry: Custody) -> None:
         """Take in one custody entry."""
@@ -153,6 +171,9 @@ class Standing:
         attempt = entry.attempt or 1
         if attempt > self.attempt:
             self._begin(attempt)
+        if entry.part:
+            self._tell_part(entry)
+            return
         destination = entry.destination
         if attempt == self.attempt:
             self._tell_of_passage(entry, outcome, destination)
@@ -169,6 +190,23 @@ class Standing:
         return self.held != _NOWHERE
 
     @property
+    def is_parked_by_stage(self) -> bool:
+        """A stage has parked the message, or a part of it, in its latest passage."""
+        return self.parked != _NOWHERE or any(
+            part.parked != _NOWHERE for part in self.parts.values()
+        )
+
+    @property
+    def destinations(self) -> dict[str, LegState]:
+        """How it stands towards each destination, with all its parts."""
+        states = {name: leg.state for name, leg in self.legs.items()}
+        for part in self.parts.values():
+            for name, leg in part.legs.items():
+                both = {leg.state, states.get(name, leg.state)}
+                states[name] = next(state for state in _LEGS_BY_URGENCY if state in both)
+        return states
+
+    @property
     def disposition(self) -> Disposition.ValueType:
         """The one state that the conservation law counts this message under.
 
@@ -183,9 +221,10 @@ class Standing:
             return _IS_PARKED
         if self.held[0] > self.done_stage:
             return _IS_HELD
-        if not self.is_routed:
-            return _IN_FLIGHT if self.withheld == _NOWHERE else _IS_WITHHELD
-        return self._disposition_of_legs()
+        if self.parts or self.count:
+            found = self._dispositions()
+            return next((each for each in _BY_URGENCY if each in found), _IN_FLIGHT)
+        return self._disposition_as_one()
 
     @property
     def reason(self) -> Reason.ValueType:
@@ -196,6 +235,17 @@ class Standing:
         """`reason`, for whoever has just asked for the disposition."""
         if disposition == _IS_REJECTED:
             return _reason(self.rejected_reason)
+        if not self.parts:
+            return self._reason_as_one(disposition)
+        own = self._reason_as_one(disposition) if self.legs or not self.count else _NO_REASON
+        of_parts = (
+            part.reason_for(disposition)
+            for _, part in sorted(self.parts.items())
+            if part.disposition == disposition
+        )
+        return own or next(filter(None, of_parts), _NO_REASON)
+
+    def _reason_as_one(self, disposition: Disposition.ValueType) -> Reason.ValueType:
         if disposition == _IS_PARKED:
             return _reason(self.parked[1] or self._leg_reason(LegState.PARKED))
         if disposition == _IS_HELD:
@@ -216,12 +266,27 @@ class Standing:
         self.last_stage = self.done_stage = 0
         self.is_routed = False
         self.parked = self.held = self.withheld = _NOWHERE
+        self.count = 0
+        for part in self.parts.values():
+            if attempt > part.attempt:
+                part._begin(attempt)  # noqa: SLF001 - a standing within this one
+
+    def _tell_part(self, entry: Custody) -> None:
+        part = self.parts.get(entry.part)
+        if part is None:
+            part = self.parts[entry.part] = Standing(attempt=self.attempt)
+        own = Custody()
+        own.CopyFrom(entry)
+        own.part = 0
+        part.tell(own)
+        self.last_stage = max(self.last_stage, part.last_stage)
 
     def _tell_of_passage(
         self, entry: Custody, outcome: Outcome.ValueType, destination: str
     ) -> None:
         stage = entry.stage
         self.last_stage = max(self.last_stage, stage)
+        self.count = max(self.count, entry.parts)
         if stage > self.done_stage and outcome in _DONE:
             self.done_stage = stage
         if destination or outcome == _PASSED:
@@ -240,6 +305,27 @@ class Standing:
         known = self.legs.get(destination)
         if known is None or leg > known:
             self.legs[destination] = leg
+
+    def _dispositions(self) -> set[Disposition.ValueType]:
+        """Those of all parts, and of the message as one where it has gone on so."""
+        found = set()
+        if not self.count or self.legs:
+            found.add(self._disposition_of_legs() if self.count else self._disposition_as_one())
+        for number in range(1, self.count + 1):
+            part = self.parts.get(number)
+            found.add(part.disposition if part is not None else _IN_FLIGHT)
+        # Of an earlier passage, which had more parts: only what is on its way to somebody counts.
+        found.update(
+            part._disposition_of_legs()  # noqa: SLF001 - a standing within this one
+            for number, part in self.parts.items()
+            if number > self.count and part.legs
+        )
+        return found
+
+    def _disposition_as_one(self) -> Disposition.ValueType:
+        if not self.is_routed:
+            return _IN_FLIGHT if self.withheld == _NOWHERE else _IS_WITHHELD
+        return self._disposition_of_legs()
 
     def _disposition_of_legs(self) -> Disposition.ValueType:
         states = {leg.state for leg in self.legs.values()}
@@ -266,10 +352,18 @@ def deciding(entries: Iterable[Custody], disposition: Disposition.ValueType) -> 
     """
     outcomes = _DECIDING.get(disposition, set())
 
-    def rank(entry: Custody) -> tuple[bool, int, int, int, int, str]:
+    def rank(entry: Custody) -> tuple[bool, int, int, int, int, str, int]:
         at = entry.at
         could = entry.outcome in outcomes
-        return could, entry.attempt, at.seconds, at.nanos, entry.stage, entry.destination
+        return (
+            could,
+            entry.attempt,
+            at.seconds,
+            at.nanos,
+            entry.stage,
+            entry.destination,
+            entry.part,
+        )
 
     return max(entries, key=rank, default=None)
 

@@ -25,10 +25,15 @@ _ACCEPTED: Final = 1
 _REJECTED: Final = 2
 _DUPLICATE: Final = 4
 _ROUTED: Final = 8
+_PARTED: Final = 16
 # Flags, origin, attempt, done stage, rejected reason, then stage and reason of parked, held and withheld.
 _HEAD: Final = struct.Struct("<Bqi8h")
 # Attempt, state, reason, and how many bytes of the destination's name follow.
 _LEG: Final = struct.Struct("<ihhH")
+# Of a message about several persons, behind the head: how many parts there are, and of how many more
+# is told. Of each of these its number, how many bytes follow, and what a message has.
+_PARTS: Final = struct.Struct("<HH")
+_PART: Final = struct.Struct("<HI")
 # Protobuf's wire type of what is prefixed with its length.
 _LENGTH_PREFIXED: Final = 2
 _ENTRY: Final = EvidenceBatch.CUSTODY_FIELD_NUMBER << 3 | _LENGTH_PREFIXED
@@ -37,11 +42,26 @@ _ENTRY: Final = EvidenceBatch.CUSTODY_FIELD_NUMBER << 3 | _LENGTH_PREFIXED
 def pack(message_id: str, standing: Standing) -> Row:
     """The row of one message."""
     disposition = standing.disposition
+    return (
+        message_id,
+        standing.tenant,
+        standing.feed,
+        standing.message_type,
+        standing.received_at,
+        disposition,
+        standing.reason_for(disposition),
+        _packed(standing),
+    )
+
+
+def _packed(standing: Standing) -> bytes:
+    is_parted = bool(standing.parts or standing.count)
     flags = (
         (_ACCEPTED if standing.is_accepted else 0)
         | (_REJECTED if standing.is_rejected else 0)
         | (_DUPLICATE if standing.is_duplicate else 0)
         | (_ROUTED if standing.is_routed else 0)
+        | (_PARTED if is_parted else 0)
     )
     packed = _HEAD.pack(
         flags,
@@ -54,38 +74,47 @@ def pack(message_id: str, standing: Standing) -> Row:
         *standing.held,
         *standing.withheld,
     )
+    if is_parted:
+        packed += _PARTS.pack(standing.count, len(standing.parts))
+        for number, part in sorted(standing.parts.items()):
+            own = _packed(part)
+            packed += _PART.pack(number, len(own)) + own
     for destination, leg in sorted(standing.legs.items()):
         name = destination.encode()
         packed += _LEG.pack(leg.attempt, leg.state, leg.reason, len(name)) + name
-    return (
-        message_id,
-        standing.tenant,
-        standing.feed,
-        standing.message_type,
-        standing.received_at,
-        disposition,
-        standing.reason_for(disposition),
-        packed,
-    )
+    return packed
 
 
 def unpack(row: Record) -> Standing:
     """The standing of one row: all but its `last_stage`, and its `done_stage` where nothing is held."""
-    packed = row["standing"]
+    standing = _unpacked(row["standing"])
+    standing.tenant = row["tenant"]
+    standing.feed = row["feed"]
+    standing.message_type = row["message_type"]
+    standing.received_at = row["received_at"]
+    return standing
+
+
+def _unpacked(packed: bytes) -> Standing:
     flags, origin, attempt, done, rejected, *placed = _HEAD.unpack_from(packed)
+    place, count = _HEAD.size, 0
+    parts: dict[int, Standing] = {}
+    if flags & _PARTED:
+        count, told_of = _PARTS.unpack_from(packed, place)
+        place += _PARTS.size
+        for _ in range(told_of):
+            number, size = _PART.unpack_from(packed, place)
+            place += _PART.size
+            parts[number] = _unpacked(packed[place : place + size])
+            place += size
     legs: dict[str, Leg] = {}
-    place = _HEAD.size
     while place < len(packed):
         told, state, reason, length = _LEG.unpack_from(packed, place)
         place += _LEG.size
         legs[packed[place : place + length].decode()] = Leg(told, LegState(state), reason)
         place += length
     return Standing(
-        tenant=row["tenant"],
-        feed=row["feed"],
-        message_type=row["message_type"],
         origin=origin,
-        received_at=row["received_at"],
         is_accepted=bool(flags & _ACCEPTED),
         is_rejected=bool(flags & _REJECTED),
         is_duplicate=bool(flags & _DUPLICATE),
@@ -97,6 +126,8 @@ def unpack(row: Record) -> Standing:
         held=(placed[2], placed[3]),
         withheld=(placed[4], placed[5]),
         legs=legs,
+        count=count,
+        parts=parts,
     )
 
 

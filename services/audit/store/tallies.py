@@ -7,7 +7,7 @@ longer than a commit takes.
 import collections
 
 from plexus.store import Connection
-from services.audit.domain import LegState, LegTally, Standing, Tally
+from services.audit.domain import LegState, LegTally, Tally
 from services.audit.store.packing import Row
 
 __all__ = ["Changes", "read_tallies"]
@@ -21,7 +21,11 @@ class Changes:
         self._legs: collections.Counter[tuple[str, str, int]] = collections.Counter()
 
     def add(
-        self, before: Row | None, states: dict[str, LegState], after: Row, standing: Standing
+        self,
+        before: Row | None,
+        states: dict[str, LegState],
+        after: Row,
+        towards: dict[str, LegState],
     ) -> None:
         """Count a message where it stands now, and no longer where it stood.
 
@@ -29,20 +33,20 @@ class Changes:
             before: its row until now; None for a message that is new.
             states: how it stood towards destinations until now.
             after: its row from now on.
-            standing: how it stands from now on.
+            towards: how it stands towards destinations from now on.
         """
         _, tenant, feed, _, _, disposition, reason, _ = after
         self._messages[tenant, feed, disposition, reason] += 1
         if before is None:
-            for destination, leg in standing.legs.items():
-                self._legs[tenant, destination, leg.state] += 1
+            for destination, now in towards.items():
+                self._legs[tenant, destination, now] += 1
             return
         self._messages[before[1], before[2], before[5], before[6]] -= 1
-        for destination, leg in standing.legs.items():
+        for destination, now in towards.items():
             state = states.get(destination)
-            if state == leg.state and before[1] == tenant:
+            if state == now and before[1] == tenant:
                 continue
-            self._legs[tenant, destination, leg.state] += 1
+            self._legs[tenant, destination, now] += 1
             if state is not None:
                 self._legs[before[1], destination, state] -= 1
 

@@ -65,22 +65,24 @@ async def _tell_once(
             made[message_id] = pack(message_id, standing), standing
         else:
             standing = reread.get(message_id) or unpack(row)
-            states = {name: leg.state for name, leg in standing.legs.items()}
+            states = standing.destinations
             for entry in told[message_id]:
                 standing.tell(entry)
             before: Row = (message_id, *itertools.islice(row.values(), 1, None))
             after = pack(message_id, standing)
             if after != before:
                 changed.append(after)
-                changes.add(before, states, after, standing)
-                legs.extend((name, message_id) for name in standing.legs if name not in states)
+                towards = standing.destinations
+                changes.add(before, states, after, towards)
+                legs.extend((name, message_id) for name in towards if name not in states)
         if not place % _YIELD_EVERY:
             await asyncio.sleep(0)
     missed = await _insert(connection, made)
     for message_id, (after, standing) in made.items():
         if message_id not in missed:
-            changes.add(None, {}, after, standing)
-            legs.extend((name, message_id) for name in standing.legs)
+            towards = standing.destinations
+            changes.add(None, {}, after, towards)
+            legs.extend((name, message_id) for name in towards)
     await _update(connection, changed)
     if legs:
         await connection.execute(

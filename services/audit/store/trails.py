@@ -57,14 +57,15 @@ async def read_standings(connection: Connection, ids: Collection[str]) -> dict[s
 
 
 def _first_wordings(told: Iterable[bytes]) -> list[Custody]:
-    trail: dict[tuple[int, int, int, str], Custody] = {}
+    trail: dict[tuple[int, int, int, str, int], Custody] = {}
     for packed in told:
         for entry in unpack_entries(packed):
-            name = (entry.attempt, entry.stage, entry.outcome, entry.destination)
+            name = (entry.attempt, entry.stage, entry.outcome, entry.destination, entry.part)
             trail.setdefault(name, entry)
     return list(trail.values())
 
 
-def _by_time(entry: Custody) -> tuple[int, int, int, int, int, str]:
+def _by_time(entry: Custody) -> tuple[int, int, int, int, int, str, int]:
     at = entry.at
-    return at.seconds, at.nanos, entry.attempt, entry.stage, entry.outcome, entry.destination
+    place = entry.attempt, entry.stage, entry.outcome, entry.destination, entry.part
+    return at.seconds, at.nanos, *place

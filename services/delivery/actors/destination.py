@@ -205,7 +205,7 @@ class DestinationActor:
         for item in window:
             try:
                 # An event that is gone is no event, and reads as one without a person.
-                event = events.get(item.message_id, b"")
+                event = events.get(item.name, b"")
                 opened.append((item, Disclosure(event, tenant=item.tenant)))
             except InvalidMessage as exc:
                 broken.append(parked(item, exc))
@@ -256,7 +256,7 @@ class DestinationActor:
             ) as span:
                 await self._wire.send(
                     Parcel(
-                        item.message_id,
+                        item.name,
                         item.received_at,
                         span.traceparent,
                         item.feed,

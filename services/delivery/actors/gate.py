@@ -158,7 +158,7 @@ def _event(
     item = passed.item
     decision_id = passed.decision.decision_id
     # One event for each try: the same try asked again after a crash is the same event.
-    name = f"{item.message_id}|{item.destination}|{item.attempt}|{item.tries}|{decision_id}"
+    name = f"{item.name}|{item.destination}|{item.attempt}|{item.tries}|{decision_id}"
     return audit_pb2.AuditEvent(
         event_id=named_id(_NAMESPACE, name),
         at=now,
@@ -168,6 +168,7 @@ def _event(
         agent="delivery",
         person_id=passed.disclosure.person_id,
         message_id=item.message_id,
+        part=item.part,
         destination=item.destination,
         purpose=request.purpose,
         decision_id=decision_id,

@@ -46,9 +46,10 @@ def entry_of(outcome: Outcome, unit: str, number: int, now: Timestamp) -> Entry:
         decision_id=outcome.decision_id,
         message_type=item.message_type,
         origin=item.origin,
+        part=item.part,
     )
     return Entry(
-        Done(item.message_id, OUTCOME_KIND, item.destination),
+        Done(item.message_id, OUTCOME_KIND, item.destination, item.part),
         item.attempt,
         unit,
         number,

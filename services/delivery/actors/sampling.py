@@ -53,7 +53,7 @@ class Sampler:
             return
         # It has left already: what goes wrong here must not undo that.
         with contextlib.suppress(InvalidMessage):
-            bundle = disclosure.bundle_bytes(message_id=item.message_id)
+            bundle = disclosure.bundle_bytes(message_id=item.name)
             self._waiting.put_nowait(_Sample(item, bundle))
 
     async def run(self) -> None:

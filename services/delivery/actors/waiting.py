@@ -9,6 +9,7 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from plexus.ids import part_name
 from services.delivery.store import Item, ItemStore, NewItem
 
 __all__ = ["EventsAtHand", "Waiting"]
@@ -19,7 +20,7 @@ _MOST_BYTES: Final = 16 * 1024 * 1024
 
 
 class EventsAtHand:
-    """The events that were routed last to one destination, by message and passage.
+    """The events that were routed last to one destination, by name and passage.
 
     A copy, nothing more: what is not here is in the store, and what was never committed is never
     asked for.
@@ -30,23 +31,23 @@ class EventsAtHand:
         self._bytes = 0
         self._events: collections.OrderedDict[tuple[str, int], bytes] = collections.OrderedDict()
 
-    def keep(self, message_id: str, attempt: int, event: bytes) -> None:
+    def keep(self, name: str, attempt: int, event: bytes) -> None:
         """Keep an event; the oldest ones give way. The first of a passage stays, as in the store."""
-        if (message_id, attempt) in self._events:
+        if (name, attempt) in self._events:
             return
-        self._events[message_id, attempt] = event
+        self._events[name, attempt] = event
         self._bytes += len(event)
         while self._bytes > self._most_bytes:
             _, oldest = self._events.popitem(last=False)
             self._bytes -= len(oldest)
 
-    def get(self, message_id: str, attempt: int) -> bytes | None:
+    def get(self, name: str, attempt: int) -> bytes | None:
         """The event of a message's passage, if it is here."""
-        return self._events.get((message_id, attempt))
+        return self._events.get((name, attempt))
 
-    def drop(self, message_id: str, attempt: int) -> None:
+    def drop(self, name: str, attempt: int) -> None:
         """It is not needed any more."""
-        self._bytes -= len(self._events.pop((message_id, attempt), b""))
+        self._bytes -= len(self._events.pop((name, attempt), b""))
 
     def clear(self) -> None:
         """Forget all."""
@@ -84,7 +85,7 @@ class Waiting:
     def expect(self, items: Iterable[NewItem]) -> None:
         """These will wait in a moment: they are being committed."""
         for item in items:
-            self._at_hand.keep(item.message_id, item.attempt, item.event)
+            self._at_hand.keep(part_name(item.message_id, item.part), item.attempt, item.event)
 
     async def load(self, now: float) -> None:
         """Load what waits, up to a page; `now` is monotonic, in seconds."""
@@ -96,8 +97,8 @@ class Waiting:
         while len(self._queue) < _PAGE:
             page = await self._items.pending(self._destination, self._after, _PAGE)
             for item in page:
-                if item.message_id not in self._known:
-                    self._known.add(item.message_id)
+                if item.name not in self._known:
+                    self._known.add(item.name)
                     self._queue.append(item)
                     found = True
             if len(page) < _PAGE:
@@ -112,23 +113,23 @@ class Waiting:
         return list(itertools.islice(self._queue, count))
 
     async def events(self, window: Sequence[Item]) -> Mapping[str, bytes]:
-        """The events of some messages by message id, without those that the store has no more."""
+        """The events of some items by name, without those that the store has no more."""
         events: dict[str, bytes] = {}
-        missing: list[str] = []
+        missing: list[Item] = []
         for item in window:
-            event = self._at_hand.get(item.message_id, item.attempt)
+            event = self._at_hand.get(item.name, item.attempt)
             if event is None:
-                missing.append(item.message_id)
+                missing.append(item)
             else:
-                events[item.message_id] = event
+                events[item.name] = event
         if missing:
             events.update(await self._items.events(self._destination, missing))
         return events
 
     def forget(self, items: Sequence[Item]) -> None:
         """These wait no more."""
-        gone = {item.message_id for item in items}
+        gone = {item.name for item in items}
         for item in items:
-            self._at_hand.drop(item.message_id, item.attempt)
+            self._at_hand.drop(item.name, item.attempt)
         self._known -= gone
-        self._queue = collections.deque(item for item in self._queue if item.message_id not in gone)
+        self._queue = collections.deque(item for item in self._queue if item.name not in gone)

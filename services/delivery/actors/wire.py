@@ -15,7 +15,7 @@ class Parcel(NamedTuple):
     """What is to leave.
 
     Attributes:
-        message_id: names it at the receiver, the same for each try.
+        message_id: names it at the receiver, the same for each try; of a part, with its number.
         traceparent: context for the receiver.
         feed: by which it came.
     """

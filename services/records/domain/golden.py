@@ -16,13 +16,11 @@ from google.protobuf.message import Message
 
 from plexus.api.canonical.v1.datatypes_pb2 import Identifier, Origin
 from plexus.api.canonical.v1.resources_pb2 import Person, Resource
-from services.records.domain.milestones import cleared_in
+from services.records.domain.milestones import Rank, cleared_in
 from services.records.domain.versions import MERGE_ACCOUNT, Version
 from services.records.domain.wire import with_origin
 
 __all__ = ["Golden", "golden_person"]
-
-Rank = tuple[int, int, str, int]
 
 
 class Golden(NamedTuple):
@@ -122,7 +120,7 @@ def origin_of(version: Version) -> Origin:
     return Origin(source=version.source, message_id=version.message_id, time=version.time)
 
 
-def _weight(account: tuple[str, Version]) -> tuple[bool, tuple[int, int, str, int]]:
+def _weight(account: tuple[str, Version]) -> tuple[bool, Rank]:
     told_by, version = account
     return not told_by.endswith(MERGE_ACCOUNT), version.rank
 

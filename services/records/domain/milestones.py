@@ -23,6 +23,7 @@ __all__ = [
     "NOTHING",
     "NO_COURSE",
     "NUMBERED",
+    "Rank",
     "Reached",
     "cleared_in",
     "is_aside",
@@ -61,6 +62,10 @@ _TELLING: Final = frozenset({_CANCELLED, _ENDED, _SETTLED})
 NOTHING: Final = b""
 _ASIDE: Final = Milestones(aside=True).SerializeToString()
 _LITTLE: Final = frozenset({NOTHING, _ASIDE})
+
+
+Rank = tuple[int, int, str, int, int]
+"""What orders two words: age, receipt, message id, passage and part of it."""
 
 
 class Reached(NamedTuple):
@@ -123,7 +128,7 @@ def _of_stay(stay: Encounter, event: str) -> Reached:
 
 
 def milestones_of(
-    reached: Reached, time: str, receipt: int, message_id: str, attempt: int
+    reached: Reached, time: str, receipt: int, message_id: str, attempt: int, part: int = 0
 ) -> bytes:
     """The serialised Milestones of a version that a message tells; empty where there are none."""
     kinds, aside = reached
@@ -137,6 +142,8 @@ def milestones_of(
         each.receipt = receipt
         each.message_id = message_id
         each.attempt = attempt
+        if part:
+            each.part = part
         if value:
             each.value = value
     if aside:
@@ -218,7 +225,7 @@ def _read(milestones: bytes) -> Milestones:
     return Milestones.FromString(milestones)
 
 
-def cleared_in(milestones: bytes) -> Iterator[tuple[str, tuple[int, int, str, int]]]:
+def cleared_in(milestones: bytes) -> Iterator[tuple[str, Rank]]:
     """The fields of a person that were cleared, each with the rank of the word that did so."""
     return (
         (each.value, _rank(each)) for each in _read(milestones).reached if each.kind == _CLEARED
@@ -237,8 +244,14 @@ def _show_stay(stay: Encounter, reached: dict[MilestoneKind.ValueType, Milestone
             stay.period.end = ended.value
 
 
-def _rank(milestone: Milestone) -> tuple[int, int, str, int]:
-    return age(milestone.time), milestone.receipt, milestone.message_id, milestone.attempt
+def _rank(milestone: Milestone) -> Rank:
+    return (
+        age(milestone.time),
+        milestone.receipt,
+        milestone.message_id,
+        milestone.attempt,
+        milestone.part,
+    )
 
 
 def _identifiers(content: bytes) -> tuple[Identifier, ...]:

@@ -81,6 +81,7 @@ def read_moved(moved: MovedVersion) -> tuple[Slot, Version]:
         origin.message_id,
         moved.receipt,
         moved.attempt,
+        moved.part,
         moved.version,
         moved.milestones,
     )
@@ -93,6 +94,7 @@ def _packed(version: Version) -> MovedVersion:
         origin=Origin(source=version.source, message_id=version.message_id, time=version.time),
         receipt=version.receipt,
         attempt=version.attempt,
+        part=version.part,
         version=version.number,
         milestones=version.milestones,
     )

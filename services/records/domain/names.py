@@ -44,11 +44,12 @@ Dispositions = dict[Slot, Disposition.ValueType]
 
 
 class Stamp(NamedTuple):
-    """The message that says so."""
+    """The message, or the part of one, that says so."""
 
     message_id: str
     receipt: int
     attempt: int
+    part: int = 0
 
 
 def places_of(said: Said) -> Iterator[Slot]:

@@ -214,12 +214,14 @@ class Record:
             self.linked.discard(other)
         self.is_changed = True
 
-    def put(self, said: Said, message_id: str, receipt: int, attempt: int) -> Disposition.ValueType:
+    def put(
+        self, said: Said, message_id: str, receipt: int, attempt: int, part: int = 0
+    ) -> Disposition.ValueType:
         """Take in what an event of that message says of a resource. Returns what became of it."""
         slot, content, source, time, reached, _ = said
-        version = Version(content, source, time, message_id, receipt, attempt)
+        version = Version(content, source, time, message_id, receipt, attempt, part)
         if reached is not NO_COURSE:
-            version.milestones = milestones_of(reached, time, receipt, message_id, attempt)
+            version.milestones = milestones_of(reached, time, receipt, message_id, attempt, part)
         held = self.held.get(slot)
         if held is None:
             version.number = 1

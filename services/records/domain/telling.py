@@ -88,7 +88,7 @@ class Telling:
             _PERSON, record.golden.content, record.golden[1:], (record.golden_version, disposition)
         )
 
-    def tell_context(self, message_id: str) -> None:
+    def tell_context(self, message_id: str, part: int = 0) -> None:
         """Tell what the told resources point at, so that a receiver can resolve each reference.
 
         What this message told points at what it told as well. What it did not, for a newer version
@@ -100,7 +100,7 @@ class Telling:
         while place < len(self._versions):
             version = self._versions[place]
             place += 1
-            if version.message_id != message_id:
+            if version.message_id != message_id or version.part != part:
                 self._tell_of(references_of(version.content))
 
     def _tell_of(self, pointed_at: Iterable[Slot]) -> None:

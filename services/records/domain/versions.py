@@ -13,6 +13,7 @@ from services.records.domain.milestones import (
     HAVE_COURSE,
     NO_COURSE,
     NOTHING,
+    Rank,
     Reached,
     is_aside,
     reached_in,
@@ -104,6 +105,7 @@ class Version:
         message_id: that carried it.
         receipt: receipt number of that message.
         attempt: passage of that message, from 1.
+        part: of that message, from 1; 0 for all of it.
         number: of the versions that have won, from 1; 0 before it has.
         milestones: what the record keeps beside the content, serialised; mostly nothing.
     """
@@ -114,6 +116,7 @@ class Version:
     message_id: str
     receipt: int
     attempt: int
+    part: int = 0
     number: int = 0
     milestones: bytes = NOTHING
 
@@ -142,13 +145,13 @@ class Version:
         return self.content, self.milestones
 
     @property
-    def rank(self) -> tuple[int, int, str, int]:
-        """The later of two words, and no two messages have the same rank.
+    def rank(self) -> Rank:
+        """The later of two words, and no two messages, or parts of one, have the same rank.
 
         What was true last at the source counts, not what arrived last; then the order of receipt.
         A replay of the same message, perhaps by other maps, wins over its earlier passage.
         """
-        return age(self.time), self.receipt, self.message_id, self.attempt
+        return age(self.time), self.receipt, self.message_id, self.attempt, self.part
 
     def outweighs(self, other: "Version", kind: str) -> bool:
         """Whether this version of a resource wins: the further one does, then the later.

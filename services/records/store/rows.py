@@ -12,7 +12,7 @@ __all__ = ["COLUMNS", "HISTORY_COLUMNS", "as_columns", "key_digest", "version_of
 
 _SHARED: Final = (
     "r.tenant, r.person_id, r.type, r.key, r.told_by, r.version, r.source, r.source_time,"
-    " r.message_id, r.receipt, r.attempt, r.content"
+    " r.message_id, r.receipt, r.attempt, r.part, r.content"
 )
 COLUMNS: Final = _SHARED + ", r.milestones"
 """What `version_of` reads, of the table `resource` called r."""
@@ -30,6 +30,7 @@ def version_of(row: Row) -> tuple[Slot, Version]:
         str(row["message_id"]),
         row["receipt"],
         row["attempt"],
+        row["part"],
         row["version"],
         row["milestones"],
     )

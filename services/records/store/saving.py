@@ -26,11 +26,21 @@ from services.records.store.splits import save_splits
 __all__ = ["save"]
 
 _RESOURCE: Final = (
-    *("tenant", "person_id", "source", "source_time", "message_id", "receipt", "attempt"),
+    *("tenant", "person_id", "source", "source_time", "message_id", "receipt", "attempt", "part"),
     *("version", "key_digest", "type", "key", "told_by", "content", "milestones"),
 )
 _HISTORY: Final = (
-    *("at", "tenant", "person_id", "source", "source_time", "message_id", "receipt", "attempt"),
+    *(
+        "at",
+        "tenant",
+        "person_id",
+        "source",
+        "source_time",
+        "message_id",
+        "receipt",
+        "attempt",
+        "part",
+    ),
     *("version", "key_digest", "type", "key", "told_by", "content", "disposition"),
 )
 
@@ -70,10 +80,14 @@ async def save(connection: Connection, records: Iterable[Record], at: datetime.d
     await save_splits(connection, changed)
 
 
+_Word = tuple[str, str, str, str, int, int, int]
+"""Person, source, time, message, receipt, attempt, part."""
+
+
 class _Again(NamedTuple):
     """Stored rows that have a new version, or the same one from a later message. Texts hold lists."""
 
-    word: tuple[str, str, str, str, int, int]  # person, source, time, message, receipt, attempt
+    word: _Word
     versions: list[str]
     digests: list[str]
     types: list[str]
@@ -97,7 +111,7 @@ class _Rows:
         self._at = time_field(at)
         self._owner = b""
         # Message, source and time of the row before, and the fields that follow from them.
-        self._word: tuple[str, str, str] | None = None
+        self._word: tuple[str, str, str, int] | None = None
         self._fields = b""
         self._again: _Again | None = None
         self.history: list[bytes] = []
@@ -130,7 +144,7 @@ class _Rows:
                 self.fresh.append(row + _milestones_field(version.milestones))
 
     def _row(self, tenant: str, slot: Slot, version: Version, number: int) -> bytes:
-        word = version.message_id, version.source, version.time
+        word = version.message_id, version.source, version.time, version.part
         if word != self._word:
             self._word = word
             self._fields = b"".join((
@@ -140,6 +154,7 @@ class _Rows:
                 uuid_field(version.message_id),
                 int_field(version.receipt, 8),
                 int_field(version.attempt, 4),
+                int_field(version.part, 2),
             ))  # fmt: skip
         key = slot.key
         return b"".join((
@@ -157,6 +172,7 @@ class _Rows:
         if (
             rows is None
             or rows.word[3] != version.message_id
+            or rows.word[6] != version.part
             or rows.word[1:3] != (version.source, version.time)
         ):
             rows = self._again = _Again(_word(record, version), [], [], [], [], [], [])
@@ -180,7 +196,7 @@ class _Rows:
         return str(len(self.contents))
 
 
-def _word(record: Record, version: Version) -> tuple[str, str, str, str, int, int]:
+def _word(record: Record, version: Version) -> _Word:
     return (
         record.person_id,
         version.source,
@@ -188,6 +204,7 @@ def _word(record: Record, version: Version) -> tuple[str, str, str, str, int, in
         version.message_id,
         version.receipt,
         version.attempt,
+        version.part,
     )
 
 
@@ -216,12 +233,14 @@ async def _say_again(connection: Connection, rows: _Rows) -> None:
     await connection.execute(
         "UPDATE resource r SET version = n.version, source = t.source,"
         " source_time = t.source_time, message_id = t.message_id, receipt = t.receipt,"
-        " attempt = t.attempt, content = coalesce(($14::bytea[])[n.content], r.content),"
-        " milestones = coalesce(($14::bytea[])[n.milestones], r.milestones)"
+        " attempt = t.attempt, part = t.part,"
+        " content = coalesce(($15::bytea[])[n.content], r.content),"
+        " milestones = coalesce(($15::bytea[])[n.milestones], r.milestones)"
         # See `loading` on OFFSET 0.
         " FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::bigint[],"
-        " $6::integer[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[]) AS t"
-        " (person_id, source, source_time, message_id, receipt, attempt, versions, digests,"
+        " $6::integer[], $7::smallint[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[],"
+        " $13::text[]) AS t"
+        " (person_id, source, source_time, message_id, receipt, attempt, part, versions, digests,"
         " types, tellers, contents, milestones), LATERAL unnest(string_to_array(t.versions, ',')::bigint[],"
         " string_to_array(t.digests, ',')::uuid[], string_to_array(t.types, ','),"
         " string_to_array(t.tellers, ',')::integer[],"
@@ -229,9 +248,9 @@ async def _say_again(connection: Connection, rows: _Rows) -> None:
         " string_to_array(t.milestones, ',', '')::integer[]) AS n"
         " (version, key_digest, type, teller, content, milestones), LATERAL (SELECT x.ctid AS place"
         " FROM resource x WHERE x.person_id = t.person_id AND x.key_digest = n.key_digest"
-        " AND x.type = n.type AND x.told_by = ($13::text[])[n.teller] OFFSET 0) f"
+        " AND x.type = n.type AND x.told_by = ($14::text[])[n.teller] OFFSET 0) f"
         " WHERE r.ctid = f.place",
-        *as_columns((each.word for each in rows.again), 6),
+        *as_columns((each.word for each in rows.again), 7),
         *as_columns((tuple(map(",".join, each[1:])) for each in rows.again), 6),
         list(rows.tellers),
         rows.contents,

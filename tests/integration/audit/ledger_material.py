@@ -88,7 +88,7 @@ def any_entry(generator: random.Random, message_id: str) -> Custody:
     """Whatever a stage may say, sensible or not."""
     outcome = Outcome.ValueType(generator.randint(1, 11))
     is_routed = outcome == Outcome.OUTCOME_ROUTED
-    return entry(
+    made = entry(
         message_id,
         Stage.ValueType(generator.randint(1, 5)),
         outcome,
@@ -99,3 +99,6 @@ def any_entry(generator: random.Random, message_id: str) -> Custody:
         feed=generator.choice(["adt", "adt", "oru"]),
         tenant=generator.choice(["", "north", "north"]),
     )
+    made.part = generator.choice([0, 0, 1, 2])
+    made.parts = generator.choice([0, 0, 0, 2])
+    return made

@@ -43,7 +43,9 @@ async def test_conservation_is_counted_for_one_tenant_or_all(store: Database) ->
 
 def counted(standings: Iterable[Standing]) -> tuple[set[Tally], set[LegTally]]:
     messages = Counter((s.tenant, s.feed, s.disposition, s.reason) for s in standings)
-    legs = Counter((s.tenant, name, leg.state) for s in standings for name, leg in s.legs.items())
+    legs = Counter(
+        (s.tenant, name, state) for s in standings for name, state in s.destinations.items()
+    )
     return (
         {Tally(*key, count) for key, count in messages.items()},
         {LegTally(*key, count) for key, count in legs.items()},

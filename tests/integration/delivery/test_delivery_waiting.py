@@ -14,10 +14,13 @@ from services.delivery.store import Item, ItemStore, NewItem, Outcome
 _NOW = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
 
 
-def routed(message_id: str, event: bytes, *, attempt: int = 1, to: str = "ehr") -> NewItem:
+def routed(
+    message_id: str, event: bytes, *, attempt: int = 1, to: str = "ehr", part: int = 0
+) -> NewItem:
     return NewItem(
         destination=to,
         message_id=message_id,
+        part=part,
         attempt=attempt,
         tenant="acme",
         feed="adt",
@@ -103,3 +106,42 @@ async def test_a_late_lower_place_is_found_by_a_rescan_and_goes_first(
         assert [item.message_id for item in await load(waiting)] == [late]
     waiting.rescan()
     assert [item.message_id for item in await load(waiting, 1.0)] == [early, late]
+
+
+async def test_each_part_of_a_message_waits_goes_and_is_parked_by_itself(
+    delivery_db: Database,
+) -> None:
+    items = ItemStore(delivery_db)
+    message_id = RandomIds().message_id()
+    await add(delivery_db, *(routed(message_id, b"of %d" % part, part=part) for part in (1, 2)))
+    # A stage that publishes again what it was not sure of.
+    await add(delivery_db, routed(message_id, b"of 2", part=2))
+    waiting = Waiting("ehr", items)
+    first, second = await load(waiting)
+    assert [(each.message_id, each.part) for each in (first, second)] == [
+        (message_id, 1),
+        (message_id, 2),
+    ]
+    assert await waiting.events([first, second]) == {
+        f"{message_id}.1": b"of 1",
+        f"{message_id}.2": b"of 2",
+    }
+    async with delivery_db.transaction() as connection:
+        await ItemStore.conclude(
+            connection,
+            "ehr",
+            [
+                Outcome(first, ItemState.ITEM_STATE_DELIVERED),
+                Outcome(second, ItemState.ITEM_STATE_PARKED),
+            ],
+        )
+    waiting.forget([first, second])
+    any_state = ItemState.ITEM_STATE_UNSPECIFIED
+    told = await items.find(message_id=message_id, destination="", state=any_state, limit=10)
+    assert [(str(row["message_id"]), row["part"], row["state"]) for row in told] == [
+        (message_id, 1, ItemState.ITEM_STATE_DELIVERED),
+        (message_id, 2, ItemState.ITEM_STATE_PARKED),
+    ]
+    assert await items.retry([message_id], "") == 1
+    waiting.rescan()
+    assert [each.part for each in await load(waiting, 1.0)] == [2]

@@ -43,6 +43,28 @@ async def test_a_record_goes_on_where_the_last_batch_left_it(records_db: Databas
     assert changed.person.resource.person.names[0].family == "Quill"
 
 
+@pytest.mark.parametrize("order", [[1, 2], [2, 1]])
+async def test_of_two_parts_of_one_message_the_later_part_wins_whichever_was_first(
+    records_db: Database, order: list[int]
+) -> None:
+    parts = {
+        number: envelope_of(
+            resolved([result(status, time="2026"), person(status, time="2026")]), receipt=7
+        )
+        for number, status in ((1, "preliminary"), (2, "final"))
+    }
+    for number in parts:
+        parts[number].part = number
+        parts[number].message_id = parts[1].message_id
+    # Each by another replica, so that what is told is what was stored.
+    for place, number in enumerate(order):
+        await Replica(records_db, str(place)).take(parts[number])
+    again = resolved([result("registered", time="2025"), person("registered", time="2025")])
+    (changed,) = await Replica(records_db, "9").settled(envelope_of(again))
+    assert changed.resources[0].resource.observation.status == "final"
+    assert changed.person.resource.person.names[0].family == "final"
+
+
 async def test_links_are_stored_with_the_record(records_db: Database) -> None:
     link = resolved([person("Quill")], kind=EventKind.EVENT_KIND_LINK)
     link.other_person_id = BERT

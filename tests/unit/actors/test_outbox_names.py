@@ -30,3 +30,24 @@ async def test_a_message_handed_on_twice_in_one_stream_is_kept_twice() -> None:
         await outbox.flush()
     kept = [Envelope.FromString(data).key for _, data in bus.entries("resolved")]
     assert kept == ["second", "third"]
+
+
+async def test_two_parts_of_a_message_for_one_person_are_kept_both() -> None:
+    bus = MemoryBus(shards=8)
+    outbox = Outbox(
+        bus, service="identity", ids=RandomIds(), clock=ManualClock(), tracing=Tracing("t", None)
+    )
+    for part in (1, 2, 2):
+        envelope = Envelope(
+            message_id=MESSAGE,
+            kind=PayloadKind.PAYLOAD_KIND_RESOLVED,
+            key="k",
+            attempt=1,
+            part=part,
+        )
+        output = ("resolved", envelope.SerializeToString())
+        done = Done(MESSAGE, envelope.kind, "k", part)
+        await outbox.hand_over([Entry(done, 1, "0", part, (output,), b"")], part)
+        await outbox.flush()
+    kept = [Envelope.FromString(data).part for _, data in bus.entries("resolved")]
+    assert kept == [1, 2]

@@ -24,6 +24,8 @@ def entry(
     reason: Reason.ValueType = Reason.REASON_UNSPECIFIED,
     to: str = "",
     at: int = 0,
+    part: int = 0,
+    parts: int = 0,
 ) -> Custody:
     made = Custody(
         message_id="00000000-0000-7000-8000-000000000001",
@@ -37,6 +39,8 @@ def entry(
         destination=to,
         reason=reason,
         destinations=destinations,
+        part=part,
+        parts=parts,
     )
     made.at.FromSeconds(1_800_000_000 + at)
     return made
@@ -248,6 +252,132 @@ def test_the_entry_that_decided_is_the_last_that_could_have() -> None:
     assert deciding([], D.DISPOSITION_IN_FLIGHT) is None
 
 
+def parted(parts: int = 2, attempt: int = 1) -> list[Custody]:
+    """What is told of a message about several persons until it goes on as parts."""
+    return [
+        entry(INGEST, "RECEIVED"),
+        entry(TRANSFORM, "PASSED", parts=parts, attempt=attempt),
+    ]
+
+
+def brought(part: int, attempt: int = 1) -> list[Custody]:
+    """What stages report of a part that one destination has confirmed."""
+    return [
+        entry(IDENTITY, "PASSED", part=part, attempt=attempt),
+        entry(RECORDS, "PASSED", part=part, attempt=attempt),
+        entry(DELIVERY, "ROUTED", "ehr", part=part, attempt=attempt),
+        entry(DELIVERY, "DELIVERED", to="ehr", part=part, attempt=attempt),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("entries", "disposition", "reason"),
+    [
+        pytest.param(parted(), D.DISPOSITION_IN_FLIGHT, 0, id="no part has come anywhere"),
+        pytest.param([*parted(), *brought(2)], D.DISPOSITION_IN_FLIGHT, 0, id="one is missing"),
+        pytest.param(
+            [*parted(), *brought(1), *brought(2)], D.DISPOSITION_DELIVERED, 0, id="all are there"
+        ),
+        pytest.param(
+            [*brought(1), *brought(2)], D.DISPOSITION_IN_FLIGHT, 0, id="how many is not told yet"
+        ),
+        pytest.param(
+            [*parted(3), *brought(1), *brought(2)], D.DISPOSITION_IN_FLIGHT, 0, id="two of three"
+        ),
+        pytest.param(
+            [
+                *parted(),
+                *brought(1),
+                entry(IDENTITY, "PARKED", part=2, reason=Reason.REASON_NO_IDENTIFIER),
+            ],
+            D.DISPOSITION_PARKED,
+            Reason.REASON_NO_IDENTIFIER,
+            id="a stage has parked one",
+        ),
+        pytest.param(
+            [
+                *parted(),
+                *brought(1),
+                entry(DELIVERY, "ROUTED", "ehr", part=2),
+                entry(DELIVERY, "WITHHELD", to="ehr", part=2, reason=Reason.REASON_CONSENT_DENIED),
+            ],
+            D.DISPOSITION_DELIVERED,
+            0,
+            id="one is delivered and the other withheld",
+        ),
+        pytest.param(
+            [
+                *parted(),
+                *(entry(DELIVERY, "ROUTED", "ehr", part=part) for part in (1, 2)),
+                *(
+                    entry(
+                        DELIVERY,
+                        "WITHHELD",
+                        to="ehr",
+                        part=part,
+                        reason=Reason.REASON_CONSENT_DENIED,
+                    )
+                    for part in (1, 2)
+                ),
+            ],
+            D.DISPOSITION_WITHHELD,
+            Reason.REASON_CONSENT_DENIED,
+            id="all are withheld",
+        ),
+        pytest.param(
+            [
+                *parted(),
+                *(
+                    entry(DELIVERY, "ROUTED", part=part, reason=Reason.REASON_NO_SUBSCRIPTION)
+                    for part in (1, 2)
+                ),
+            ],
+            D.DISPOSITION_WITHHELD,
+            Reason.REASON_NO_SUBSCRIPTION,
+            id="nobody wants any",
+        ),
+        pytest.param(
+            [*parted(), *brought(1), *brought(2), entry(TRANSFORM, "PASSED", parts=2, attempt=2)],
+            D.DISPOSITION_IN_FLIGHT,
+            0,
+            id="a replay opens all parts",
+        ),
+        pytest.param(
+            [*parted(), *brought(1), *parted(attempt=2), *brought(1, 2), *brought(2, 2)],
+            D.DISPOSITION_DELIVERED,
+            0,
+            id="a replay brings what was missing",
+        ),
+        pytest.param(
+            [
+                *parted(3),
+                *brought(1),
+                *brought(2),
+                *brought(3),
+                *parted(2, attempt=2),
+                *brought(1, 2),
+                *brought(2, 2),
+            ],
+            D.DISPOSITION_DELIVERED,
+            0,
+            id="a replay by other maps makes fewer",
+        ),
+    ],
+)
+def test_a_message_about_several_persons_is_done_when_all_its_parts_are(
+    entries: list[Custody], disposition: D.ValueType, reason: int
+) -> None:
+    for order in (entries, list(reversed(entries))):
+        standing = told(*order)
+        assert (standing.disposition, standing.reason) == (disposition, reason)
+
+
+def test_a_destination_that_lacks_a_part_lacks_the_message() -> None:
+    waits = entry(DELIVERY, "ROUTED", "ehr", part=2)
+    assert told(*parted(), *brought(1), waits).destinations == {"ehr": LegState.PENDING}
+    assert told(*parted(), *brought(1), *brought(2)).destinations == {"ehr": LegState.DELIVERED}
+
+
 OUTCOMES = [name.removeprefix("OUTCOME_") for name in Outcome.keys()]  # noqa: SIM118 - a descriptor
 entries_of_a_message = st.lists(
     st.builds(
@@ -258,6 +388,8 @@ entries_of_a_message = st.lists(
         reason=st.sampled_from([0, Reason.REASON_DATA_TYPE, Reason.REASON_CONSENT_DENIED]),
         to=st.sampled_from(["", "a", "b"]),
         at=st.integers(0, 9),
+        part=st.sampled_from([0, 0, 1, 2, 3]),
+        parts=st.sampled_from([0, 0, 0, 2, 3]),
     ).flatmap(
         lambda made: st.lists(st.sampled_from(["a", "b", "c"]), unique=True).map(
             lambda names: _routed(made, names)
@@ -313,9 +445,10 @@ def test_a_message_has_a_state_exactly_if_anything_but_a_duplicate_was_told(
 @hypothesis.given(entries_of_a_message)
 def test_a_delivered_message_has_no_leg_that_is_open(entries: list[Custody]) -> None:
     standing = told(*entries)
-    states = {leg.state for leg in standing.legs.values()}
     if standing.disposition == D.DISPOSITION_DELIVERED:
-        assert LegState.DELIVERED in states
-        assert not states & {LegState.PENDING, LegState.HELD, LegState.PARKED}
+        towards = set(standing.destinations.values())
+        assert LegState.DELIVERED in towards
+        assert not towards & {LegState.PENDING, LegState.HELD, LegState.PARKED}
+    states = {leg.state for leg in standing.legs.values()}
     if standing.is_accepted and LegState.PARKED in states and standing.is_routed:
         assert standing.disposition in {D.DISPOSITION_PARKED, D.DISPOSITION_HELD}

@@ -14,7 +14,7 @@ FLAG: dict[str, Any] = {"resourceType": "Flag", "status": "active", "code": {"te
 
 def item(message_id: str) -> Item:
     return Item(
-        1, "north", message_id, 0, "t", "feed", "key", 1, "ADT^A01", _AT, _AT, "", 0
+        1, "north", message_id, 0, 0, "t", "feed", "key", 1, "ADT^A01", _AT, _AT, "", 0
     )  # fmt: skip
 
 

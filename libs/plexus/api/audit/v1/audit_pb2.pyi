@@ -155,7 +155,7 @@ Global___Disposition: _TypeAlias = Disposition  # noqa: Y015
 
 @_typing.final
 class Custody(_message.Message):
-    """One entry of the custody ledger. Unique by message, stage, destination,
+    """One entry of the custody ledger. Unique by message, part, stage, destination,
     outcome and attempt, so telling it twice changes nothing.
     """
 
@@ -199,6 +199,8 @@ class Custody(_message.Message):
     DURATION_US_FIELD_NUMBER: _builtins.int
     ORIGIN_FIELD_NUMBER: _builtins.int
     FACTS_FIELD_NUMBER: _builtins.int
+    PART_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
     message_id: _builtins.str
     """The message."""
     tenant: _builtins.str
@@ -229,6 +231,10 @@ class Custody(_message.Message):
     """Time the stage worked on it, in microseconds; zero where unknown."""
     origin: _builtins.int
     """Receipt number of the message."""
+    part: _builtins.int
+    """Which part of the message, from 1; zero for all of it."""
+    parts: _builtins.int
+    """For PASSED of transform: how many parts go on; zero where the message goes on as one."""
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp:
         """When."""
@@ -262,10 +268,12 @@ class Custody(_message.Message):
         duration_us: _builtins.int = ...,
         origin: _builtins.int = ...,
         facts: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        part: _builtins.int = ...,
+        parts: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "attempt", b"attempt", "decision_id", b"decision_id", "destination", b"destination", "destinations", b"destinations", "detail", b"detail", "duration_us", b"duration_us", "facts", b"facts", "feed", b"feed", "message_id", b"message_id", "message_type", b"message_type", "origin", b"origin", "outcome", b"outcome", "reason", b"reason", "stage", b"stage", "tenant", b"tenant", "trace_id", b"trace_id", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "attempt", b"attempt", "decision_id", b"decision_id", "destination", b"destination", "destinations", b"destinations", "detail", b"detail", "duration_us", b"duration_us", "facts", b"facts", "feed", b"feed", "message_id", b"message_id", "message_type", b"message_type", "origin", b"origin", "outcome", b"outcome", "part", b"part", "parts", b"parts", "reason", b"reason", "stage", b"stage", "tenant", b"tenant", "trace_id", b"trace_id", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -312,6 +320,7 @@ class AuditEvent(_message.Message):
     TRACE_ID_FIELD_NUMBER: _builtins.int
     RESOURCE_COUNTS_FIELD_NUMBER: _builtins.int
     QUERY_FIELD_NUMBER: _builtins.int
+    PART_FIELD_NUMBER: _builtins.int
     event_id: _builtins.str
     """Names the event (UUID)."""
     tenant: _builtins.str
@@ -338,6 +347,8 @@ class AuditEvent(_message.Message):
     """Trace."""
     query: _builtins.str
     """What was asked, where the event is a question: names of fields and ids, no other data of persons."""
+    part: _builtins.int
+    """Which part of the message, from 1; zero for all of it."""
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp:
         """When it happened."""
@@ -364,10 +375,11 @@ class AuditEvent(_message.Message):
         trace_id: _builtins.str = ...,
         resource_counts: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
         query: _builtins.str = ...,
+        part: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "agent", b"agent", "at", b"at", "decision_id", b"decision_id", "destination", b"destination", "event_id", b"event_id", "message_id", b"message_id", "outcome", b"outcome", "person_id", b"person_id", "purpose", b"purpose", "query", b"query", "resource_counts", b"resource_counts", "tenant", b"tenant", "trace_id", b"trace_id", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "agent", b"agent", "at", b"at", "decision_id", b"decision_id", "destination", b"destination", "event_id", b"event_id", "message_id", b"message_id", "outcome", b"outcome", "part", b"part", "person_id", b"person_id", "purpose", b"purpose", "query", b"query", "resource_counts", b"resource_counts", "tenant", b"tenant", "trace_id", b"trace_id", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

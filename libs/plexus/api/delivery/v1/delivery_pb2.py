@@ -26,15 +26,15 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from plexus.api.errors.v1 import errors_pb2 as plexus_dot_api_dot_errors_dot_v1_dot_errors__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%plexus/api/delivery/v1/delivery.proto\x12\x16plexus.api.delivery.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!plexus/api/errors/v1/errors.proto\"\x19\n\x17ListDestinationsRequest\"\xc8\x01\n\x0b\x44\x65stination\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x11\n\tavailable\x18\x04 \x01(\x08\x12\x0f\n\x07pending\x18\x05 \x01(\x04\x12\x35\n\x11oldest_pending_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0clast_failure\x18\x07 \x01(\x0e\x32\x1c.plexus.api.errors.v1.Reason\"U\n\x18ListDestinationsResponse\x12\x39\n\x0c\x64\x65stinations\x18\x01 \x03(\x0b\x32#.plexus.api.delivery.v1.Destination\"|\n\x10ListItemsRequest\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65stination\x18\x02 \x01(\t\x12\x30\n\x05state\x18\x03 \x01(\x0e\x32!.plexus.api.delivery.v1.ItemState\x12\r\n\x05limit\x18\x04 \x01(\r\"\xdf\x01\n\x04Item\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65stination\x18\x02 \x01(\t\x12\x30\n\x05state\x18\x03 \x01(\x0e\x32!.plexus.api.delivery.v1.ItemState\x12\r\n\x05tries\x18\x04 \x01(\r\x12/\n\x0bnext_try_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x06reason\x18\x06 \x01(\x0e\x32\x1c.plexus.api.errors.v1.Reason\x12\x0e\n\x06\x64\x65tail\x18\x07 \x01(\t\"@\n\x11ListItemsResponse\x12+\n\x05items\x18\x01 \x03(\x0b\x32\x1c.plexus.api.delivery.v1.Item\"8\n\x0cRetryRequest\x12\x13\n\x0bmessage_ids\x18\x01 \x03(\t\x12\x13\n\x0b\x64\x65stination\x18\x02 \x01(\t\" \n\rRetryResponse\x12\x0f\n\x07retried\x18\x01 \x01(\r*\x89\x01\n\tItemState\x12\x1a\n\x16ITEM_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12ITEM_STATE_PENDING\x10\x01\x12\x18\n\x14ITEM_STATE_DELIVERED\x10\x02\x12\x17\n\x13ITEM_STATE_WITHHELD\x10\x03\x12\x15\n\x11ITEM_STATE_PARKED\x10\x04\x32\xc0\x02\n\x0f\x44\x65liveryService\x12u\n\x10ListDestinations\x12/.plexus.api.delivery.v1.ListDestinationsRequest\x1a\x30.plexus.api.delivery.v1.ListDestinationsResponse\x12`\n\tListItems\x12(.plexus.api.delivery.v1.ListItemsRequest\x1a).plexus.api.delivery.v1.ListItemsResponse\x12T\n\x05Retry\x12$.plexus.api.delivery.v1.RetryRequest\x1a%.plexus.api.delivery.v1.RetryResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%plexus/api/delivery/v1/delivery.proto\x12\x16plexus.api.delivery.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!plexus/api/errors/v1/errors.proto\"\x19\n\x17ListDestinationsRequest\"\xc8\x01\n\x0b\x44\x65stination\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x11\n\tavailable\x18\x04 \x01(\x08\x12\x0f\n\x07pending\x18\x05 \x01(\x04\x12\x35\n\x11oldest_pending_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0clast_failure\x18\x07 \x01(\x0e\x32\x1c.plexus.api.errors.v1.Reason\"U\n\x18ListDestinationsResponse\x12\x39\n\x0c\x64\x65stinations\x18\x01 \x03(\x0b\x32#.plexus.api.delivery.v1.Destination\"|\n\x10ListItemsRequest\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65stination\x18\x02 \x01(\t\x12\x30\n\x05state\x18\x03 \x01(\x0e\x32!.plexus.api.delivery.v1.ItemState\x12\r\n\x05limit\x18\x04 \x01(\r\"\xed\x01\n\x04Item\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65stination\x18\x02 \x01(\t\x12\x30\n\x05state\x18\x03 \x01(\x0e\x32!.plexus.api.delivery.v1.ItemState\x12\r\n\x05tries\x18\x04 \x01(\r\x12/\n\x0bnext_try_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x06reason\x18\x06 \x01(\x0e\x32\x1c.plexus.api.errors.v1.Reason\x12\x0e\n\x06\x64\x65tail\x18\x07 \x01(\t\x12\x0c\n\x04part\x18\x08 \x01(\r\"@\n\x11ListItemsResponse\x12+\n\x05items\x18\x01 \x03(\x0b\x32\x1c.plexus.api.delivery.v1.Item\"8\n\x0cRetryRequest\x12\x13\n\x0bmessage_ids\x18\x01 \x03(\t\x12\x13\n\x0b\x64\x65stination\x18\x02 \x01(\t\" \n\rRetryResponse\x12\x0f\n\x07retried\x18\x01 \x01(\r*\x89\x01\n\tItemState\x12\x1a\n\x16ITEM_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12ITEM_STATE_PENDING\x10\x01\x12\x18\n\x14ITEM_STATE_DELIVERED\x10\x02\x12\x17\n\x13ITEM_STATE_WITHHELD\x10\x03\x12\x15\n\x11ITEM_STATE_PARKED\x10\x04\x32\xc0\x02\n\x0f\x44\x65liveryService\x12u\n\x10ListDestinations\x12/.plexus.api.delivery.v1.ListDestinationsRequest\x1a\x30.plexus.api.delivery.v1.ListDestinationsResponse\x12`\n\tListItems\x12(.plexus.api.delivery.v1.ListItemsRequest\x1a).plexus.api.delivery.v1.ListItemsResponse\x12T\n\x05Retry\x12$.plexus.api.delivery.v1.RetryRequest\x1a%.plexus.api.delivery.v1.RetryResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'plexus.api.delivery.v1.delivery_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ITEMSTATE']._serialized_start=961
-  _globals['_ITEMSTATE']._serialized_end=1098
+  _globals['_ITEMSTATE']._serialized_start=975
+  _globals['_ITEMSTATE']._serialized_end=1112
   _globals['_LISTDESTINATIONSREQUEST']._serialized_start=133
   _globals['_LISTDESTINATIONSREQUEST']._serialized_end=158
   _globals['_DESTINATION']._serialized_start=161
@@ -44,13 +44,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTITEMSREQUEST']._serialized_start=450
   _globals['_LISTITEMSREQUEST']._serialized_end=574
   _globals['_ITEM']._serialized_start=577
-  _globals['_ITEM']._serialized_end=800
-  _globals['_LISTITEMSRESPONSE']._serialized_start=802
-  _globals['_LISTITEMSRESPONSE']._serialized_end=866
-  _globals['_RETRYREQUEST']._serialized_start=868
-  _globals['_RETRYREQUEST']._serialized_end=924
-  _globals['_RETRYRESPONSE']._serialized_start=926
-  _globals['_RETRYRESPONSE']._serialized_end=958
-  _globals['_DELIVERYSERVICE']._serialized_start=1101
-  _globals['_DELIVERYSERVICE']._serialized_end=1421
+  _globals['_ITEM']._serialized_end=814
+  _globals['_LISTITEMSRESPONSE']._serialized_start=816
+  _globals['_LISTITEMSRESPONSE']._serialized_end=880
+  _globals['_RETRYREQUEST']._serialized_start=882
+  _globals['_RETRYREQUEST']._serialized_end=938
+  _globals['_RETRYRESPONSE']._serialized_start=940
+  _globals['_RETRYRESPONSE']._serialized_end=972
+  _globals['_DELIVERYSERVICE']._serialized_start=1115
+  _globals['_DELIVERYSERVICE']._serialized_end=1435
 # @@protoc_insertion_point(module_scope)

@@ -189,6 +189,7 @@ class Item(_message.Message):
     NEXT_TRY_AT_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
+    PART_FIELD_NUMBER: _builtins.int
     message_id: _builtins.str
     """The message."""
     destination: _builtins.str
@@ -201,6 +202,8 @@ class Item(_message.Message):
     """Why the last try failed."""
     detail: _builtins.str
     """In words, without patient data."""
+    part: _builtins.int
+    """Which part of the message, from 1; zero for all of it."""
     @_builtins.property
     def next_try_at(self) -> _timestamp_pb2.Timestamp:
         """When it will be tried next."""
@@ -215,10 +218,11 @@ class Item(_message.Message):
         next_try_at: _timestamp_pb2.Timestamp | None = ...,
         reason: _errors_pb2.Reason.ValueType = ...,
         detail: _builtins.str = ...,
+        part: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["next_try_at", b"next_try_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["destination", b"destination", "detail", b"detail", "message_id", b"message_id", "next_try_at", b"next_try_at", "reason", b"reason", "state", b"state", "tries", b"tries"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["destination", b"destination", "detail", b"detail", "message_id", b"message_id", "next_try_at", b"next_try_at", "part", b"part", "reason", b"reason", "state", b"state", "tries", b"tries"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

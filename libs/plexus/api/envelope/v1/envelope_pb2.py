@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%plexus/api/envelope/v1/envelope.proto\x12\x16plexus.api.envelope.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xca\x04\n\x08\x45nvelope\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x0e\n\x06tenant\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x0c\n\x04\x66\x65\x65\x64\x18\x04 \x01(\t\x12/\n\x0breceived_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0e\x63orrelation_id\x18\x06 \x01(\t\x12\r\n\x05\x63\x61use\x18\x07 \x01(\t\x12\x16\n\x0eschema_version\x18\x08 \x01(\r\x12@\n\x08versions\x18\t \x03(\x0b\x32..plexus.api.envelope.v1.Envelope.VersionsEntry\x12\x13\n\x0btraceparent\x18\n \x01(\t\x12\x12\n\ntracestate\x18\x0b \x01(\t\x12\x0b\n\x03key\x18\x0c \x01(\t\x12\x0e\n\x06origin\x18\r \x01(\x04\x12\x0f\n\x07\x61ttempt\x18\x0e \x01(\r\x12\x31\n\x04kind\x18\x0f \x01(\x0e\x32#.plexus.api.envelope.v1.PayloadKind\x12\x0f\n\x07payload\x18\x10 \x01(\x0c\x12\x14\n\x0c\x63ontent_type\x18\x11 \x01(\t\x12\x0f\n\x07\x63harset\x18\x12 \x01(\t\x12\x14\n\x0cmessage_type\x18\x13 \x01(\t\x12\x41\n\x10payload_encoding\x18\x14 \x01(\x0e\x32\'.plexus.api.envelope.v1.PayloadEncoding\x1a/\n\rVersionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\":\n\x07Outputs\x12/\n\x07outputs\x18\x01 \x03(\x0b\x32\x1e.plexus.api.envelope.v1.Output\"*\n\x06Output\x12\x0e\n\x06stream\x18\x01 \x01(\t\x12\x10\n\x08\x65nvelope\x18\x02 \x01(\x0c*\xc8\x01\n\x0bPayloadKind\x12\x1c\n\x18PAYLOAD_KIND_UNSPECIFIED\x10\x00\x12\x14\n\x10PAYLOAD_KIND_RAW\x10\x01\x12\x1a\n\x16PAYLOAD_KIND_CANONICAL\x10\x02\x12\x19\n\x15PAYLOAD_KIND_RESOLVED\x10\x03\x12\x19\n\x15PAYLOAD_KIND_ADOPTION\x10\x04\x12\x18\n\x14PAYLOAD_KIND_CHANGED\x10\x05\x12\x19\n\x15PAYLOAD_KIND_EVIDENCE\x10\x06*M\n\x0fPayloadEncoding\x12 \n\x1cPAYLOAD_ENCODING_UNSPECIFIED\x10\x00\x12\x18\n\x14PAYLOAD_ENCODING_LZ4\x10\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%plexus/api/envelope/v1/envelope.proto\x12\x16plexus.api.envelope.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd8\x04\n\x08\x45nvelope\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x0e\n\x06tenant\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x0c\n\x04\x66\x65\x65\x64\x18\x04 \x01(\t\x12/\n\x0breceived_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0e\x63orrelation_id\x18\x06 \x01(\t\x12\r\n\x05\x63\x61use\x18\x07 \x01(\t\x12\x16\n\x0eschema_version\x18\x08 \x01(\r\x12@\n\x08versions\x18\t \x03(\x0b\x32..plexus.api.envelope.v1.Envelope.VersionsEntry\x12\x13\n\x0btraceparent\x18\n \x01(\t\x12\x12\n\ntracestate\x18\x0b \x01(\t\x12\x0b\n\x03key\x18\x0c \x01(\t\x12\x0e\n\x06origin\x18\r \x01(\x04\x12\x0f\n\x07\x61ttempt\x18\x0e \x01(\r\x12\x31\n\x04kind\x18\x0f \x01(\x0e\x32#.plexus.api.envelope.v1.PayloadKind\x12\x0f\n\x07payload\x18\x10 \x01(\x0c\x12\x14\n\x0c\x63ontent_type\x18\x11 \x01(\t\x12\x0f\n\x07\x63harset\x18\x12 \x01(\t\x12\x14\n\x0cmessage_type\x18\x13 \x01(\t\x12\x41\n\x10payload_encoding\x18\x14 \x01(\x0e\x32\'.plexus.api.envelope.v1.PayloadEncoding\x12\x0c\n\x04part\x18\x15 \x01(\r\x1a/\n\rVersionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\":\n\x07Outputs\x12/\n\x07outputs\x18\x01 \x03(\x0b\x32\x1e.plexus.api.envelope.v1.Output\"*\n\x06Output\x12\x0e\n\x06stream\x18\x01 \x01(\t\x12\x10\n\x08\x65nvelope\x18\x02 \x01(\x0c*\xc8\x01\n\x0bPayloadKind\x12\x1c\n\x18PAYLOAD_KIND_UNSPECIFIED\x10\x00\x12\x14\n\x10PAYLOAD_KIND_RAW\x10\x01\x12\x1a\n\x16PAYLOAD_KIND_CANONICAL\x10\x02\x12\x19\n\x15PAYLOAD_KIND_RESOLVED\x10\x03\x12\x19\n\x15PAYLOAD_KIND_ADOPTION\x10\x04\x12\x18\n\x14PAYLOAD_KIND_CHANGED\x10\x05\x12\x19\n\x15PAYLOAD_KIND_EVIDENCE\x10\x06*M\n\x0fPayloadEncoding\x12 \n\x1cPAYLOAD_ENCODING_UNSPECIFIED\x10\x00\x12\x18\n\x14PAYLOAD_ENCODING_LZ4\x10\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,16 +34,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ENVELOPE_VERSIONSENTRY']._loaded_options = None
   _globals['_ENVELOPE_VERSIONSENTRY']._serialized_options = b'8\001'
-  _globals['_PAYLOADKIND']._serialized_start=792
-  _globals['_PAYLOADKIND']._serialized_end=992
-  _globals['_PAYLOADENCODING']._serialized_start=994
-  _globals['_PAYLOADENCODING']._serialized_end=1071
+  _globals['_PAYLOADKIND']._serialized_start=806
+  _globals['_PAYLOADKIND']._serialized_end=1006
+  _globals['_PAYLOADENCODING']._serialized_start=1008
+  _globals['_PAYLOADENCODING']._serialized_end=1085
   _globals['_ENVELOPE']._serialized_start=99
-  _globals['_ENVELOPE']._serialized_end=685
-  _globals['_ENVELOPE_VERSIONSENTRY']._serialized_start=638
-  _globals['_ENVELOPE_VERSIONSENTRY']._serialized_end=685
-  _globals['_OUTPUTS']._serialized_start=687
-  _globals['_OUTPUTS']._serialized_end=745
-  _globals['_OUTPUT']._serialized_start=747
-  _globals['_OUTPUT']._serialized_end=789
+  _globals['_ENVELOPE']._serialized_end=699
+  _globals['_ENVELOPE_VERSIONSENTRY']._serialized_start=652
+  _globals['_ENVELOPE_VERSIONSENTRY']._serialized_end=699
+  _globals['_OUTPUTS']._serialized_start=701
+  _globals['_OUTPUTS']._serialized_end=759
+  _globals['_OUTPUT']._serialized_start=761
+  _globals['_OUTPUT']._serialized_end=803
 # @@protoc_insertion_point(module_scope)

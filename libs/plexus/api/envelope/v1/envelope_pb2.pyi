@@ -136,6 +136,7 @@ class Envelope(_message.Message):
     CHARSET_FIELD_NUMBER: _builtins.int
     MESSAGE_TYPE_FIELD_NUMBER: _builtins.int
     PAYLOAD_ENCODING_FIELD_NUMBER: _builtins.int
+    PART_FIELD_NUMBER: _builtins.int
     message_id: _builtins.str
     """Names the message everywhere, from receipt to proof (UUID, version 7)."""
     tenant: _builtins.str
@@ -172,6 +173,10 @@ class Envelope(_message.Message):
     """What the source calls the message, for example "ADT^A01"."""
     payload_encoding: Global___PayloadEncoding.ValueType
     """How payload is written."""
+    part: _builtins.int
+    """Which part of the message, from 1, where it is about several persons; zero
+    for all of it. Message id and part name what is on its way.
+    """
     @_builtins.property
     def received_at(self) -> _timestamp_pb2.Timestamp:
         """When its first byte was received."""
@@ -203,10 +208,11 @@ class Envelope(_message.Message):
         charset: _builtins.str = ...,
         message_type: _builtins.str = ...,
         payload_encoding: Global___PayloadEncoding.ValueType = ...,
+        part: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["received_at", b"received_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "cause", b"cause", "charset", b"charset", "content_type", b"content_type", "correlation_id", b"correlation_id", "feed", b"feed", "key", b"key", "kind", b"kind", "message_id", b"message_id", "message_type", b"message_type", "origin", b"origin", "payload", b"payload", "payload_encoding", b"payload_encoding", "received_at", b"received_at", "schema_version", b"schema_version", "source", b"source", "tenant", b"tenant", "traceparent", b"traceparent", "tracestate", b"tracestate", "versions", b"versions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "cause", b"cause", "charset", b"charset", "content_type", b"content_type", "correlation_id", b"correlation_id", "feed", b"feed", "key", b"key", "kind", b"kind", "message_id", b"message_id", "message_type", b"message_type", "origin", b"origin", "part", b"part", "payload", b"payload", "payload_encoding", b"payload_encoding", "received_at", b"received_at", "schema_version", b"schema_version", "source", b"source", "tenant", b"tenant", "traceparent", b"traceparent", "tracestate", b"tracestate", "versions", b"versions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

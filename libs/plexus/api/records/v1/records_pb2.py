@@ -27,17 +27,17 @@ from plexus.api.canonical.v1 import event_pb2 as plexus_dot_api_dot_canonical_do
 from plexus.api.canonical.v1 import resources_pb2 as plexus_dot_api_dot_canonical_dot_v1_dot_resources__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#plexus/api/records/v1/records.proto\x12\x15plexus.api.records.v1\x1a\'plexus/api/canonical/v1/datatypes.proto\x1a#plexus/api/canonical/v1/event.proto\x1a\'plexus/api/canonical/v1/resources.proto\"\x91\x01\n\x10RecordedResource\x12\x33\n\x08resource\x18\x01 \x01(\x0b\x32!.plexus.api.canonical.v1.Resource\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12\x37\n\x0b\x64isposition\x18\x03 \x01(\x0e\x32\".plexus.api.records.v1.Disposition\"\x97\x03\n\x0c\x43hangedEvent\x12\x11\n\tperson_id\x18\x01 \x01(\t\x12\x0f\n\x07trigger\x18\x02 \x01(\t\x12\x30\n\x04kind\x18\x03 \x01(\x0e\x32\".plexus.api.canonical.v1.EventKind\x12\x12\n\nevent_time\x18\x04 \x01(\t\x12\x37\n\x06person\x18\x05 \x01(\x0b\x32\'.plexus.api.records.v1.RecordedResource\x12:\n\tresources\x18\x06 \x03(\x0b\x32\'.plexus.api.records.v1.RecordedResource\x12\x1b\n\x13\x61\x62sorbed_person_ids\x18\x07 \x03(\t\x12\x31\n\x07residue\x18\x08 \x03(\x0b\x32 .plexus.api.canonical.v1.Residue\x12\x19\n\x11linked_person_ids\x18\t \x03(\t\x12\x1c\n\x14moved_from_person_id\x18\n \x01(\t\x12\x1f\n\x17released_from_person_id\x18\x0b \x01(\t\"\xc3\x01\n\x08\x41\x64option\x12\x11\n\tperson_id\x18\x01 \x01(\t\x12\x16\n\x0e\x66rom_person_id\x18\x02 \x01(\t\x12\x36\n\x05\x65vent\x18\x04 \x01(\x0b\x32\'.plexus.api.canonical.v1.CanonicalEvent\x12\x0f\n\x07is_part\x18\x05 \x01(\x08\x12\x32\n\x05moved\x18\x06 \x03(\x0b\x32#.plexus.api.records.v1.MovedVersionJ\x04\x08\x03\x10\x04R\tresources\"\xa9\x01\n\x0cMovedVersion\x12\x10\n\x08resource\x18\x01 \x01(\x0c\x12/\n\x06origin\x18\x02 \x01(\x0b\x32\x1f.plexus.api.canonical.v1.Origin\x12\x0f\n\x07receipt\x18\x03 \x01(\x04\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\r\x12\x0f\n\x07version\x18\x05 \x01(\x04\x12\x12\n\nmilestones\x18\x06 \x01(\x0c\x12\x0f\n\x07told_by\x18\x07 \x01(\t\"\x92\x01\n\tMilestone\x12\x32\n\x04kind\x18\x01 \x01(\x0e\x32$.plexus.api.records.v1.MilestoneKind\x12\x0c\n\x04time\x18\x02 \x01(\t\x12\x0f\n\x07receipt\x18\x03 \x01(\x04\x12\x12\n\nmessage_id\x18\x04 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x05 \x01(\r\x12\r\n\x05value\x18\x06 \x01(\t\"\x88\x01\n\nMilestones\x12\x31\n\x07reached\x18\x01 \x03(\x0b\x32 .plexus.api.records.v1.Milestone\x12\x38\n\x0bidentifiers\x18\x02 \x03(\x0b\x32#.plexus.api.canonical.v1.Identifier\x12\r\n\x05\x61side\x18\x03 \x01(\x08\"C\n\x10GetRecordRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x11\n\tperson_id\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\"u\n\x11GetRecordResponse\x12\x11\n\tperson_id\x18\x01 \x01(\t\x12:\n\tresources\x18\x02 \x03(\x0b\x32\'.plexus.api.records.v1.RecordedResource\x12\x11\n\ttruncated\x18\x03 \x01(\x08\"9\n\x11GetHistoryRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x14\n\x0cresource_key\x18\x02 \x01(\t\"O\n\x12GetHistoryResponse\x12\x39\n\x08versions\x18\x01 \x03(\x0b\x32\'.plexus.api.records.v1.RecordedResource*\x93\x01\n\x0b\x44isposition\x12\x1b\n\x17\x44ISPOSITION_UNSPECIFIED\x10\x00\x12\x17\n\x13\x44ISPOSITION_CREATED\x10\x01\x12\x17\n\x13\x44ISPOSITION_UPDATED\x10\x02\x12\x19\n\x15\x44ISPOSITION_UNCHANGED\x10\x03\x12\x1a\n\x16\x44ISPOSITION_SUPERSEDED\x10\x04*\xd7\x01\n\rMilestoneKind\x12\x1e\n\x1aMILESTONE_KIND_UNSPECIFIED\x10\x00\x12\x19\n\x15MILESTONE_KIND_OPENED\x10\x01\x12\x1c\n\x18MILESTONE_KIND_CANCELLED\x10\x02\x12\x18\n\x14MILESTONE_KIND_ENDED\x10\x03\x12\x1b\n\x17MILESTONE_KIND_REOPENED\x10\x04\x12\x1a\n\x16MILESTONE_KIND_SETTLED\x10\x05\x12\x1a\n\x16MILESTONE_KIND_CLEARED\x10\x06\x32\xd3\x01\n\x0eRecordsService\x12^\n\tGetRecord\x12\'.plexus.api.records.v1.GetRecordRequest\x1a(.plexus.api.records.v1.GetRecordResponse\x12\x61\n\nGetHistory\x12(.plexus.api.records.v1.GetHistoryRequest\x1a).plexus.api.records.v1.GetHistoryResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#plexus/api/records/v1/records.proto\x12\x15plexus.api.records.v1\x1a\'plexus/api/canonical/v1/datatypes.proto\x1a#plexus/api/canonical/v1/event.proto\x1a\'plexus/api/canonical/v1/resources.proto\"\x91\x01\n\x10RecordedResource\x12\x33\n\x08resource\x18\x01 \x01(\x0b\x32!.plexus.api.canonical.v1.Resource\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12\x37\n\x0b\x64isposition\x18\x03 \x01(\x0e\x32\".plexus.api.records.v1.Disposition\"\x97\x03\n\x0c\x43hangedEvent\x12\x11\n\tperson_id\x18\x01 \x01(\t\x12\x0f\n\x07trigger\x18\x02 \x01(\t\x12\x30\n\x04kind\x18\x03 \x01(\x0e\x32\".plexus.api.canonical.v1.EventKind\x12\x12\n\nevent_time\x18\x04 \x01(\t\x12\x37\n\x06person\x18\x05 \x01(\x0b\x32\'.plexus.api.records.v1.RecordedResource\x12:\n\tresources\x18\x06 \x03(\x0b\x32\'.plexus.api.records.v1.RecordedResource\x12\x1b\n\x13\x61\x62sorbed_person_ids\x18\x07 \x03(\t\x12\x31\n\x07residue\x18\x08 \x03(\x0b\x32 .plexus.api.canonical.v1.Residue\x12\x19\n\x11linked_person_ids\x18\t \x03(\t\x12\x1c\n\x14moved_from_person_id\x18\n \x01(\t\x12\x1f\n\x17released_from_person_id\x18\x0b \x01(\t\"\xc3\x01\n\x08\x41\x64option\x12\x11\n\tperson_id\x18\x01 \x01(\t\x12\x16\n\x0e\x66rom_person_id\x18\x02 \x01(\t\x12\x36\n\x05\x65vent\x18\x04 \x01(\x0b\x32\'.plexus.api.canonical.v1.CanonicalEvent\x12\x0f\n\x07is_part\x18\x05 \x01(\x08\x12\x32\n\x05moved\x18\x06 \x03(\x0b\x32#.plexus.api.records.v1.MovedVersionJ\x04\x08\x03\x10\x04R\tresources\"\xb7\x01\n\x0cMovedVersion\x12\x10\n\x08resource\x18\x01 \x01(\x0c\x12/\n\x06origin\x18\x02 \x01(\x0b\x32\x1f.plexus.api.canonical.v1.Origin\x12\x0f\n\x07receipt\x18\x03 \x01(\x04\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\r\x12\x0f\n\x07version\x18\x05 \x01(\x04\x12\x12\n\nmilestones\x18\x06 \x01(\x0c\x12\x0f\n\x07told_by\x18\x07 \x01(\t\x12\x0c\n\x04part\x18\x08 \x01(\r\"\xa0\x01\n\tMilestone\x12\x32\n\x04kind\x18\x01 \x01(\x0e\x32$.plexus.api.records.v1.MilestoneKind\x12\x0c\n\x04time\x18\x02 \x01(\t\x12\x0f\n\x07receipt\x18\x03 \x01(\x04\x12\x12\n\nmessage_id\x18\x04 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x05 \x01(\r\x12\r\n\x05value\x18\x06 \x01(\t\x12\x0c\n\x04part\x18\x07 \x01(\r\"\x88\x01\n\nMilestones\x12\x31\n\x07reached\x18\x01 \x03(\x0b\x32 .plexus.api.records.v1.Milestone\x12\x38\n\x0bidentifiers\x18\x02 \x03(\x0b\x32#.plexus.api.canonical.v1.Identifier\x12\r\n\x05\x61side\x18\x03 \x01(\x08\"C\n\x10GetRecordRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x11\n\tperson_id\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\"u\n\x11GetRecordResponse\x12\x11\n\tperson_id\x18\x01 \x01(\t\x12:\n\tresources\x18\x02 \x03(\x0b\x32\'.plexus.api.records.v1.RecordedResource\x12\x11\n\ttruncated\x18\x03 \x01(\x08\"9\n\x11GetHistoryRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x14\n\x0cresource_key\x18\x02 \x01(\t\"O\n\x12GetHistoryResponse\x12\x39\n\x08versions\x18\x01 \x03(\x0b\x32\'.plexus.api.records.v1.RecordedResource*\x93\x01\n\x0b\x44isposition\x12\x1b\n\x17\x44ISPOSITION_UNSPECIFIED\x10\x00\x12\x17\n\x13\x44ISPOSITION_CREATED\x10\x01\x12\x17\n\x13\x44ISPOSITION_UPDATED\x10\x02\x12\x19\n\x15\x44ISPOSITION_UNCHANGED\x10\x03\x12\x1a\n\x16\x44ISPOSITION_SUPERSEDED\x10\x04*\xd7\x01\n\rMilestoneKind\x12\x1e\n\x1aMILESTONE_KIND_UNSPECIFIED\x10\x00\x12\x19\n\x15MILESTONE_KIND_OPENED\x10\x01\x12\x1c\n\x18MILESTONE_KIND_CANCELLED\x10\x02\x12\x18\n\x14MILESTONE_KIND_ENDED\x10\x03\x12\x1b\n\x17MILESTONE_KIND_REOPENED\x10\x04\x12\x1a\n\x16MILESTONE_KIND_SETTLED\x10\x05\x12\x1a\n\x16MILESTONE_KIND_CLEARED\x10\x06\x32\xd3\x01\n\x0eRecordsService\x12^\n\tGetRecord\x12\'.plexus.api.records.v1.GetRecordRequest\x1a(.plexus.api.records.v1.GetRecordResponse\x12\x61\n\nGetHistory\x12(.plexus.api.records.v1.GetHistoryRequest\x1a).plexus.api.records.v1.GetHistoryResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'plexus.api.records.v1.records_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DISPOSITION']._serialized_start=1726
-  _globals['_DISPOSITION']._serialized_end=1873
-  _globals['_MILESTONEKIND']._serialized_start=1876
-  _globals['_MILESTONEKIND']._serialized_end=2091
+  _globals['_DISPOSITION']._serialized_start=1754
+  _globals['_DISPOSITION']._serialized_end=1901
+  _globals['_MILESTONEKIND']._serialized_start=1904
+  _globals['_MILESTONEKIND']._serialized_end=2119
   _globals['_RECORDEDRESOURCE']._serialized_start=182
   _globals['_RECORDEDRESOURCE']._serialized_end=327
   _globals['_CHANGEDEVENT']._serialized_start=330
@@ -45,19 +45,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ADOPTION']._serialized_start=740
   _globals['_ADOPTION']._serialized_end=935
   _globals['_MOVEDVERSION']._serialized_start=938
-  _globals['_MOVEDVERSION']._serialized_end=1107
-  _globals['_MILESTONE']._serialized_start=1110
-  _globals['_MILESTONE']._serialized_end=1256
-  _globals['_MILESTONES']._serialized_start=1259
-  _globals['_MILESTONES']._serialized_end=1395
-  _globals['_GETRECORDREQUEST']._serialized_start=1397
-  _globals['_GETRECORDREQUEST']._serialized_end=1464
-  _globals['_GETRECORDRESPONSE']._serialized_start=1466
-  _globals['_GETRECORDRESPONSE']._serialized_end=1583
-  _globals['_GETHISTORYREQUEST']._serialized_start=1585
-  _globals['_GETHISTORYREQUEST']._serialized_end=1642
-  _globals['_GETHISTORYRESPONSE']._serialized_start=1644
-  _globals['_GETHISTORYRESPONSE']._serialized_end=1723
-  _globals['_RECORDSSERVICE']._serialized_start=2094
-  _globals['_RECORDSSERVICE']._serialized_end=2305
+  _globals['_MOVEDVERSION']._serialized_end=1121
+  _globals['_MILESTONE']._serialized_start=1124
+  _globals['_MILESTONE']._serialized_end=1284
+  _globals['_MILESTONES']._serialized_start=1287
+  _globals['_MILESTONES']._serialized_end=1423
+  _globals['_GETRECORDREQUEST']._serialized_start=1425
+  _globals['_GETRECORDREQUEST']._serialized_end=1492
+  _globals['_GETRECORDRESPONSE']._serialized_start=1494
+  _globals['_GETRECORDRESPONSE']._serialized_end=1611
+  _globals['_GETHISTORYREQUEST']._serialized_start=1613
+  _globals['_GETHISTORYREQUEST']._serialized_end=1670
+  _globals['_GETHISTORYRESPONSE']._serialized_start=1672
+  _globals['_GETHISTORYRESPONSE']._serialized_end=1751
+  _globals['_RECORDSSERVICE']._serialized_start=2122
+  _globals['_RECORDSSERVICE']._serialized_end=2333
 # @@protoc_insertion_point(module_scope)

@@ -257,6 +257,7 @@ class MovedVersion(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     MILESTONES_FIELD_NUMBER: _builtins.int
     TOLD_BY_FIELD_NUMBER: _builtins.int
+    PART_FIELD_NUMBER: _builtins.int
     resource: _builtins.bytes
     """Canonical Resource without its origin."""
     receipt: _builtins.int
@@ -269,6 +270,8 @@ class MovedVersion(_message.Message):
     """Serialised Milestones."""
     told_by: _builtins.str
     """For a Person: whose account it is."""
+    part: _builtins.int
+    """Part of that message, from 1; zero for all of it."""
     @_builtins.property
     def origin(self) -> _datatypes_pb2.Origin:
         """Where it comes from."""
@@ -283,10 +286,11 @@ class MovedVersion(_message.Message):
         version: _builtins.int = ...,
         milestones: _builtins.bytes = ...,
         told_by: _builtins.str = ...,
+        part: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["origin", b"origin"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "milestones", b"milestones", "origin", b"origin", "receipt", b"receipt", "resource", b"resource", "told_by", b"told_by", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "milestones", b"milestones", "origin", b"origin", "part", b"part", "receipt", b"receipt", "resource", b"resource", "told_by", b"told_by", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -304,6 +308,7 @@ class Milestone(_message.Message):
     MESSAGE_ID_FIELD_NUMBER: _builtins.int
     ATTEMPT_FIELD_NUMBER: _builtins.int
     VALUE_FIELD_NUMBER: _builtins.int
+    PART_FIELD_NUMBER: _builtins.int
     kind: Global___MilestoneKind.ValueType
     """Of which kind."""
     time: _builtins.str
@@ -318,6 +323,8 @@ class Milestone(_message.Message):
     """What goes with it: the status of a cancelled stay or a settled order, the end of an ended stay,
     the field that was cleared.
     """
+    part: _builtins.int
+    """Part of that message, from 1; zero for all of it."""
     def __init__(
         self,
         *,
@@ -327,10 +334,11 @@ class Milestone(_message.Message):
         message_id: _builtins.str = ...,
         attempt: _builtins.int = ...,
         value: _builtins.str = ...,
+        part: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "kind", b"kind", "message_id", b"message_id", "receipt", b"receipt", "time", b"time", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "kind", b"kind", "message_id", b"message_id", "part", b"part", "receipt", b"receipt", "time", b"time", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
