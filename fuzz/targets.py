@@ -8,7 +8,6 @@ import contextlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from plexus.api.canonical.v1.event_pb2 import CanonicalEvent
 from plexus.codecs.hl7v2 import (
     acknowledge,
     acknowledge_batch,
@@ -21,7 +20,7 @@ from plexus.codecs.hl7v2 import (
 from plexus.codecs.hl7v2.groups import grammar_of, group
 from plexus.codecs.hl7v2.groups.table import structures
 from plexus.errors import InvalidMessage
-from services.transform.domain import SourceContext, convert, load_maps
+from services.transform.domain import SourceContext, load_maps, run_parts
 
 __all__ = ["TARGETS"]
 
@@ -80,9 +79,9 @@ def _convert(data: bytes) -> None:
     code, event = _EVENTS[data[0] % len(_EVENTS)]
     content = f"MSH|^~\\&|A|B|C|D|2026||{code}^{event}|1|P|2.5.1\r".encode() + data[1:]
     with contextlib.suppress(InvalidMessage):
-        converted = convert(_MAPS, content, _CONTEXT)
-        assert isinstance(converted, CanonicalEvent)
-        assert convert(_MAPS, content, _CONTEXT) == converted
+        converted = [each.event for each in run_parts(_MAPS, content, _CONTEXT)]
+        assert converted
+        assert [each.event for each in run_parts(_MAPS, content, _CONTEXT)] == converted
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {

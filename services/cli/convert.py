@@ -42,7 +42,7 @@ _STDIN = pathlib.Path("stdin")
     "--out",
     type=click.Path(file_okay=False, path_type=pathlib.Path),
     help="Folder for the output: adt.hl7 becomes adt.hl7.json, the second message of it"
-    " adt.hl7-2.json; folders as they are. Left out: a JSON line for each to standard output.",
+    " adt.hl7-2.json, the second person of it adt.hl7.part2.json; folders as they are. Left out: a JSON line for each to standard output.",
 )
 @click.option(
     "--report",
@@ -123,17 +123,19 @@ def _messages(paths: Sequence[pathlib.Path]) -> Iterator[tuple[str, pathlib.Path
 
 def _put(out: pathlib.Path | None, place: pathlib.Path, one: Converted) -> str:
     """Write what a message was converted to; gives the name of the file."""
-    if one.data is None:
+    if not one.data:
         return ""
     if out is None:
-        sys.stdout.buffer.write(one.data + b"\n")
+        sys.stdout.buffer.writelines(each + b"\n" for each in one.data)
         return ""
     path = out / place
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(one.data + b"\n")
-    except OSError as exc:
-        raise NotFound(f"{path} cannot be written: {exc.strerror}") from exc
+    for part, each in enumerate(one.data, 1):
+        own = path if part == 1 else path.with_name(f"{path.stem}.part{part}{path.suffix}")
+        try:
+            own.parent.mkdir(parents=True, exist_ok=True)
+            own.write_bytes(each + b"\n")
+        except OSError as exc:
+            raise NotFound(f"{own} cannot be written: {exc.strerror}") from exc
     return str(path)
 
 
@@ -152,7 +154,7 @@ class _Progress:
         return time.monotonic() - self._began
 
     def tell(self, tally: Tally, label: str, one: Converted) -> None:
-        if one.data is None and self._is_shown:
+        if not one.data and self._is_shown:
             self._told += 1
             if self._told <= _MOST_TOLD:
                 self._tell_failure(label, one)

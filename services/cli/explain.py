@@ -12,7 +12,7 @@ from services.cli.converting.explained import as_json as explained_json
 from services.cli.converting.explained import lines
 from services.cli.sending.outgoing import content_of
 from services.cli.telling import echo_json, json_option, paint, why_text
-from services.transform.domain import explain
+from services.transform.domain import explain_parts
 
 __all__ = ["command"]
 
@@ -63,7 +63,7 @@ def command(
 
     What decides the outcome beside the bytes is said by a mesh document (--config, --source) or by
     the other options. No server is needed. The output holds what the message says; --no-values
-    leaves it out.
+    leaves it out. A message about several persons is told part by part.
 
     \b
     Examples:
@@ -85,7 +85,7 @@ def command(
         content = parts[nth - 1]
         label = str(path) if len(parts) == 1 else f"{path}[{nth}]"
         try:
-            explained = explain(dialect.maps, content, dialect.context(content))
+            found = explain_parts(dialect.maps, content, dialect.context(content))
         except InvalidMessage as exc:
             failed = True
             reason = why_text(exc.reason, exc.detail)
@@ -96,10 +96,12 @@ def command(
                 click.echo(f"{label}: {paint('not converted', 'red')}{where}: {reason}")
             continue
         version = dialect.coder.version
-        if as_json:
-            told.append({"file": label} | explained_json(explained, version, values=not no_values))
-        else:
-            click.echo(f"{label}  ", nl=False)
+        for part, explained in enumerate(found, 1):
+            of = label if len(found) == 1 else f"{label}, part {part}"
+            if as_json:
+                told.append({"file": of} | explained_json(explained, version, values=not no_values))
+                continue
+            click.echo(f"{of}  ", nl=False)
             for line in lines(explained, version, only=only, values=not no_values):
                 click.echo(line)
     if as_json:

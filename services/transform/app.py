@@ -3,6 +3,7 @@
 from plexus.actors import LeaseJournal
 from plexus.api.audit.v1.audit_pb2 import Stage as StageName
 from plexus.api.transform.v1 import transform_pb2_grpc
+from plexus.ids import KeyDigest
 from plexus.service import Runtime, open_stage
 from services.transform.domain import Accounts, Coders
 from services.transform.flow import Agreed, Preview, Reloader, TransformStage, Worklist, read_agreed
@@ -25,7 +26,8 @@ async def wire(runtime: Runtime) -> None:
     coders = Coders(maps, agreed.code_maps)
     accounts = Accounts()
     worklist = Worklist(coders, runtime.clock, keep_days=settings.unmapped_days, accounts=accounts)
-    stage = TransformStage(maps, agreed.sources, coders, agreed.profiles, accounts)
+    digest = KeyDigest(settings.secret())
+    stage = TransformStage(maps, agreed.sources, coders, agreed.profiles, accounts, digest=digest)
 
     def use(anew: Agreed) -> None:
         maps.take(anew.maps)

@@ -26,7 +26,7 @@ from services.cli.benchmark.goldens import Agreement, facts, listed, sending_of,
 from services.cli.benchmark.retention import Retention
 from services.cli.benchmark.variation import varied
 from services.cli.simulation import Hospital
-from services.transform.domain import SourceContext, convert, explain
+from services.transform.domain import SourceContext, convert, explain_parts, run_parts
 from services.transform.domain.load import Maps, load_maps
 from services.transform.domain.preview import PREVIEW, as_recorded
 
@@ -165,18 +165,16 @@ def _one(maps: Maps, corpus: Corpus, row: dict[str, str], figures: Figures) -> N
         return
     if not message.code:
         return
-    ours = _converted(maps, content, message, name, figures)
+    ours = _converted(maps, content, name, figures)
     converter = _converter(row)
     if converter:
         _agree(corpus, row["golden"], converter, message, ours, figures)
 
 
-def _converted(
-    maps: Maps, content: bytes, message: Message, name: str, figures: Figures
-) -> dict[str, Any]:
+def _converted(maps: Maps, content: bytes, name: str, figures: Figures) -> dict[str, Any]:
     try:
-        event = convert(maps, content, _CONTEXT, needs_person=False)
-        made = _bundle(event)
+        parts = run_parts(maps, content, _CONTEXT, needs_person=False)
+        made = [_bundle(part.event) for part in parts]
     except InvalidMessage as exc:
         if exc.reason not in _UNSUPPORTED:
             figures.supported += 1
@@ -184,18 +182,21 @@ def _converted(
         return {}
     figures.supported += 1
     figures.converted += 1
-    again = _bundle(convert(maps, content, _CONTEXT, needs_person=False))
-    figures.repeated += again != made
-    whole = sum(1 for _ in leaves(message))
-    figures.leaves += whole
-    figures.kept += whole - len(event.residue)
-    bundle: dict[str, Any] = orjson.loads(made)
-    figures.retention.add(explain(maps, content, _CONTEXT), bundle)
-    found = judge(bundle)
+    again = run_parts(maps, content, _CONTEXT, needs_person=False)
+    figures.repeated += [_bundle(part.event) for part in again] != made
+    bundles: list[dict[str, Any]] = [orjson.loads(each) for each in made]
+    for part in parts:
+        whole = sum(1 for _ in leaves(part.message))
+        figures.leaves += whole
+        figures.kept += whole - len(part.event.residue)
+    for explained, bundle in zip(explain_parts(maps, content, _CONTEXT), bundles, strict=True):
+        figures.retention.add(explained, bundle)
+    found = [finding for bundle in bundles for finding in judge(bundle)]
     figures.valid += not found
     figures.dangling += sum(finding.rule == "dangling" for finding in found)
     figures.problems += (f"{name}: {finding}" for finding in found[:3])
-    return bundle
+    # Goldens of a message about several persons are one bundle.
+    return bundles[0] | {"entry": [entry for bundle in bundles for entry in bundle["entry"]]}
 
 
 def _bundle(event: CanonicalEvent) -> bytes:

@@ -14,9 +14,10 @@ from plexus.api.canonical.v1.event_pb2 import CanonicalEvent, Issue
 from plexus.codecs.fhir import Disclosure
 from plexus.codecs.hl7v2 import read
 from plexus.errors import InvalidMessage, NotFound
+from plexus.ids import part_name
 from services.cli.converting.dialect import Dialect
 from services.cli.telling import reason_name
-from services.transform.domain import Coverage, as_recorded, coverage_of, run
+from services.transform.domain import Coverage, as_recorded, coverage_of, run_parts
 
 __all__ = ["Converted", "Form", "Report", "Tally", "convert_one"]
 
@@ -29,14 +30,15 @@ class Converted:
 
     Attributes:
         type: as ADT^A01; empty where it cannot be read.
-        data: what it was converted to; None if it was not.
+        data: what it was converted to, each part by itself where it is about several persons; empty if
+            it was not.
         issues: what was wrong with it; of one that was not converted, why.
         coverage: of its leaves; None if it was not converted.
         seconds: that it took.
     """
 
     type: str
-    data: bytes | None
+    data: tuple[bytes, ...]
     issues: tuple[dict[str, str], ...]
     coverage: Coverage | None
     seconds: float
@@ -47,15 +49,22 @@ def convert_one(content: bytes, dialect: Dialect, form: Form) -> Converted:
     began = time.perf_counter()
     context = dialect.context(content)
     try:
-        message, draft = run(dialect.maps, content, context)
-        event = draft.event
-        data = _fhir(event, context.tenant, context.message_id) if form == "fhir" else _json(event)
+        found = run_parts(dialect.maps, content, context)
+        if form == "fhir":
+            data = tuple(
+                _fhir(each.event, context.tenant, part_name(context.message_id, part))
+                for part, each in enumerate(found, len(found) > 1)
+            )
+        else:
+            data = tuple(_json(each.event) for each in found)
     except InvalidMessage as exc:
         issue = Issue(reason=exc.reason, location=exc.location, detail=exc.detail)
-        return Converted(_type(content), None, (_told(issue),), None, time.perf_counter() - began)
-    issues = tuple(_told(issue) for issue in event.issues)
+        return Converted(_type(content), (), (_told(issue),), None, time.perf_counter() - began)
+    issues = tuple(_told(issue) for each in found for issue in each.event.issues)
     seconds = time.perf_counter() - began
-    return Converted(message.type, data, issues, coverage_of(message, draft), seconds)
+    covered = [coverage_of(message, draft) for message, draft in found]
+    coverage = Coverage(*map(sum, zip(*covered, strict=True)))
+    return Converted(found[0].message.type, data, issues, coverage, seconds)
 
 
 def _fhir(event: CanonicalEvent, tenant: str, message_id: str) -> bytes:
@@ -105,7 +114,7 @@ class Tally:
     def add(self, one: Converted) -> None:
         """Count a message."""
         by_type = self.types.setdefault(one.type or "unreadable", [0, 0])
-        by_type[one.data is None] += 1
+        by_type[not one.data] += 1
         if one.coverage is None:
             self.failed += 1
             reason = one.issues[0].get("reason", "")
@@ -170,7 +179,7 @@ class Report:
         told = {
             "file": label,
             "type": one.type,
-            "converted": one.data is not None,
+            "converted": bool(one.data),
             "output": output,
             "issues": one.issues,
             "coverage": None if one.coverage is None else one.coverage._asdict(),

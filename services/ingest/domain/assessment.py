@@ -11,7 +11,7 @@ from typing import Final
 
 from plexus.api.canonical.v1.event_pb2 import Issue, Severity
 from plexus.api.errors.v1.errors_pb2 import Reason
-from plexus.codecs.hl7v2 import NULL, Message, answer_code, check, is_rejection, read
+from plexus.codecs.hl7v2 import Message, answer_code, check, is_rejection, ordering_name, read
 from plexus.errors import InvalidMessage
 from plexus.ids import KeyDigest
 
@@ -20,9 +20,9 @@ __all__ = ["SUPPORTED", "Assessment", "Refusal", "assess", "refuse"]
 SUPPORTED: Final = {
     code: frozenset(triggers.split())
     for code, triggers in {
-        "ADT": "A01 A02 A03 A04 A05 A06 A07 A08 A09 A10 A11 A12 A13 A14 A15 A16 A18 "
+        "ADT": "A01 A02 A03 A04 A05 A06 A07 A08 A09 A10 A11 A12 A13 A14 A15 A16 A17 A18 "
         "A21 A22 A23 A24 A25 A26 A27 A28 A29 A30 A31 A32 A33 A34 A35 A36 A37 A38 A39 A40 A41 "
-        "A42 A43 A45 A46 A47 A48 A49 A50 A51 A52 A53 A54 A55 A60 A61 A62",
+        "A42 A43 A44 A45 A46 A47 A48 A49 A50 A51 A52 A53 A54 A55 A60 A61 A62",
         "BAR": "P01 P02 P05 P06 P10 P12",
         "DFT": "P03 P11",
         "MDM": "T01 T02 T03 T04 T05 T06 T07 T08 T09 T10 T11",
@@ -150,11 +150,4 @@ def _assessed(
 
 def _key(message: Message | None, tenant: str, source: str, digest: KeyDigest) -> str:
     patient = message.first("PID") if message is not None else None
-    if patient is not None:
-        for field in (3, 2, 4):
-            for value in patient.repetitions(field):
-                local_id = value.get(1)
-                if local_id and local_id != NULL:
-                    authority = value.get(4, 2) or value.get(4, 1) or f"source:{source}"
-                    return digest.key(tenant, "patient", authority.casefold(), local_id)
-    return digest.key(tenant, "source", source)
+    return digest.key(tenant, *ordering_name(patient, source))

@@ -15,7 +15,7 @@ from plexus.api.records.v1.records_pb2 import MovedVersion
 from plexus.errors import InvalidMessage, Reason
 from services.records.domain.names import Stamp, refers_to
 from services.records.domain.record import Record
-from services.records.domain.versions import PERSON, Slot, Version, place_of, type_of
+from services.records.domain.versions import PERSON, Slot, Version, field_of, place_of, type_of
 
 __all__ = ["give", "read_moved"]
 
@@ -103,7 +103,7 @@ def _packed(version: Version) -> MovedVersion:
 def _mark(slot: Slot, left: Version | None) -> bytes:
     """Says that the resource is kept elsewhere, under its own key: see `Version.is_elsewhere`."""
     resource = Resource(key=slot.key, deleted=True)
-    field = "encounter"
+    field = field_of(slot.type)
     if left is not None:
         before = Resource.FromString(left.content)
         resource.key, field = before.key, before.WhichOneof("content") or field

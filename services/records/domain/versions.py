@@ -30,6 +30,7 @@ __all__ = [
     "Said",
     "Slot",
     "Version",
+    "field_of",
     "place_of",
     "said_in",
     "type_of",
@@ -57,6 +58,9 @@ _TYPES: Final = {
     for field in Resource.DESCRIPTOR.oneofs_by_name["content"].fields
     if field.message_type is not None
 }
+
+
+_FIELDS: Final = {kind: field for field, kind in _TYPES.items()}
 
 
 class Slot(NamedTuple):
@@ -181,6 +185,11 @@ def type_of(resource: Resource) -> str:
             "a resource of the event has no content", reason=Reason.REASON_MAPPING_FAILED
         )
     return _TYPES[field]
+
+
+def field_of(kind: str) -> str:
+    """The field of a resource that holds content of that canonical type."""
+    return _FIELDS[kind]
 
 
 def place_of(key: str) -> str:

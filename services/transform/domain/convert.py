@@ -5,25 +5,19 @@ its scope. Then resources get their keys, refer to each other, and whatever nobo
 residue. Pure and deterministic: the same bytes, context and maps give the same event.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from plexus.api.canonical.v1.event_pb2 import (
-    EVENT_KIND_LINK,
-    EVENT_KIND_MERGE,
-    EVENT_KIND_MOVE,
-    EVENT_KIND_UNLINK,
-    EVENT_KIND_UPSERT,
     SEVERITY_ERROR,
-    SEVERITY_WARNING,
     CanonicalEvent,
-    EventKind,
     Issue,
 )
 from plexus.api.canonical.v1.resources_pb2 import Resource
 from plexus.codecs.hl7v2 import NULL, Message, Segment, read
 from plexus.errors import InvalidMessage, Reason
+from plexus.ids import part_name
 from services.transform.domain.compiling import CompiledStep, CompiledStructure
 from services.transform.domain.context import SourceContext
 from services.transform.domain.draft import Draft
@@ -32,22 +26,16 @@ from services.transform.domain.load import Maps
 from services.transform.domain.merging import drop_doubles, drop_doubles_within
 from services.transform.domain.moving import Moved, name_moved, take_moved
 from services.transform.domain.naming import name_resources
+from services.transform.domain.parting import divide
 from services.transform.domain.profile import Profile, violations
 from services.transform.domain.scopes import Made, Scope, scopes_of, single_scope
-from services.transform.domain.structures import Structure
+from services.transform.domain.subjects import check_person
 
-__all__ = ["Conversion", "convert", "run"]
+__all__ = ["Conversion", "convert", "run", "run_parts"]
 
 _EVENT = "CanonicalEvent"
 
-# What events about two persons do, where it is no merge (HL7 v2.5.1 3.3.24, 3.3.37, 3.3.43).
-_KINDS = {
-    "A24": EVENT_KIND_LINK,
-    "A37": EVENT_KIND_UNLINK,
-    "A43": EVENT_KIND_MOVE,
-    "A45": EVENT_KIND_MOVE,
-}
-_MOVING_VISITS = frozenset({"A45"})
+_MOVING = frozenset({"A44", "A45"})
 _DELETING = frozenset({"A29"})  # the source has deleted the person (3.3.29)
 
 
@@ -70,6 +58,34 @@ def convert(
     return run(maps, content, context, needs_person=needs_person).draft.event
 
 
+def run_parts(
+    maps: Maps,
+    content: bytes,
+    context: SourceContext,
+    kind: type[Draft] = Draft,
+    *,
+    needs_person: bool = True,
+) -> list[Conversion]:
+    """Convert one HL7 v2 message, each of its parts by itself where it is about several persons.
+
+    All or nothing: raises InvalidMessage as `run`, if a part cannot be converted.
+    """
+    message, compiled = _read(maps, content, context)
+    parts = divide(message, compiled)
+    if len(parts) == 1:
+        return [_converted(message, compiled, context, kind, needs_person=needs_person)]
+    # What is named by the message alone, such as an order without a number, is not the same in another part.
+    return [
+        _converted(part, compiled, own, kind, needs_person=needs_person)
+        for part, own in zip(parts, _contexts(context, len(parts)), strict=True)
+    ]
+
+
+def _contexts(context: SourceContext, parts: int) -> Iterator[SourceContext]:
+    for part in range(1, parts + 1):
+        yield replace(context, message_id=part_name(context.message_id, part))
+
+
 def run(
     maps: Maps,
     content: bytes,
@@ -78,7 +94,7 @@ def run(
     *,
     needs_person: bool = True,
 ) -> Conversion:
-    """Convert one HL7 v2 message.
+    """Convert one HL7 v2 message about one person.
 
     Args:
         maps: of its source.
@@ -94,6 +110,11 @@ def run(
             of the source's profile that is an error; REASON_MAPPING_FAILED if it names fewer
             persons than it must, or more.
     """
+    message, compiled = _read(maps, content, context)
+    return _converted(message, compiled, context, kind, needs_person=needs_person)
+
+
+def _read(maps: Maps, content: bytes, context: SourceContext) -> tuple[Message, CompiledStructure]:
     message = read(content, default_charset=context.charset)
     compiled = maps.structure(message.code, message.trigger)
     if compiled is None:
@@ -107,6 +128,17 @@ def run(
             else Reason.REASON_UNSUPPORTED_MESSAGE_TYPE,
             location="MSH-9",
         )
+    return message, compiled
+
+
+def _converted(
+    message: Message,
+    compiled: CompiledStructure,
+    context: SourceContext,
+    kind: type[Draft],
+    *,
+    needs_person: bool,
+) -> Conversion:
     draft = kind(message, context)
     event = draft.event
     event.trigger = message.type
@@ -118,11 +150,11 @@ def run(
     draft.join_lines()
     _order_identifiers(conversion)
     _say_cleared(conversion.scopes)
-    _check_person(event, message, conversion, needs_person=needs_person)
+    check_person(event, message, compiled.structure, needs_person=needs_person)
     if message.code == "ADT" and message.trigger in _DELETING:
         _say_deleted(conversion.scopes)
     moved: Moved = []
-    if message.code == "ADT" and message.trigger in _MOVING_VISITS:
+    if message.code == "ADT" and message.trigger in _MOVING:
         moved = take_moved(draft, conversion.scopes, message)
     name_resources(draft, conversion.scopes, compiled.structure)
     name_moved(moved)
@@ -326,60 +358,3 @@ def _order(identifiers: Any) -> None:
                     del identifiers[at]
                     identifiers.insert(0, chosen)
                 return
-
-
-def _kind_of(message: Message, structure: Structure) -> EventKind.ValueType:
-    if message.code == "ADT" and message.trigger in _KINDS:
-        return _KINDS[message.trigger]
-    is_merge = any(step.kind == _EVENT for step in structure.steps.get("MRG", ()))
-    return EVENT_KIND_MERGE if is_merge else EVENT_KIND_UPSERT
-
-
-def _check_person(
-    event: CanonicalEvent, message: Message, conversion: _Conversion, *, needs_person: bool
-) -> None:
-    structure = conversion.compiled.structure
-    if structure.is_about_nobody:
-        if needs_person:
-            raise InvalidMessage(
-                "Messages of this type are about no person; they are converted to be looked at only.",
-                reason=Reason.REASON_UNSUPPORTED_MESSAGE_TYPE,
-                location="MSH-9",
-            )
-        event.kind = EVENT_KIND_UPSERT
-        return
-    event.kind = _kind_of(message, structure)
-    is_merge = event.kind != EVENT_KIND_UPSERT
-    persons = message.all("PID")
-    most = 2 if structure.is_about_two else 1
-    if len(persons) > most and (is_merge or len({pid.raw(3) for pid in persons}) > 1):
-        raise InvalidMessage(
-            "The message is about several persons; the sender must send one message for each.",
-            reason=Reason.REASON_MAPPING_FAILED,
-            location=f"PID[{most + 1}]-3",
-        )
-    if is_merge and not event.prior:
-        raise InvalidMessage(
-            "The message is about two persons and names one.",
-            reason=Reason.REASON_MAPPING_FAILED,
-            location="PID[2]-3" if structure.is_about_two else "MRG[1]-1",
-        )
-    if event.subject:
-        return
-    if is_merge or not persons:
-        nobody = "The message names no person."
-        if needs_person or is_merge:
-            raise InvalidMessage(nobody, reason=Reason.REASON_MAPPING_FAILED, location="PID[1]-3")
-        event.issues.add(
-            severity=SEVERITY_ERROR,
-            reason=Reason.REASON_MAPPING_FAILED,
-            location="PID[1]-3",
-            detail=nobody,
-        )
-        return
-    event.issues.add(
-        severity=SEVERITY_WARNING,
-        reason=Reason.REASON_NO_IDENTIFIER,
-        location="PID[1]-3",
-        detail="The message names no identifier of the person.",
-    )

@@ -20,7 +20,7 @@ from plexus.codecs.hl7v2 import Leaf, Message, Value, leaves
 from services.transform.domain.compiling import CompiledStructure
 from services.transform.domain.conditions import Place
 from services.transform.domain.context import SourceContext
-from services.transform.domain.convert import run
+from services.transform.domain.convert import Conversion, run, run_parts
 from services.transform.domain.coverage import Coverage
 from services.transform.domain.dissecting import Dissection, dissect, parts_of, shown_by
 from services.transform.domain.draft import Draft, dropping_key
@@ -33,7 +33,7 @@ from services.transform.domain.places import levels_of
 from services.transform.domain.preview import person_of
 from services.transform.domain.tracing import Trace, TracingDraft
 
-__all__ = ["Explanation", "LeafLineage", "Outcome", "Target", "explain"]
+__all__ = ["Explanation", "LeafLineage", "Outcome", "Target", "explain", "explain_parts"]
 
 Outcome = Literal["mapped", "dropped", "residue"]
 
@@ -91,7 +91,7 @@ class Explanation:
 
 
 def explain(maps: Maps, content: bytes, context: SourceContext) -> Explanation:
-    """Convert a message and tell what became of each of its leaves.
+    """Convert a message about one person and tell what became of each of its leaves.
 
     Takes some hundred times as long as `convert`, so it is for looking at messages one by one.
 
@@ -99,7 +99,18 @@ def explain(maps: Maps, content: bytes, context: SourceContext) -> Explanation:
         InvalidMessage: it cannot be converted; see `convert`.
     """
     traced = maps.traced()
-    message, draft = run(traced, content, context, TracingDraft, needs_person=False)
+    return _explained(traced, run(traced, content, context, TracingDraft, needs_person=False))
+
+
+def explain_parts(maps: Maps, content: bytes, context: SourceContext) -> list[Explanation]:
+    """As `explain`, but each part of a message about several persons by itself."""
+    traced = maps.traced()
+    found = run_parts(traced, content, context, TracingDraft, needs_person=False)
+    return [_explained(traced, conversion) for conversion in found]
+
+
+def _explained(traced: Maps, conversion: Conversion) -> Explanation:
+    message, draft = conversion
     assert isinstance(draft, TracingDraft)
     compiled = traced.structure(message.code, message.trigger)
     assert compiled is not None  # else it had not been converted

@@ -13,7 +13,8 @@ scope's, or makes it; `join outer X` completes that of an enclosing scope, if th
 `per F` makes one for each repetition of a field (`unless` a condition), `continuing F... if` a condition goes
 on with the one before if those fields are alike. A segment that no line names is residue.
 `structure ADT_A06 for ADT^A06 like ADT_A01` takes over what it does not say itself; `about nobody` after
-that says that its messages name no person, `about two` that a second PID names another one. What many
+that says that its messages name no person, `about two` that a second PID names another one, `about each`
+that a message may say the same of several persons, each of whom gets a part of it (`parting`). What many
 structures say alike is a fragment, `fragment insurance`, with lines and links of its own: a structure takes
 all of them with `include insurance`, and a line the verbs for its segment with `ORC : new X; include order`.
 `docs/maps.md` tells it at length.
@@ -33,7 +34,7 @@ __all__ = ["Fragment", "Link", "Path", "Step", "Structure", "parse_fragment", "p
 
 _HEAD = re.compile(
     r"structure (?P<name>[A-Z0-9_]+) for (?P<events>[A-Z0-9^*]+(?: [A-Z0-9^*]+)*)"
-    r"(?: like (?P<like>[A-Z0-9_]+))?(?: about (?P<about>nobody|two))?"
+    r"(?: like (?P<like>[A-Z0-9_]+))?(?: about (?P<about>nobody|two|each))?"
 )
 _FRAGMENT = re.compile(r"fragment (?P<name>[a-z][a-z_]*)")
 _INCLUDE = re.compile(r"include (?P<names>[a-z_]+(?: [a-z_]+)*)")
@@ -134,7 +135,8 @@ class Structure:
 
     `scopes` has for each the place where it is named. What `is_about_nobody` is converted for who looks
     at messages, and is no part of a record. Where it `is_about_two` the second PID says only who the
-    other person is. What a structure that is like another one has `included` is taken together with that.
+    other person is. Where it `is_about_each` a message may be about several persons. What a structure that
+    is like another one has `included` is taken together with that.
     """
 
     name: str
@@ -147,6 +149,12 @@ class Structure:
     is_about_nobody: bool = False
     is_about_two: bool = False
     included: list[Fragment] = field(default_factory=list)
+    is_about_each: bool = False
+
+    @property
+    def is_paired(self) -> bool:
+        """Whether it says of a person what other identifiers, those of MRG, were or are another one's."""
+        return any(step.kind == "CanonicalEvent" for step in self.steps.get("MRG", ()))
 
     def take(self, other: "Structure") -> None:
         """Take from the structure that it is like what it does not say itself, segment by segment."""
@@ -247,7 +255,7 @@ def _head(line: Line) -> Structure:
     found = _HEAD.fullmatch(line.text)
     if found is None:
         raise ConfigurationError(
-            f"{line.where}: expected 'structure NAME for CODE^TRIGGER... [like NAME] [about nobody|two]' first"
+            f"{line.where}: expected 'structure NAME for CODE^TRIGGER... [like NAME] [about nobody|two|each]' first"
         )
     events = []
     for event in found["events"].split():
@@ -262,6 +270,7 @@ def _head(line: Line) -> Structure:
         like=found["like"] or "",
         is_about_nobody=found["about"] == "nobody",
         is_about_two=found["about"] == "two",
+        is_about_each=found["about"] == "each",
     )
 
 

@@ -7,13 +7,14 @@ it computes for a while, so the calls are for threads.
 import orjson
 from google.protobuf.internal.containers import RepeatedCompositeFieldContainer
 
-from plexus.api.canonical.v1.event_pb2 import SEVERITY_ERROR, Issue
+from plexus.api.canonical.v1.event_pb2 import SEVERITY_ERROR, CanonicalEvent, Issue
 from plexus.api.transform.v1 import transform_pb2 as pb
 from plexus.codecs.fhir import Disclosure
 from plexus.codecs.fhir.reading import is_fhir
 from plexus.codecs.fhir.validation import Finding, findings
 from plexus.codecs.hl7v2 import check, read
 from plexus.errors import InvalidMessage, InvalidRequest, Reason
+from plexus.ids import part_name
 from services.transform.domain import (
     PREVIEW,
     Coders,
@@ -25,8 +26,8 @@ from services.transform.domain import (
     as_recorded,
     convert_fhir,
     coverage_of,
-    explain,
-    run,
+    explain_parts,
+    run_parts,
     violations,
 )
 from services.transform.domain.coverage import leaf_count
@@ -82,16 +83,18 @@ class Preview:
             answer.coverage.CopyFrom(_coverage(explained.coverage))
             _tell_leaves(answer.lineage, explained, values=False)
         else:
-            message, draft = run(maps, request.content, context, needs_person=False)
-            event = draft.event
-            answer.coverage.CopyFrom(_coverage(coverage_of(message, draft)))
-        answer.issues.extend(event.issues)
-        if request.output != pb.OUTPUT_FHIR:
-            answer.event.CopyFrom(event)
-        if request.output != pb.OUTPUT_CANONICAL:
-            recorded = as_recorded(event, tenant=context.tenant)
-            disclosure = Disclosure(recorded, tenant=context.tenant)
-            answer.fhir_bundle = disclosure.bundle_bytes(message_id=PREVIEW)
+            found = run_parts(maps, request.content, context, needs_person=False)
+            covered = [coverage_of(message, draft) for message, draft in found]
+            answer.coverage.CopyFrom(_coverage(Coverage(*map(sum, zip(*covered, strict=True)))))
+            if len(found) > 1:
+                for part, (conversion, coverage) in enumerate(zip(found, covered, strict=True), 1):
+                    told = answer.parts.add(
+                        maps_version=answer.maps_version, coverage=_coverage(coverage)
+                    )
+                    _tell(told, conversion.event, request, context, part)
+                return answer
+            event = found[0].event
+        _tell(answer, event, request, context)
         return answer
 
     def explain(self, request: pb.ExplainRequest) -> pb.ExplainResponse:
@@ -152,7 +155,10 @@ class Preview:
             raise InvalidRequest(
                 f"the message has more than {_MOST_LEAVES:,} leaves: use plexus explain"
             )
-        return explain(maps, content, context)
+        explained = explain_parts(maps, content, context)
+        if len(explained) > 1:
+            raise InvalidRequest("the message is about several persons: use plexus explain")
+        return explained[0]
 
     def _context(
         self, request: pb.ConvertRequest | pb.ExplainRequest
@@ -167,6 +173,23 @@ class Preview:
             coder=self._coders.preview(*owner),
         )
         return self._maps.of(*owner), context
+
+
+def _tell(
+    answer: pb.ConvertResponse,
+    event: CanonicalEvent,
+    request: pb.ConvertRequest,
+    context: SourceContext,
+    part: int = 0,
+) -> None:
+    """Tell an event in the forms that were asked for."""
+    answer.issues.extend(event.issues)
+    if request.output != pb.OUTPUT_FHIR:
+        answer.event.CopyFrom(event)
+    if request.output != pb.OUTPUT_CANONICAL:
+        recorded = as_recorded(event, tenant=context.tenant)
+        disclosure = Disclosure(recorded, tenant=context.tenant)
+        answer.fhir_bundle = disclosure.bundle_bytes(message_id=part_name(PREVIEW, part))
 
 
 def _media_type(text: str) -> str:

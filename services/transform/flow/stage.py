@@ -6,18 +6,21 @@ from collections.abc import Mapping, Sequence
 from plexus.actors import Turn, run_turns
 from plexus.api.envelope.v1.envelope_pb2 import PayloadKind
 from plexus.codecs.fhir.reading import FHIR_JSON
+from plexus.codecs.hl7v2 import ordering_name
 from plexus.errors import InvalidMessage, Reason
+from plexus.ids import KeyDigest
 from plexus.store import Transaction
 from services.transform.domain import (
     PREVIEW,
     Accounts,
     Coder,
     Coders,
+    Conversion,
     Profile,
     SourceContext,
     SourceMaps,
     convert_fhir,
-    run,
+    run_parts,
 )
 from services.transform.settings import Source
 
@@ -37,8 +40,14 @@ class TransformStage:
         coders: Coders,
         profiles: Mapping[tuple[str, str], Profile] | None = None,
         accounts: Accounts | None = None,
+        *,
+        digest: KeyDigest,
     ) -> None:
-        """Convert with the maps, by what is known of each source (tenant, name)."""
+        """Convert with the maps, by what is known of each source (tenant, name).
+
+        `digest` keys the persons of messages about several, as ingest does it for those about one.
+        """
+        self._digest = digest
         self._maps = maps
         self._coders = coders
         self._accounts = accounts or Accounts()
@@ -113,9 +122,16 @@ class TransformStage:
             event = convert_fhir(envelope.payload, context)
         else:
             maps = self._maps.of(envelope.tenant, envelope.source)
-            conversion = run(maps, envelope.payload, context)
-            self._accounts.add(envelope.tenant, envelope.source, envelope.message_id, conversion)
-            event = conversion.event
+            conversions = run_parts(maps, envelope.payload, context)
+            for conversion in conversions:
+                self._accounts.add(
+                    envelope.tenant, envelope.source, envelope.message_id, conversion
+                )
+            if len(conversions) > 1:
+                turn.ran("maps", coder.version)
+                self._emit_parts(turn, conversions)
+                return
+            event = conversions[0].event
         turn.ran("maps", coder.version)
         turn.emit(
             "canonical",
@@ -123,3 +139,17 @@ class TransformStage:
             envelope.key,
             event.SerializeToString(),
         )
+
+    def _emit_parts(self, turn: Turn, conversions: Sequence[Conversion]) -> None:
+        """Hand on each part in order with its own person's messages, as if it had come alone."""
+        envelope = turn.envelope
+        turn.divide(len(conversions))
+        for part, (message, draft) in enumerate(conversions, 1):
+            name = ordering_name(message.first("PID"), envelope.source)
+            turn.emit(
+                "canonical",
+                PayloadKind.PAYLOAD_KIND_CANONICAL,
+                self._digest.key(envelope.tenant, *name),
+                draft.event.SerializeToString(),
+                part,
+            )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from plexus.api.canonical.v1.datatypes_pb2 import Origin, Reference
 from plexus.api.canonical.v1.event_pb2 import EventKind
-from plexus.api.canonical.v1.resources_pb2 import Encounter, Name, Observation, Resource
+from plexus.api.canonical.v1.resources_pb2 import Account, Encounter, Name, Observation, Resource
 from plexus.api.identity.v1.identity_pb2 import ResolvedEvent
 from plexus.api.records.v1.records_pb2 import ChangedEvent
 from plexus.codecs.fhir import Disclosure, render_bundle
@@ -146,6 +146,27 @@ async def test_a_move_of_a_visit_that_has_not_come_yet_holds_when_it_comes(
     await replica.settled(envelope_of(resolved([stay(day=3)])))
     assert await held(records_db, ANNA) == set()
     assert await held(records_db, BERT) == {OLD}
+
+
+async def test_an_account_moves_also_before_it_has_come(records_db: Database) -> None:
+    replica = await started(records_db, [])
+
+    def account(day: int) -> Resource:
+        return Resource(
+            key="Account|NORTH|A1",
+            origin=Origin(source=ADT, time=f"2026-03-{day:02}"),
+            account=Account(status="active"),
+        )
+
+    moved = move(account(5))
+    moved.event.moved[0].CopyFrom(Reference(type="Account", key="Account|NORTH|A1"))
+    (changed,) = await replica.settled(envelope_of(moved))
+    assert (changed.person_id, changed.moved_from_person_id) == (BERT, ANNA)
+    assert await held(records_db, BERT) == {"Account|NORTH|A1"}
+    await replica.settled(envelope_of(resolved([account(3)])))
+    assert await held(records_db, ANNA) == set()
+    await replica.settled(envelope_of(resolved([account(7)])))
+    assert await held(records_db, ANNA) == {"Account|NORTH|A1"}
 
 
 async def test_a_move_told_again_changes_nothing(records_db: Database) -> None:

@@ -17,6 +17,7 @@ from plexus.clock import ManualClock
 from plexus.codecs.terminology.index import load_release
 from plexus.codecs.terminology.releases import open_release
 from plexus.errors import InvalidRequest, Unavailable
+from plexus.ids import KeyDigest
 from plexus.rpc import Peer, RpcServer
 from plexus.store import Database
 from plexus.telemetry.metrics import LEAVES, UNMAPPED_FIELDS
@@ -202,7 +203,10 @@ async def address(
     )
     coders = Coders(SourceMaps(maps), {OWNER: [code_map]})
     stage = TransformStage(
-        SourceMaps(maps), {OWNER: Source(tenant=OWNER[0], name=OWNER[1])}, coders
+        SourceMaps(maps),
+        {OWNER: Source(tenant=OWNER[0], name=OWNER[1])},
+        coders,
+        digest=KeyDigest(b"a secret for tests only"),
     )
     server = RpcServer("127.0.0.1:0", Tracing("test", None))
     transform_pb2_grpc.add_TransformServiceServicer_to_server(

@@ -19,6 +19,7 @@ from plexus.api.transform.v1 import transform_pb2
 from plexus.clock import ManualClock
 from plexus.codecs.fhir.judge import judge
 from plexus.errors import InvalidMessage, Reason
+from plexus.ids import KeyDigest
 from services.transform.domain import Coders, Maps, SourceMaps
 from services.transform.flow import Preview, TransformStage, Worklist
 from services.transform.service import TransformServicer
@@ -34,7 +35,11 @@ def _judged(
     """The names of the messages that were rendered, and the findings on each that has some."""
     coders = Coders(SourceMaps(maps), {})
     worklist = Worklist(coders, ManualClock(), keep_days=90)
-    preview = Preview(SourceMaps(maps), coders, TransformStage(SourceMaps(maps), {}, coders))
+    preview = Preview(
+        SourceMaps(maps),
+        coders,
+        TransformStage(SourceMaps(maps), {}, coders, digest=KeyDigest(b"a secret for tests only")),
+    )
     servicer = TransformServicer(
         SourceMaps(maps), coders, preview, worklist, pathlib.Path("no terminology")
     )

@@ -13,6 +13,7 @@ from plexus.api.transform.v1 import transform_pb2_grpc
 from plexus.clock import ManualClock
 from plexus.codecs.fhir.validation import findings
 from plexus.errors import InvalidMessage, InvalidRequest
+from plexus.ids import KeyDigest
 from plexus.rpc import Peer, RpcServer
 from plexus.telemetry.tracing import Tracing
 from services.transform.domain import Coders, Maps, SourceMaps, load_maps, parse_overlay
@@ -39,7 +40,13 @@ def preview(maps: Maps) -> Preview:
     }
     strict = Source(tenant="acme", name="strict")
     known = {NORTH: source, ("acme", "strict"): strict, **twins}
-    stage = TransformStage(sources, known, coders, {("acme", "strict"): STRICT})
+    stage = TransformStage(
+        sources,
+        known,
+        coders,
+        {("acme", "strict"): STRICT},
+        digest=KeyDigest(b"a secret for tests only"),
+    )
     return Preview(sources, coders, stage)
 
 

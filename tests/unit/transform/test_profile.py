@@ -12,6 +12,7 @@ from plexus.api.canonical.v1.event_pb2 import SEVERITY_ERROR, SEVERITY_WARNING
 from plexus.api.envelope.v1.envelope_pb2 import Envelope, PayloadKind
 from plexus.codecs.hl7v2 import read
 from plexus.errors import ConfigurationError, InvalidMessage, Reason
+from plexus.ids import KeyDigest
 from plexus.store import Transaction
 from services.transform.domain import (
     Coders,
@@ -134,7 +135,13 @@ def strict(tmp_path: pathlib.Path) -> Profile:
 
 async def test_the_stage_holds_each_source_to_its_own_profile(strict: Profile, maps: Maps) -> None:
     coders = Coders(SourceMaps(maps), {})
-    stage = TransformStage(SourceMaps(maps), {}, coders, {("acme", "strict"): strict})
+    stage = TransformStage(
+        SourceMaps(maps),
+        {},
+        coders,
+        {("acme", "strict"): strict},
+        digest=KeyDigest(b"a secret for tests only"),
+    )
 
     def turn(source: str) -> Turn:
         envelope = Envelope(

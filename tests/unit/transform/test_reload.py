@@ -10,6 +10,7 @@ from plexus.api.canonical.v1.event_pb2 import CanonicalEvent
 from plexus.api.envelope.v1.envelope_pb2 import Envelope, PayloadKind
 from plexus.clock import ManualClock, SystemClock
 from plexus.errors import ConfigurationError
+from plexus.ids import KeyDigest
 from services.transform.domain import Coders
 from services.transform.flow import Agreed, Reloader, TransformStage, read_agreed
 from tests.unit.transform.messages import PID, contents, message
@@ -37,7 +38,13 @@ class World:
         agreed = read_agreed(folder / "plexus.yaml")
         self.maps = agreed.maps
         self.coders = Coders(agreed.maps, agreed.code_maps)
-        self.stage = TransformStage(self.maps, agreed.sources, self.coders, agreed.profiles)
+        self.stage = TransformStage(
+            self.maps,
+            agreed.sources,
+            self.coders,
+            agreed.profiles,
+            digest=KeyDigest(b"a secret for tests only"),
+        )
         self.reloader = Reloader(
             folder / "plexus.yaml", agreed, self.use, clock=ManualClock(), every_seconds=1
         )

@@ -3,7 +3,7 @@
 `reader` finds the message in the bytes, `decoding` its characters, and `message` and `value` are
 what they give; `leaves` lists all that is in it, `spans` finds it in the bytes, and `groups` tells
 what belongs together. `charsets` and `escapes` turn names and sequences into text. `batch` cuts
-files apart. `conformance` says what makes a message refused at intake, `writing` writes segments,
+files apart. `ordering` names whose messages are in order. `conformance` says what makes a message refused at intake, `writing` writes segments,
 `acknowledge` answers a message, and `answers` reads a peer's answer. What a field means is the
 business of `services.transform`; framing is `plexus.codecs.mllp`. Section numbers cite HL7 v2.5.1
 unless they say otherwise.
@@ -29,6 +29,7 @@ from plexus.codecs.hl7v2.conformance import check
 from plexus.codecs.hl7v2.escapes import Separators, escape, unescape
 from plexus.codecs.hl7v2.leaves import Leaf, leaves
 from plexus.codecs.hl7v2.message import Message, Segment
+from plexus.codecs.hl7v2.ordering import ordering_name
 from plexus.codecs.hl7v2.reader import read
 from plexus.codecs.hl7v2.spans import locate
 from plexus.codecs.hl7v2.value import NULL, Value
@@ -56,6 +57,7 @@ __all__ = [
     "is_rejection",
     "leaves",
     "locate",
+    "ordering_name",
     "read",
     "read_ack",
     "read_batch",

@@ -42,6 +42,10 @@ class Segment:
         self._origin = origin
         self._fields: list[str] | None = None
 
+    def at(self, position: int) -> "Segment":
+        """The same segment at another position; it keeps its ordinal and its place in the bytes."""
+        return Segment(self.name, self.index, position, self.text, self._start, self._origin)
+
     def get(
         self, field: int, component: int = 1, subcomponent: int = 1, repetition: int = 1
     ) -> str:
@@ -209,6 +213,7 @@ class Message:
     __slots__ = (
         "_by_name",
         "_headers",
+        "_origin",
         "bom",
         "charset",
         "charset_declared",
@@ -231,6 +236,7 @@ class Message:
     ) -> None:
         """Hold what `reader.read` found; the first segment is MSH."""
         self.segments = segments
+        self._origin = origin
         self._by_name = by_name
         self._headers: dict[tuple[int, int], str] = {}
         self.msh = segments[0]
@@ -240,6 +246,21 @@ class Message:
         self.issues = issues
         self.bom = bom
         self.preamble = origin.content[len(bom) : origin.base]
+
+    def only(self, segments: Sequence[Segment]) -> "Message":
+        """A message of some of its segments, MSH first. Each is still called what it is called here."""
+        moved = [segment.at(position) for position, segment in enumerate(segments)]
+        by_name: dict[str, list[Segment]] = {}
+        for segment in moved:
+            by_name.setdefault(segment.name, []).append(segment)
+        return Message(
+            moved,
+            by_name,
+            self._origin,
+            charset_declared=self.charset_declared,
+            issues=self.issues,
+            bom=self.bom,
+        )
 
     def first(self, name: str) -> Segment | None:
         """The first segment of that name."""

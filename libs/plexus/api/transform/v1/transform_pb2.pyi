@@ -143,6 +143,7 @@ class ConvertResponse(_message.Message):
     ISSUES_FIELD_NUMBER: _builtins.int
     COVERAGE_FIELD_NUMBER: _builtins.int
     LINEAGE_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
     maps_version: _builtins.str
     """Content hash of the maps that ran."""
     fhir_bundle: _builtins.bytes
@@ -163,6 +164,12 @@ class ConvertResponse(_message.Message):
     def lineage(self) -> _containers.RepeatedCompositeFieldContainer[Global___LeafLineage]:
         """What became of each leaf, in the order of the message; only if asked for, and of HL7 v2 only. Repeats no value."""
 
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___ConvertResponse]:
+        """Of a message about several persons: what becomes of each part, in order. Then the message itself has no
+        event, bundle and issues, and its coverage adds up those of the parts.
+        """
+
     def __init__(
         self,
         *,
@@ -172,10 +179,11 @@ class ConvertResponse(_message.Message):
         issues: _abc.Iterable[_event_pb2.Issue] | None = ...,
         coverage: Global___Coverage | None = ...,
         lineage: _abc.Iterable[Global___LeafLineage] | None = ...,
+        parts: _abc.Iterable[Global___ConvertResponse] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["coverage", b"coverage", "event", b"event"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["coverage", b"coverage", "event", b"event", "fhir_bundle", b"fhir_bundle", "issues", b"issues", "lineage", b"lineage", "maps_version", b"maps_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["coverage", b"coverage", "event", b"event", "fhir_bundle", b"fhir_bundle", "issues", b"issues", "lineage", b"lineage", "maps_version", b"maps_version", "parts", b"parts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
