@@ -17,7 +17,7 @@ from services.cli.evaluating.generating import generate
 from services.cli.evaluating.progress import Progress
 from services.cli.mesh import Mesh, data_option, load_mesh, run_async
 from services.cli.stewarding.persons import COMMANDS
-from services.cli.stewarding.reviews import reviews
+from services.cli.stewarding.reviews import report, reviews
 from services.cli.telling import echo_json, json_option, table
 from services.identity.domain.normalisation import Features
 from services.identity.domain.scoring import Model
@@ -36,6 +36,7 @@ def command() -> None:
 
 command.add_command(evaluate)
 command.add_command(generate)
+command.add_command(report)
 command.add_command(reviews)
 for each in COMMANDS:
     command.add_command(each)

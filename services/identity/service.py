@@ -329,6 +329,12 @@ class StewardshipServicer(stewardship_pb2_grpc.StewardshipServiceServicer):
                 self._on_decided()
         return answer
 
+    async def GetReport(  # noqa: N802 - the name in the contract
+        self, request: stewardship_pb2.GetReportRequest, context: _Context
+    ) -> stewardship_pb2.GetReportResponse:
+        found = await self._stewardship.report(request.tenant)
+        return stewardship_pb2.GetReportResponse(**found._asdict())
+
     async def Merge(  # noqa: N802 - the name in the contract
         self, request: stewardship_pb2.MergeRequest, context: _Context
     ) -> stewardship_pb2.MergeResponse:

@@ -13,7 +13,7 @@ from services.cli.mesh import data_option, load_mesh
 from services.cli.stewarding.asking import ask_stewardship, reason_option, steward_option
 from services.cli.telling import ago, as_dict, count, echo_json, json_option, moment, plain, table
 
-__all__ = ["reviews"]
+__all__ = ["report", "reviews"]
 
 _VERDICTS: Final = {
     "same": pb.VERDICT_SAME,
@@ -216,6 +216,53 @@ def decide(
         _tell_outcomes(answer, is_dry_run=dry_run, is_bulk=is_bulk)
     if any(each.outcome not in _DONE for each in answer.outcomes):
         sys.exit(1)
+
+
+@click.command("report")
+@click.argument("tenant")
+@data_option
+@json_option
+def report(tenant: str, data: Any, as_json: bool) -> None:
+    """Tell how well the persons of TENANT are matched: duplicates, reviews, agreement with stewards."""
+    found = ask_stewardship(load_mesh(data), "GetReport", pb.GetReportRequest(tenant=tenant))
+    if as_json:
+        echo_json({field.name: getattr(found, field.name) for field in found.DESCRIPTOR.fields})
+        return
+    everybody = found.persons + found.merged_persons
+    decided = found.decided_same + found.decided_different
+    rows = [
+        ["persons that stand", f"{found.persons:,}", ""],
+        ["were duplicates", f"{found.merged_persons:,}", _share(found.merged_persons, everybody)],
+        ["source records", f"{found.records:,}", ""],
+        [
+            "linked by demographics",
+            f"{found.auto_links:,}",
+            _share(found.auto_links, found.records),
+        ],
+        [
+            "of these taken apart",
+            f"{found.auto_links_undone:,}",
+            _share(found.auto_links_undone, found.auto_links),
+        ],
+        ["raised for review", f"{found.reviews:,}", _share(found.reviews, found.records)],
+        ["undecided", f"{found.open_reviews:,}", _share(found.open_reviews, found.reviews)],
+        ["decided: one person", f"{found.decided_same:,}", _share(found.decided_same, decided)],
+        [
+            "decided: two persons",
+            f"{found.decided_different:,}",
+            _share(found.decided_different, decided),
+        ],
+        [
+            "decided as scored",
+            f"{found.decided_as_scored:,}",
+            _share(found.decided_as_scored, decided),
+        ],
+    ]
+    click.echo(table(["WHAT", "COUNT", "SHARE"], rows, right={"COUNT", "SHARE"}))
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.2%}" if whole else ""
 
 
 def _tell_outcomes(answer: pb.DecideReviewsResponse, *, is_dry_run: bool, is_bulk: bool) -> None:

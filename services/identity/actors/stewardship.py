@@ -34,8 +34,10 @@ from services.identity.store import (
     Logged,
     Question,
     RecordStore,
+    Report,
     ReviewRow,
     ReviewStore,
+    read_report,
 )
 
 __all__ = ["BothSides", "Stewardship"]
@@ -79,6 +81,13 @@ class Stewardship:
         """The queue, and how many there are in all."""
         async with self._database.connection() as connection:
             return await ReviewStore(connection).find(question, limit)
+
+    async def report(self, tenant: str) -> Report:
+        """How well a tenant's persons are matched."""
+        thresholds = self._linker.matching(tenant).thresholds
+        middle = (thresholds.match + thresholds.review) / 2
+        async with self._database.connection() as connection:
+            return await read_report(connection, tenant, middle)
 
     async def both_sides(self, tenant: str, review_id: int) -> BothSides | None:
         """Both sides of a review; None where there is none."""

@@ -27,7 +27,7 @@ LINK: Final = "STEWARD^LINK"
 UNLINK: Final = "STEWARD^UNLINK"
 SPLIT: Final = "STEWARD^SPLIT"
 
-_AT_ONCE: Final = frozenset({"two_matches", "overlay", "requested"})
+_AT_ONCE: Final = frozenset({"two_matches", "requested"})
 
 
 class Ruling(enum.Enum):

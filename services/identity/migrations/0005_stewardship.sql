@@ -1,7 +1,7 @@
 -- What people decide. A review of a merge that is large waits, proposed, for a second steward.
 ALTER TABLE review DROP CONSTRAINT review_kind_check;
 ALTER TABLE review ADD CONSTRAINT review_kind_check
-    CHECK (kind IN ('possible_match', 'two_matches', 'conflicting_member', 'requested', 'overlay'));
+    CHECK (kind IN ('possible_match', 'two_matches', 'conflicting_member', 'requested'));
 ALTER TABLE review DROP CONSTRAINT review_status_check;
 ALTER TABLE review ADD CONSTRAINT review_status_check
     CHECK (status IN ('open', 'proposed', 'same', 'different'));
@@ -23,7 +23,7 @@ CREATE TABLE decision (
     tenant       text NOT NULL,
     at           timestamptz NOT NULL,
     kind         text NOT NULL CHECK (kind IN ('same', 'different', 'skip', 'propose', 'assign', 'link',
-                                               'unlink', 'merge', 'split', 'carry', 'discard')),
+                                               'unlink', 'merge', 'split')),
     review_id    bigint, -- null where nobody had asked
     person_id    uuid NOT NULL,
     other_person uuid, -- null where it is about one person

@@ -5,8 +5,7 @@ ALTER TABLE identifier ADD COLUMN came_with uuid;
 ALTER TABLE link_event DROP CONSTRAINT link_event_kind_check;
 ALTER TABLE link_event ADD CONSTRAINT link_event_kind_check
     CHECK (kind IN ('new_person', 'identifier_added', 'auto_link', 'merge', 'unmerge', 'conflict', 'link',
-                    'unlink', 'overlay'));
+                    'unlink'));
 ALTER TABLE decision DROP CONSTRAINT decision_kind_check;
 ALTER TABLE decision ADD CONSTRAINT decision_kind_check
-    CHECK (kind IN ('same', 'different', 'skip', 'propose', 'assign', 'link', 'unlink', 'merge', 'split', 'retell',
-                    'carry', 'discard'));
+    CHECK (kind IN ('same', 'different', 'skip', 'propose', 'assign', 'link', 'unlink', 'merge', 'split', 'retell'));

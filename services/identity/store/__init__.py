@@ -10,6 +10,7 @@ from services.identity.store.decisions import Decided, Decision, DecisionStore, 
 from services.identity.store.index import IndexStore, LinkedName, lock_number
 from services.identity.store.models import ModelStore
 from services.identity.store.records import Blocks, RecordStore
+from services.identity.store.report import Report, read_report
 from services.identity.store.reviews import Question, ReviewRow, ReviewStore
 
 __all__ = [
@@ -26,8 +27,10 @@ __all__ = [
     "ModelStore",
     "Question",
     "RecordStore",
+    "Report",
     "ReviewRow",
     "ReviewStore",
     "Unpublished",
     "lock_number",
+    "read_report",
 ]

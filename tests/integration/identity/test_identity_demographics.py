@@ -152,6 +152,58 @@ async def test_first_messages_of_many_sources_that_race_make_one_person_for_each
     assert mixed == 0
 
 
+@pytest.mark.timeout(300)
+async def test_hundreds_of_first_messages_race_on_sixteen_replicas_and_nobody_is_split(
+    identity_db: Database,
+) -> None:
+    """Each of 16 sources brings 120 patients, in an order of its own, by numbers of its own."""
+    chance = random.Random(16)
+    families = ("Abernathy", "Bellweather", "Castellano", "Drummond", "Eriksen", "Fontaine",
+                "Gallagher", "Hashimoto", "Ivanenko", "Jorgensen")  # fmt: skip
+    givens = ("Adela", "Boris", "Celeste", "Dimitri", "Esther", "Fabian",
+              "Greta", "Hector", "Imogen", "Jasper", "Katya", "Lorenz")  # fmt: skip
+    patients = [
+        person(
+            family,
+            given,
+            # Nobody on 1 January: that counts as estimated, and is for somebody to look at.
+            born=f"{1931 + place % 60}-{1 + place % 12:02d}-{2 + place % 27:02d}",
+            street=f"{place + 3} Mill Lane",
+            phone=f"21273{place:03d}71",
+        )
+        for place, (family, given) in enumerate(
+            (family, given) for family in families for given in givens
+        )
+    ]
+    work = []
+    for house in range(16):
+        batch = [
+            envelope_of(
+                [number(f"h{house}p{place}", (f"HOUSE{house}", ""))],
+                person=who,
+                source=f"adt-{house}",
+            )
+            for place, who in enumerate(patients)
+        ]
+        chance.shuffle(batch)
+        work.append([batch[start : start + 32] for start in range(0, len(batch), 32)])
+    await asyncio.gather(
+        *(_patiently(Replica(identity_db, str(at)), batches) for at, batches in enumerate(work))
+    )
+    async with identity_db.connection() as connection:
+        rows = await connection.fetch(
+            "SELECT split_part(value, 'p', 2) AS patient, count(DISTINCT person_id) AS persons"
+            " FROM identifier GROUP BY 1"
+        )
+        mixed = await connection.fetchval(
+            "SELECT count(*) FROM (SELECT person_id FROM identifier GROUP BY person_id"
+            " HAVING count(DISTINCT split_part(value, 'p', 2)) > 1) m"
+        )
+    assert {row["persons"] for row in rows} == {1}
+    assert len(rows) == len(patients)
+    assert mixed == 0
+
+
 async def _patiently(replica: Replica, batches: list[list[Envelope]]) -> None:
     """Work batches off as the flow does: weather is tried again."""
     for batch in batches:

@@ -256,6 +256,21 @@ async def test_decisions_are_published_again_until_they_have_taken_place(desk: D
     assert await desk.relay.publish() == 1
 
 
+async def test_a_report_counts_duplicates_reviews_and_agreement(desk: Desk) -> None:
+    _, _, review = await _pair(desk)
+    await desk.replica.take([east(ONE)])
+    before = await desk.ask("GetReport")
+    assert (before.persons, before.records, before.auto_links) == (2, 3, 1)
+    assert (before.open_reviews, before.decided_same) == (before.reviews, 0)
+    (raised,) = [each for each in await desk.reviews() if each.review_id == review]
+    await desk.decide("SAME", review)
+    await desk.carried_out()
+    after = await desk.ask("GetReport")
+    assert (after.persons, after.merged_persons, after.decided_same) == (1, 1, 1)
+    assert after.decided_as_scored == (raised.bits >= 3.5)
+    assert after.auto_links_undone == 0
+
+
 @pytest.mark.parametrize(
     ("fields", "location"),
     [

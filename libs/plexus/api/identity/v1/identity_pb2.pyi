@@ -776,7 +776,7 @@ class LinkChange(_message.Message):
     seq: _builtins.int
     """Its place among all changes."""
     kind: _builtins.str
-    """new_person, identifier_added, auto_link, merge, unmerge, move, conflict, link, unlink or overlay."""
+    """new_person, identifier_added, auto_link, merge, unmerge, conflict, link or unlink."""
     message_id: _builtins.str
     """Message that made it."""
     from_person_id: _builtins.str

@@ -607,6 +607,88 @@ class DecideReviewsResponse(_message.Message):
 Global___DecideReviewsResponse: _TypeAlias = DecideReviewsResponse  # noqa: Y015
 
 @_typing.final
+class GetReportRequest(_message.Message):
+    """Asks for the counts of a tenant."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_FIELD_NUMBER: _builtins.int
+    tenant: _builtins.str
+    """Tenant to look in."""
+    def __init__(
+        self,
+        *,
+        tenant: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["tenant", b"tenant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetReportRequest: _TypeAlias = GetReportRequest  # noqa: Y015
+
+@_typing.final
+class GetReportResponse(_message.Message):
+    """How well a tenant's persons are matched."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERSONS_FIELD_NUMBER: _builtins.int
+    MERGED_PERSONS_FIELD_NUMBER: _builtins.int
+    RECORDS_FIELD_NUMBER: _builtins.int
+    AUTO_LINKS_FIELD_NUMBER: _builtins.int
+    AUTO_LINKS_UNDONE_FIELD_NUMBER: _builtins.int
+    REVIEWS_FIELD_NUMBER: _builtins.int
+    OPEN_REVIEWS_FIELD_NUMBER: _builtins.int
+    DECIDED_SAME_FIELD_NUMBER: _builtins.int
+    DECIDED_DIFFERENT_FIELD_NUMBER: _builtins.int
+    DECIDED_AS_SCORED_FIELD_NUMBER: _builtins.int
+    persons: _builtins.int
+    """Persons that stand."""
+    merged_persons: _builtins.int
+    """Persons that went under: they were duplicates."""
+    records: _builtins.int
+    """Source records."""
+    auto_links: _builtins.int
+    """Links that demographics made by themselves."""
+    auto_links_undone: _builtins.int
+    """Of these, links of identifiers that a steward has taken apart again since."""
+    reviews: _builtins.int
+    """Reviews that were ever raised by matching."""
+    open_reviews: _builtins.int
+    """Of these, those that nobody has decided."""
+    decided_same: _builtins.int
+    """Decided by a steward: one person."""
+    decided_different: _builtins.int
+    """Decided by a steward: two persons."""
+    decided_as_scored: _builtins.int
+    """Of the decided ones, those where the score leans the same way: above the middle of the review band for one
+    person, below for two.
+    """
+    def __init__(
+        self,
+        *,
+        persons: _builtins.int = ...,
+        merged_persons: _builtins.int = ...,
+        records: _builtins.int = ...,
+        auto_links: _builtins.int = ...,
+        auto_links_undone: _builtins.int = ...,
+        reviews: _builtins.int = ...,
+        open_reviews: _builtins.int = ...,
+        decided_same: _builtins.int = ...,
+        decided_different: _builtins.int = ...,
+        decided_as_scored: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["auto_links", b"auto_links", "auto_links_undone", b"auto_links_undone", "decided_as_scored", b"decided_as_scored", "decided_different", b"decided_different", "decided_same", b"decided_same", "merged_persons", b"merged_persons", "open_reviews", b"open_reviews", "persons", b"persons", "records", b"records", "reviews", b"reviews"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetReportResponse: _TypeAlias = GetReportResponse  # noqa: Y015
+
+@_typing.final
 class MergeRequest(_message.Message):
     """Orders that two persons become one."""
 

@@ -55,6 +55,11 @@ class StewardshipServiceStub:
                 request_serializer=plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.DecideReviewsRequest.SerializeToString,
                 response_deserializer=plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.DecideReviewsResponse.FromString,
                 _registered_method=True)
+        self.GetReport = channel.unary_unary(
+                '/plexus.api.identity.v1.StewardshipService/GetReport',
+                request_serializer=plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.GetReportRequest.SerializeToString,
+                response_deserializer=plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.GetReportResponse.FromString,
+                _registered_method=True)
         self.Merge = channel.unary_unary(
                 '/plexus.api.identity.v1.StewardshipService/Merge',
                 request_serializer=plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.MergeRequest.SerializeToString,
@@ -104,6 +109,13 @@ class StewardshipServiceServicer:
 
     def DecideReviews(self, request, context):
         """Decides reviews. A merge is committed here and takes place in the stream, in order with the data.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetReport(self, request, context):
+        """Counts how well a tenant's persons are matched. No patient data.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -159,6 +171,11 @@ def add_StewardshipServiceServicer_to_server(servicer, server):
                     servicer.DecideReviews,
                     request_deserializer=plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.DecideReviewsRequest.FromString,
                     response_serializer=plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.DecideReviewsResponse.SerializeToString,
+            ),
+            'GetReport': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetReport,
+                    request_deserializer=plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.GetReportRequest.FromString,
+                    response_serializer=plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.GetReportResponse.SerializeToString,
             ),
             'Merge': grpc.unary_unary_rpc_method_handler(
                     servicer.Merge,
@@ -290,6 +307,33 @@ class StewardshipService:
             '/plexus.api.identity.v1.StewardshipService/DecideReviews',
             plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.DecideReviewsRequest.SerializeToString,
             plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.DecideReviewsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetReport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/plexus.api.identity.v1.StewardshipService/GetReport',
+            plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.GetReportRequest.SerializeToString,
+            plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2.GetReportResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,6 +41,8 @@ class StewardshipServiceStub:
     """Gives reviews to a steward, or nobody, and sets how urgent they are."""
     DecideReviews: _grpc.UnaryUnaryMultiCallable[_stewardship_pb2.DecideReviewsRequest, _stewardship_pb2.DecideReviewsResponse]
     """Decides reviews. A merge is committed here and takes place in the stream, in order with the data."""
+    GetReport: _grpc.UnaryUnaryMultiCallable[_stewardship_pb2.GetReportRequest, _stewardship_pb2.GetReportResponse]
+    """Counts how well a tenant's persons are matched. No patient data."""
     Merge: _grpc.UnaryUnaryMultiCallable[_stewardship_pb2.MergeRequest, _stewardship_pb2.MergeResponse]
     """Makes one person of two, without a review that asked for it."""
     Link: _grpc.UnaryUnaryMultiCallable[_stewardship_pb2.LinkRequest, _stewardship_pb2.LinkResponse]
@@ -63,6 +65,8 @@ class StewardshipServiceAsyncStub(StewardshipServiceStub):
     """Gives reviews to a steward, or nobody, and sets how urgent they are."""
     DecideReviews: _aio.UnaryUnaryMultiCallable[_stewardship_pb2.DecideReviewsRequest, _stewardship_pb2.DecideReviewsResponse]  # type: ignore[assignment]
     """Decides reviews. A merge is committed here and takes place in the stream, in order with the data."""
+    GetReport: _aio.UnaryUnaryMultiCallable[_stewardship_pb2.GetReportRequest, _stewardship_pb2.GetReportResponse]  # type: ignore[assignment]
+    """Counts how well a tenant's persons are matched. No patient data."""
     Merge: _aio.UnaryUnaryMultiCallable[_stewardship_pb2.MergeRequest, _stewardship_pb2.MergeResponse]  # type: ignore[assignment]
     """Makes one person of two, without a review that asked for it."""
     Link: _aio.UnaryUnaryMultiCallable[_stewardship_pb2.LinkRequest, _stewardship_pb2.LinkResponse]  # type: ignore[assignment]
@@ -106,6 +110,14 @@ class StewardshipServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_stewardship_pb2.DecideReviewsResponse, _abc.Awaitable[_stewardship_pb2.DecideReviewsResponse]]:
         """Decides reviews. A merge is committed here and takes place in the stream, in order with the data."""
+
+    @_abc_1.abstractmethod
+    def GetReport(
+        self,
+        request: _stewardship_pb2.GetReportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_stewardship_pb2.GetReportResponse, _abc.Awaitable[_stewardship_pb2.GetReportResponse]]:
+        """Counts how well a tenant's persons are matched. No patient data."""
 
     @_abc_1.abstractmethod
     def Merge(
