@@ -9,7 +9,7 @@ THO ?=
 SECONDS ?= 30
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-fast check fmt lint types imports proto proto-check grammar grammar-check buf terminology fhir-definitions lock bench bench-transform fuzz clean
+.PHONY: help setup demo up test test-fast check fmt lint types imports proto proto-check grammar grammar-check buf terminology fhir-definitions lock bench bench-identity bench-transform fuzz clean
 
 help: ## Show what each target does.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -46,7 +46,7 @@ fmt-fix: setup ## Mend format and what the linter can mend.
 
 lint: setup ## Lint, and look for unused dependencies.
 	$(BIN)/ruff check .
-	$(BIN)/deptry . -ee '(\.venv|libs/plexus/api|tests|proto|fuzz)'
+	$(BIN)/deptry . -ee '(\.venv|libs/plexus/api|tests|proto|fuzz|bench)'
 
 types: setup ## Check types strictly.
 	$(BIN)/mypy
@@ -84,6 +84,9 @@ lock: ## Renew requirements.lock from pyproject.toml.
 
 bench: setup ## Measure the whole pipeline here, as `plexus bench pipeline` does.
 	$(BIN)/plexus bench pipeline
+
+bench-identity: setup ## Measure matching beside Splink and recordlinkage, on FEBRL, pseudopeople and invented people.
+	PYTHONPATH=. $(BIN)/python bench/identity/table.py
 
 bench-transform: setup ## Measure how well and fast messages become FHIR. CORPUS=folder with others' messages and goldens.
 	$(BIN)/plexus bench transform $(if $(CORPUS),--corpus $(CORPUS),$(if $(PLEXUS_SHARED),--corpus $(PLEXUS_SHARED)/corpus))

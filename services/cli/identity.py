@@ -13,6 +13,7 @@ from plexus.api.identity.v1 import identity_pb2_grpc
 from plexus.errors import InvalidRequest
 from plexus.rpc import Peer
 from services.cli.evaluating.command import evaluate
+from services.cli.evaluating.deduping import dedupe
 from services.cli.evaluating.generating import generate
 from services.cli.evaluating.progress import Progress
 from services.cli.mesh import Mesh, data_option, load_mesh, run_async
@@ -34,6 +35,7 @@ def command() -> None:
     """Work off reviews; measure how well people are matched, and train the weights by which they are."""
 
 
+command.add_command(dedupe)
 command.add_command(evaluate)
 command.add_command(generate)
 command.add_command(report)

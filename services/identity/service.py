@@ -193,7 +193,8 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
                 request.tenant, request.after, request.limit
             )
         return identity_pb2.ListFeaturesResponse(
-            features=[text for _, text in found],
+            features=[text for _, text, _ in found],
+            person_ids=[person for _, _, person in found],
             last=found[-1][0] if len(found) == request.limit else 0,
         )
 

@@ -75,13 +75,15 @@ class ModelStore:
         )
         return [StoredModel(*row) for row in rows]
 
-    async def features(self, tenant: str, after: int, limit: int) -> list[tuple[int, str]]:
-        """Features of records in the order of their numbers, beginning behind `after`."""
+    async def features(self, tenant: str, after: int, limit: int) -> list[tuple[int, str, str]]:
+        """Number, features and person of records in the order of their numbers, beginning behind `after`."""
         rows = await self._connection.fetch(
-            "SELECT record_id, features FROM source_record"
-            " WHERE tenant = $1 AND record_id > $2 ORDER BY record_id LIMIT $3",
+            "SELECT r.record_id, r.features, i.person_id::text FROM"
+            " (SELECT * FROM source_record WHERE tenant = $1 AND record_id > $2"
+            " ORDER BY record_id LIMIT $3) r"
+            " JOIN identifier i USING (tenant, authority, value) ORDER BY r.record_id",
             tenant,
             after,
             limit,
         )
-        return [(number, text) for number, text in rows]
+        return [(number, text, person) for number, text, person in rows]

@@ -91,6 +91,28 @@ async def test_a_model_is_trained_stored_and_listed(
     assert active[TENANT].version == trained["version"]
 
 
+async def test_persons_that_may_be_one_are_told_and_nothing_changes(
+    address: str, identity_db: Database, tmp_path: pathlib.Path
+) -> None:
+    replica = Replica(identity_db)
+    again = [
+        envelope_of([number(text, NORTH)], person=person("Dupond", "Orla"), source="adt-north")
+        for text in ("dup1", "dup2")
+    ]
+    await replica.take(again)
+    code, out, told = await _run(tmp_path, "dedupe", TENANT, "--json", "--show", "100000")
+    assert code == 0, told
+
+    async with identity_db.connection() as connection:
+        rows = await connection.fetch(
+            "SELECT person_id::text FROM identifier WHERE value IN ('dup1', 'dup2')"
+        )
+        persons = {row["person_id"] for row in rows}
+    found = [{each["person_id"], each["other_person"]} for each in json.loads(out)["duplicates"]]
+    assert len(persons) == 2
+    assert persons in found
+
+
 async def test_too_few_records_are_told_with_the_tenant(
     address: str, identity_db: Database, tmp_path: pathlib.Path
 ) -> None:
