@@ -157,12 +157,16 @@ def _outweighs_number(levels: tuple[int, ...]) -> bool:
 
 
 def _is_enough(one: Features, other: Features, levels: tuple[int, ...]) -> bool:
-    """Two parts of the name are told, and one fact besides that few people share."""
+    """Both names and one fact besides are told; or less of the name, and facts that agree for sure."""
     family, given = family_level(levels[NAME]), given_level(levels[NAME])
     parts = bool(family) + bool(given) + (levels[MIDDLE] >= 2)
     is_home = levels[ADDRESS] >= 2 or levels[CONTACT] == 2
-    if parts >= 2:
-        return bool(levels[BIRTH_DATE] or levels[NATIONAL_ID] or is_home)
+    if family and given:
+        # A number that is nearly the same says enough of one name only: neighbours have such numbers, too.
+        is_near = levels[NATIONAL_ID] == 2 and family == 3 and given in {4, 5}
+        return bool(levels[BIRTH_DATE] or levels[NATIONAL_ID] == 3 or is_near or is_home)
+    if parts >= 2 and (levels[BIRTH_DATE] == 4 or levels[NATIONAL_ID] == 3 or is_home):
+        return True
     if given in {4, 5}:
         return levels[BIRTH_DATE] >= 3 and (is_home or levels[NATIONAL_ID] >= 2)
     # A family name and no first one may be a twin's, unless the number is nearly the same, and no neighbour.

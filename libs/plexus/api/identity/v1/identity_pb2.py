@@ -29,17 +29,17 @@ from plexus.api.canonical.v1 import resources_pb2 as plexus_dot_api_dot_canonica
 from plexus.api.identity.v1 import stewardship_pb2 as plexus_dot_api_dot_identity_dot_v1_dot_stewardship__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%plexus/api/identity/v1/identity.proto\x12\x16plexus.api.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\'plexus/api/canonical/v1/datatypes.proto\x1a#plexus/api/canonical/v1/event.proto\x1a\'plexus/api/canonical/v1/resources.proto\x1a(plexus/api/identity/v1/stewardship.proto\"\x91\x02\n\rResolvedEvent\x12\x11\n\tperson_id\x18\x01 \x01(\t\x12\x30\n\x05match\x18\x02 \x01(\x0e\x32!.plexus.api.identity.v1.MatchKind\x12\x13\n\x0bmerged_into\x18\x03 \x01(\t\x12\x36\n\x05\x65vent\x18\x04 \x01(\x0b\x32\'.plexus.api.canonical.v1.CanonicalEvent\x12\x17\n\x0fother_person_id\x18\x05 \x01(\t\x12\x1b\n\x13\x63\x61me_with_person_id\x18\x06 \x01(\t\x12\x1c\n\x14split_from_person_id\x18\x07 \x01(\t\x12\x1a\n\x12released_person_id\x18\x08 \x01(\t\"Y\n\x0eResolveRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x37\n\nidentifier\x18\x02 \x01(\x0b\x32#.plexus.api.canonical.v1.Identifier\"$\n\x0fResolveResponse\x12\x11\n\tperson_id\x18\x01 \x01(\t\"_\n\x13ResolveBatchRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x38\n\x0bidentifiers\x18\x02 \x03(\x0b\x32#.plexus.api.canonical.v1.Identifier\"*\n\x14ResolveBatchResponse\x12\x12\n\nperson_ids\x18\x01 \x03(\t\"5\n\x10GetPersonRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x11\n\tperson_id\x18\x02 \x01(\t\"X\n\x10LinkedIdentifier\x12\x11\n\tauthority\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x12\n\nmessage_id\x18\x04 \x01(\t\"\x9b\x01\n\x11GetPersonResponse\x12\x11\n\tperson_id\x18\x01 \x01(\t\x12=\n\x0bidentifiers\x18\x02 \x03(\x0b\x32(.plexus.api.identity.v1.LinkedIdentifier\x12\x19\n\x11merged_person_ids\x18\x03 \x03(\t\x12\x19\n\x11linked_person_ids\x18\x04 \x03(\t\"C\n\x13ListFeaturesRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\x03\x12\r\n\x05limit\x18\x03 \x01(\r\"6\n\x14ListFeaturesResponse\x12\x10\n\x08\x66\x65\x61tures\x18\x01 \x03(\t\x12\x0c\n\x04last\x18\x02 \x01(\x03\"E\n\x0fPutModelRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\t\x12\x11\n\tis_active\x18\x03 \x01(\x08\"#\n\x10PutModelResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\"#\n\x11ListModelsRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\"F\n\x0cModelVersion\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x12\n\ntrained_on\x18\x02 \x01(\x03\x12\x11\n\tis_active\x18\x03 \x01(\x08\"J\n\x12ListModelsResponse\x12\x34\n\x06models\x18\x01 \x03(\x0b\x32$.plexus.api.identity.v1.ModelVersion\"\xac\x01\n\x0cMatchRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12/\n\x06person\x18\x02 \x01(\x0b\x32\x1f.plexus.api.canonical.v1.Person\x12\x1c\n\x14only_certain_matches\x18\x03 \x01(\x08\x12\r\n\x05\x63ount\x18\x04 \x01(\r\x12\x1e\n\x16includes_certainly_not\x18\x05 \x01(\x08\x12\x0e\n\x06reader\x18\x06 \x01(\t\"\x9a\x01\n\x05Match\x12\x11\n\tperson_id\x18\x01 \x01(\t\x12\x31\n\x05grade\x18\x02 \x01(\x0e\x32\".plexus.api.identity.v1.MatchGrade\x12\x0c\n\x04\x62its\x18\x03 \x01(\x01\x12\r\n\x05score\x18\x04 \x01(\x01\x12.\n\x04rows\x18\x05 \x03(\x0b\x32 .plexus.api.identity.v1.ScoreRow\"R\n\rMatchResponse\x12.\n\x07matches\x18\x01 \x03(\x0b\x32\x1d.plexus.api.identity.v1.Match\x12\x11\n\ttruncated\x18\x02 \x01(\x08\"\x9c\x01\n\x19GetCrossReferencesRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x37\n\nidentifier\x18\x02 \x01(\x0b\x32#.plexus.api.canonical.v1.Identifier\x12\x11\n\tperson_id\x18\x03 \x01(\t\x12\x13\n\x0b\x61uthorities\x18\x04 \x03(\t\x12\x0e\n\x06reader\x18\x05 \x01(\t\"n\n\x1aGetCrossReferencesResponse\x12\x11\n\tperson_id\x18\x01 \x01(\t\x12=\n\x0bidentifiers\x18\x02 \x03(\x0b\x32(.plexus.api.identity.v1.LinkedIdentifier\"R\n\x0e\x45xplainRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x11\n\tperson_id\x18\x02 \x01(\t\x12\r\n\x05limit\x18\x03 \x01(\r\x12\x0e\n\x06reader\x18\x04 \x01(\t\"\xaf\x02\n\nLinkChange\x12\x0b\n\x03seq\x18\x01 \x01(\x03\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12&\n\x02\x61t\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nmessage_id\x18\x04 \x01(\t\x12\x16\n\x0e\x66rom_person_id\x18\x05 \x01(\t\x12\x14\n\x0cto_person_id\x18\x06 \x01(\t\x12\x11\n\tauthority\x18\x07 \x01(\t\x12\r\n\x05value\x18\x08 \x01(\t\x12\x11\n\x04\x62its\x18\t \x01(\x01H\x00\x88\x01\x01\x12.\n\x04rows\x18\n \x03(\x0b\x32 .plexus.api.identity.v1.ScoreRow\x12\r\n\x05model\x18\x0b \x01(\t\x12\x0f\n\x07steward\x18\x0c \x01(\t\x12\x0e\n\x06reason\x18\r \x01(\tB\x07\n\x05_bits\"Y\n\x0f\x45xplainResponse\x12\x11\n\tperson_id\x18\x01 \x01(\t\x12\x33\n\x07\x63hanges\x18\x02 \x03(\x0b\x32\".plexus.api.identity.v1.LinkChange\"8\n\x13WatchChangesRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x11\n\tafter_seq\x18\x02 \x01(\x03\"\x9b\x01\n\x14WatchChangesResponse\x12\x0b\n\x03seq\x18\x01 \x01(\x03\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12&\n\x02\x61t\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nmessage_id\x18\x04 \x01(\t\x12\x16\n\x0e\x66rom_person_id\x18\x05 \x01(\t\x12\x14\n\x0cto_person_id\x18\x06 \x01(\t*\x90\x01\n\tMatchKind\x12\x1a\n\x16MATCH_KIND_UNSPECIFIED\x10\x00\x12\x19\n\x15MATCH_KIND_NEW_PERSON\x10\x01\x12\x19\n\x15MATCH_KIND_IDENTIFIER\x10\x02\x12\x14\n\x10MATCH_KIND_MERGE\x10\x03\x12\x1b\n\x17MATCH_KIND_DEMOGRAPHICS\x10\x04*\x95\x01\n\nMatchGrade\x12\x1b\n\x17MATCH_GRADE_UNSPECIFIED\x10\x00\x12\x17\n\x13MATCH_GRADE_CERTAIN\x10\x01\x12\x18\n\x14MATCH_GRADE_PROBABLE\x10\x02\x12\x18\n\x14MATCH_GRADE_POSSIBLE\x10\x03\x12\x1d\n\x19MATCH_GRADE_CERTAINLY_NOT\x10\x04\x32\x85\x08\n\x0fIdentityService\x12Z\n\x07Resolve\x12&.plexus.api.identity.v1.ResolveRequest\x1a\'.plexus.api.identity.v1.ResolveResponse\x12i\n\x0cResolveBatch\x12+.plexus.api.identity.v1.ResolveBatchRequest\x1a,.plexus.api.identity.v1.ResolveBatchResponse\x12`\n\tGetPerson\x12(.plexus.api.identity.v1.GetPersonRequest\x1a).plexus.api.identity.v1.GetPersonResponse\x12T\n\x05Match\x12$.plexus.api.identity.v1.MatchRequest\x1a%.plexus.api.identity.v1.MatchResponse\x12{\n\x12GetCrossReferences\x12\x31.plexus.api.identity.v1.GetCrossReferencesRequest\x1a\x32.plexus.api.identity.v1.GetCrossReferencesResponse\x12Z\n\x07\x45xplain\x12&.plexus.api.identity.v1.ExplainRequest\x1a\'.plexus.api.identity.v1.ExplainResponse\x12k\n\x0cWatchChanges\x12+.plexus.api.identity.v1.WatchChangesRequest\x1a,.plexus.api.identity.v1.WatchChangesResponse0\x01\x12i\n\x0cListFeatures\x12+.plexus.api.identity.v1.ListFeaturesRequest\x1a,.plexus.api.identity.v1.ListFeaturesResponse\x12]\n\x08PutModel\x12\'.plexus.api.identity.v1.PutModelRequest\x1a(.plexus.api.identity.v1.PutModelResponse\x12\x63\n\nListModels\x12).plexus.api.identity.v1.ListModelsRequest\x1a*.plexus.api.identity.v1.ListModelsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%plexus/api/identity/v1/identity.proto\x12\x16plexus.api.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\'plexus/api/canonical/v1/datatypes.proto\x1a#plexus/api/canonical/v1/event.proto\x1a\'plexus/api/canonical/v1/resources.proto\x1a(plexus/api/identity/v1/stewardship.proto\"\x91\x02\n\rResolvedEvent\x12\x11\n\tperson_id\x18\x01 \x01(\t\x12\x30\n\x05match\x18\x02 \x01(\x0e\x32!.plexus.api.identity.v1.MatchKind\x12\x13\n\x0bmerged_into\x18\x03 \x01(\t\x12\x36\n\x05\x65vent\x18\x04 \x01(\x0b\x32\'.plexus.api.canonical.v1.CanonicalEvent\x12\x17\n\x0fother_person_id\x18\x05 \x01(\t\x12\x1b\n\x13\x63\x61me_with_person_id\x18\x06 \x01(\t\x12\x1c\n\x14split_from_person_id\x18\x07 \x01(\t\x12\x1a\n\x12released_person_id\x18\x08 \x01(\t\"Y\n\x0eResolveRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x37\n\nidentifier\x18\x02 \x01(\x0b\x32#.plexus.api.canonical.v1.Identifier\"$\n\x0fResolveResponse\x12\x11\n\tperson_id\x18\x01 \x01(\t\"_\n\x13ResolveBatchRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x38\n\x0bidentifiers\x18\x02 \x03(\x0b\x32#.plexus.api.canonical.v1.Identifier\"*\n\x14ResolveBatchResponse\x12\x12\n\nperson_ids\x18\x01 \x03(\t\"5\n\x10GetPersonRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x11\n\tperson_id\x18\x02 \x01(\t\"X\n\x10LinkedIdentifier\x12\x11\n\tauthority\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x12\n\nmessage_id\x18\x04 \x01(\t\"\x9b\x01\n\x11GetPersonResponse\x12\x11\n\tperson_id\x18\x01 \x01(\t\x12=\n\x0bidentifiers\x18\x02 \x03(\x0b\x32(.plexus.api.identity.v1.LinkedIdentifier\x12\x19\n\x11merged_person_ids\x18\x03 \x03(\t\x12\x19\n\x11linked_person_ids\x18\x04 \x03(\t\"C\n\x13ListFeaturesRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\x03\x12\r\n\x05limit\x18\x03 \x01(\r\"J\n\x14ListFeaturesResponse\x12\x10\n\x08\x66\x65\x61tures\x18\x01 \x03(\t\x12\x0c\n\x04last\x18\x02 \x01(\x03\x12\x12\n\nperson_ids\x18\x03 \x03(\t\"E\n\x0fPutModelRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\t\x12\x11\n\tis_active\x18\x03 \x01(\x08\"#\n\x10PutModelResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\"#\n\x11ListModelsRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\"F\n\x0cModelVersion\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x12\n\ntrained_on\x18\x02 \x01(\x03\x12\x11\n\tis_active\x18\x03 \x01(\x08\"J\n\x12ListModelsResponse\x12\x34\n\x06models\x18\x01 \x03(\x0b\x32$.plexus.api.identity.v1.ModelVersion\"\xac\x01\n\x0cMatchRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12/\n\x06person\x18\x02 \x01(\x0b\x32\x1f.plexus.api.canonical.v1.Person\x12\x1c\n\x14only_certain_matches\x18\x03 \x01(\x08\x12\r\n\x05\x63ount\x18\x04 \x01(\r\x12\x1e\n\x16includes_certainly_not\x18\x05 \x01(\x08\x12\x0e\n\x06reader\x18\x06 \x01(\t\"\x9a\x01\n\x05Match\x12\x11\n\tperson_id\x18\x01 \x01(\t\x12\x31\n\x05grade\x18\x02 \x01(\x0e\x32\".plexus.api.identity.v1.MatchGrade\x12\x0c\n\x04\x62its\x18\x03 \x01(\x01\x12\r\n\x05score\x18\x04 \x01(\x01\x12.\n\x04rows\x18\x05 \x03(\x0b\x32 .plexus.api.identity.v1.ScoreRow\"R\n\rMatchResponse\x12.\n\x07matches\x18\x01 \x03(\x0b\x32\x1d.plexus.api.identity.v1.Match\x12\x11\n\ttruncated\x18\x02 \x01(\x08\"\x9c\x01\n\x19GetCrossReferencesRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x37\n\nidentifier\x18\x02 \x01(\x0b\x32#.plexus.api.canonical.v1.Identifier\x12\x11\n\tperson_id\x18\x03 \x01(\t\x12\x13\n\x0b\x61uthorities\x18\x04 \x03(\t\x12\x0e\n\x06reader\x18\x05 \x01(\t\"n\n\x1aGetCrossReferencesResponse\x12\x11\n\tperson_id\x18\x01 \x01(\t\x12=\n\x0bidentifiers\x18\x02 \x03(\x0b\x32(.plexus.api.identity.v1.LinkedIdentifier\"R\n\x0e\x45xplainRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x11\n\tperson_id\x18\x02 \x01(\t\x12\r\n\x05limit\x18\x03 \x01(\r\x12\x0e\n\x06reader\x18\x04 \x01(\t\"\xaf\x02\n\nLinkChange\x12\x0b\n\x03seq\x18\x01 \x01(\x03\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12&\n\x02\x61t\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nmessage_id\x18\x04 \x01(\t\x12\x16\n\x0e\x66rom_person_id\x18\x05 \x01(\t\x12\x14\n\x0cto_person_id\x18\x06 \x01(\t\x12\x11\n\tauthority\x18\x07 \x01(\t\x12\r\n\x05value\x18\x08 \x01(\t\x12\x11\n\x04\x62its\x18\t \x01(\x01H\x00\x88\x01\x01\x12.\n\x04rows\x18\n \x03(\x0b\x32 .plexus.api.identity.v1.ScoreRow\x12\r\n\x05model\x18\x0b \x01(\t\x12\x0f\n\x07steward\x18\x0c \x01(\t\x12\x0e\n\x06reason\x18\r \x01(\tB\x07\n\x05_bits\"Y\n\x0f\x45xplainResponse\x12\x11\n\tperson_id\x18\x01 \x01(\t\x12\x33\n\x07\x63hanges\x18\x02 \x03(\x0b\x32\".plexus.api.identity.v1.LinkChange\"8\n\x13WatchChangesRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x11\n\tafter_seq\x18\x02 \x01(\x03\"\x9b\x01\n\x14WatchChangesResponse\x12\x0b\n\x03seq\x18\x01 \x01(\x03\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12&\n\x02\x61t\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nmessage_id\x18\x04 \x01(\t\x12\x16\n\x0e\x66rom_person_id\x18\x05 \x01(\t\x12\x14\n\x0cto_person_id\x18\x06 \x01(\t*\x90\x01\n\tMatchKind\x12\x1a\n\x16MATCH_KIND_UNSPECIFIED\x10\x00\x12\x19\n\x15MATCH_KIND_NEW_PERSON\x10\x01\x12\x19\n\x15MATCH_KIND_IDENTIFIER\x10\x02\x12\x14\n\x10MATCH_KIND_MERGE\x10\x03\x12\x1b\n\x17MATCH_KIND_DEMOGRAPHICS\x10\x04*\x95\x01\n\nMatchGrade\x12\x1b\n\x17MATCH_GRADE_UNSPECIFIED\x10\x00\x12\x17\n\x13MATCH_GRADE_CERTAIN\x10\x01\x12\x18\n\x14MATCH_GRADE_PROBABLE\x10\x02\x12\x18\n\x14MATCH_GRADE_POSSIBLE\x10\x03\x12\x1d\n\x19MATCH_GRADE_CERTAINLY_NOT\x10\x04\x32\x85\x08\n\x0fIdentityService\x12Z\n\x07Resolve\x12&.plexus.api.identity.v1.ResolveRequest\x1a\'.plexus.api.identity.v1.ResolveResponse\x12i\n\x0cResolveBatch\x12+.plexus.api.identity.v1.ResolveBatchRequest\x1a,.plexus.api.identity.v1.ResolveBatchResponse\x12`\n\tGetPerson\x12(.plexus.api.identity.v1.GetPersonRequest\x1a).plexus.api.identity.v1.GetPersonResponse\x12T\n\x05Match\x12$.plexus.api.identity.v1.MatchRequest\x1a%.plexus.api.identity.v1.MatchResponse\x12{\n\x12GetCrossReferences\x12\x31.plexus.api.identity.v1.GetCrossReferencesRequest\x1a\x32.plexus.api.identity.v1.GetCrossReferencesResponse\x12Z\n\x07\x45xplain\x12&.plexus.api.identity.v1.ExplainRequest\x1a\'.plexus.api.identity.v1.ExplainResponse\x12k\n\x0cWatchChanges\x12+.plexus.api.identity.v1.WatchChangesRequest\x1a,.plexus.api.identity.v1.WatchChangesResponse0\x01\x12i\n\x0cListFeatures\x12+.plexus.api.identity.v1.ListFeaturesRequest\x1a,.plexus.api.identity.v1.ListFeaturesResponse\x12]\n\x08PutModel\x12\'.plexus.api.identity.v1.PutModelRequest\x1a(.plexus.api.identity.v1.PutModelResponse\x12\x63\n\nListModels\x12).plexus.api.identity.v1.ListModelsRequest\x1a*.plexus.api.identity.v1.ListModelsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'plexus.api.identity.v1.identity_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MATCHKIND']._serialized_start=2911
-  _globals['_MATCHKIND']._serialized_end=3055
-  _globals['_MATCHGRADE']._serialized_start=3058
-  _globals['_MATCHGRADE']._serialized_end=3207
+  _globals['_MATCHKIND']._serialized_start=2931
+  _globals['_MATCHKIND']._serialized_end=3075
+  _globals['_MATCHGRADE']._serialized_start=3078
+  _globals['_MATCHGRADE']._serialized_end=3227
   _globals['_RESOLVEDEVENT']._serialized_start=260
   _globals['_RESOLVEDEVENT']._serialized_end=533
   _globals['_RESOLVEREQUEST']._serialized_start=535
@@ -59,37 +59,37 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTFEATURESREQUEST']._serialized_start=1108
   _globals['_LISTFEATURESREQUEST']._serialized_end=1175
   _globals['_LISTFEATURESRESPONSE']._serialized_start=1177
-  _globals['_LISTFEATURESRESPONSE']._serialized_end=1231
-  _globals['_PUTMODELREQUEST']._serialized_start=1233
-  _globals['_PUTMODELREQUEST']._serialized_end=1302
-  _globals['_PUTMODELRESPONSE']._serialized_start=1304
-  _globals['_PUTMODELRESPONSE']._serialized_end=1339
-  _globals['_LISTMODELSREQUEST']._serialized_start=1341
-  _globals['_LISTMODELSREQUEST']._serialized_end=1376
-  _globals['_MODELVERSION']._serialized_start=1378
-  _globals['_MODELVERSION']._serialized_end=1448
-  _globals['_LISTMODELSRESPONSE']._serialized_start=1450
-  _globals['_LISTMODELSRESPONSE']._serialized_end=1524
-  _globals['_MATCHREQUEST']._serialized_start=1527
-  _globals['_MATCHREQUEST']._serialized_end=1699
-  _globals['_MATCH']._serialized_start=1702
-  _globals['_MATCH']._serialized_end=1856
-  _globals['_MATCHRESPONSE']._serialized_start=1858
-  _globals['_MATCHRESPONSE']._serialized_end=1940
-  _globals['_GETCROSSREFERENCESREQUEST']._serialized_start=1943
-  _globals['_GETCROSSREFERENCESREQUEST']._serialized_end=2099
-  _globals['_GETCROSSREFERENCESRESPONSE']._serialized_start=2101
-  _globals['_GETCROSSREFERENCESRESPONSE']._serialized_end=2211
-  _globals['_EXPLAINREQUEST']._serialized_start=2213
-  _globals['_EXPLAINREQUEST']._serialized_end=2295
-  _globals['_LINKCHANGE']._serialized_start=2298
-  _globals['_LINKCHANGE']._serialized_end=2601
-  _globals['_EXPLAINRESPONSE']._serialized_start=2603
-  _globals['_EXPLAINRESPONSE']._serialized_end=2692
-  _globals['_WATCHCHANGESREQUEST']._serialized_start=2694
-  _globals['_WATCHCHANGESREQUEST']._serialized_end=2750
-  _globals['_WATCHCHANGESRESPONSE']._serialized_start=2753
-  _globals['_WATCHCHANGESRESPONSE']._serialized_end=2908
-  _globals['_IDENTITYSERVICE']._serialized_start=3210
-  _globals['_IDENTITYSERVICE']._serialized_end=4239
+  _globals['_LISTFEATURESRESPONSE']._serialized_end=1251
+  _globals['_PUTMODELREQUEST']._serialized_start=1253
+  _globals['_PUTMODELREQUEST']._serialized_end=1322
+  _globals['_PUTMODELRESPONSE']._serialized_start=1324
+  _globals['_PUTMODELRESPONSE']._serialized_end=1359
+  _globals['_LISTMODELSREQUEST']._serialized_start=1361
+  _globals['_LISTMODELSREQUEST']._serialized_end=1396
+  _globals['_MODELVERSION']._serialized_start=1398
+  _globals['_MODELVERSION']._serialized_end=1468
+  _globals['_LISTMODELSRESPONSE']._serialized_start=1470
+  _globals['_LISTMODELSRESPONSE']._serialized_end=1544
+  _globals['_MATCHREQUEST']._serialized_start=1547
+  _globals['_MATCHREQUEST']._serialized_end=1719
+  _globals['_MATCH']._serialized_start=1722
+  _globals['_MATCH']._serialized_end=1876
+  _globals['_MATCHRESPONSE']._serialized_start=1878
+  _globals['_MATCHRESPONSE']._serialized_end=1960
+  _globals['_GETCROSSREFERENCESREQUEST']._serialized_start=1963
+  _globals['_GETCROSSREFERENCESREQUEST']._serialized_end=2119
+  _globals['_GETCROSSREFERENCESRESPONSE']._serialized_start=2121
+  _globals['_GETCROSSREFERENCESRESPONSE']._serialized_end=2231
+  _globals['_EXPLAINREQUEST']._serialized_start=2233
+  _globals['_EXPLAINREQUEST']._serialized_end=2315
+  _globals['_LINKCHANGE']._serialized_start=2318
+  _globals['_LINKCHANGE']._serialized_end=2621
+  _globals['_EXPLAINRESPONSE']._serialized_start=2623
+  _globals['_EXPLAINRESPONSE']._serialized_end=2712
+  _globals['_WATCHCHANGESREQUEST']._serialized_start=2714
+  _globals['_WATCHCHANGESREQUEST']._serialized_end=2770
+  _globals['_WATCHCHANGESRESPONSE']._serialized_start=2773
+  _globals['_WATCHCHANGESRESPONSE']._serialized_end=2928
+  _globals['_IDENTITYSERVICE']._serialized_start=3230
+  _globals['_IDENTITYSERVICE']._serialized_end=4259
 # @@protoc_insertion_point(module_scope)
