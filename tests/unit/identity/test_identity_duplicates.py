@@ -20,7 +20,7 @@ def test_two_persons_are_told_once_by_the_records_that_agree_best() -> None:
     records = [features(), moved, features(), BRUNO]
     (found,) = duplicates(records, ["q", "p", "p", "b"], MODEL, DEFAULT_THRESHOLDS)
     assert (found.person_id, found.other_person) == ("p", "q")
-    assert found.verdict == score(features(), features(), MODEL)
+    assert found.verdict.bits == max(score(features(), each, MODEL).bits for each in records[1:3])
     assert found.verdict.grade is Grade.MATCH
 
 
