@@ -138,7 +138,7 @@ class TelecomReader:
 
     The value is the first there is of: unformatted number (XTN.12), address (XTN.4), number as
     written (XTN.1), number in parts (XTN.5-8). An address beside a number, or a number beside an
-    address, is the other value. The number written in yet another way stays as residue.
+    address, is the other value. Codes that FHIR has no code for are kept as they are.
     """
 
     uses: Table
@@ -197,14 +197,20 @@ class TelecomReader:
             telecom.system, telecom.use = "phone", "mobile"
         elif system:
             telecom.system = system
-        if equipment and system:
+        if equipment:
             mask |= first(3)
+            if system in {"", "other"} or equipment == "X.400":
+                telecom.equipment_code = equipment
         use = self.uses.codes.get(parts[2], "")
-        if use and telecom.use in {"", use}:
+        if use and not telecom.use:
             telecom.use = use
-            mask |= first(2)
-        elif parts[2] == "NET" and telecom.system == "email":
-            mask |= first(2)
         elif parts[2]:
-            terms.pending = Reason.REASON_TABLE_VALUE
+            telecom.use_code = parts[2]
+        mask |= first(2)
+        if parts[9]:
+            telecom.comment = parts[9]
+            mask |= first(9)
+        if parts[1] and not mask & first(1):
+            telecom.written = parts[1]
+            mask |= first(1)
         return mask

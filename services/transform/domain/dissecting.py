@@ -7,7 +7,7 @@ are generated from maps and for those written in Python alike. Of rules, those a
 component and whose target is among what is gone.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from google.protobuf.message import Message
 
@@ -21,6 +21,9 @@ from services.transform.domain.notation import Rule, Section
 from services.transform.domain.paths import Path, scalars
 
 __all__ = ["Dissection", "Part", "dissect", "parts_of", "shown_by"]
+
+
+_ANOTHER: Final = "another"
 
 
 class Part(NamedTuple):
@@ -58,6 +61,12 @@ def parts_of(
     """Where the subcomponent `leaf` of the value went."""
     other = scalars(_made(whole.fill, type(whole.made), value.without(*leaf), draft))
     gone = [path for path, said in whole.values.items() if other.get(path) != said]
+    if not gone:
+        # What it says is understood without it, but with another word it would not be.
+        other = scalars(
+            _made(whole.fill, type(whole.made), value.without(*leaf, instead=_ANOTHER), draft)
+        )
+        gone = [path for path, said in whole.values.items() if other.get(path) != said]
     text = value.get(*leaf)
     if whole.section is None and not gone:
         # Another part implies the same system, as a unit of UCUM does; the name of it is shown all the same.

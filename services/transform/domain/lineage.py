@@ -38,6 +38,7 @@ __all__ = ["Explanation", "LeafLineage", "Outcome", "Target", "explain", "explai
 Outcome = Literal["mapped", "dropped", "residue"]
 
 _SEPARATORS = "It says how the message is written, not what it means."
+_OF_PLACES = {"identifiers", "name", "description", "types", "facts"}
 _LARGE = 100_000
 
 
@@ -266,9 +267,7 @@ class _Finder:
                 continue
             holder: Path = (("resources", number), ("location", -1))
             values = scalars(self._at(holder))
-            named = [
-                path for path in values if path[0][0] in {"identifiers", "name", "description"}
-            ]
+            named = [path for path in values if path[0][0] in _OF_PLACES]
             for path in shown_by(value.get(*leaf), named, values):
                 yield self._target((*holder, *path), (rule,))
 

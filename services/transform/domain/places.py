@@ -1,6 +1,6 @@
 """PL as Locations: one resource for each level that is named, each within the next larger one.
 
-PL[Location] PL.1-4, 7-9 of the HL7 V2-to-FHIR guide. The key of a place is the path to it from the
+PL[Location] PL.1-11 of the HL7 V2-to-FHIR guide. The key of a place is the path to it from the
 facility down: a bed is known only within its room. The same wards and beds come with every message,
 so the levels of the last ones are kept.
 """
@@ -8,7 +8,7 @@ so the levels of the last ones are kept.
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from plexus.api.canonical.v1.datatypes_pb2 import Reference
+from plexus.api.canonical.v1.datatypes_pb2 import Authority, Reference
 from plexus.api.canonical.v1.resources_pb2 import Resource
 from plexus.codecs.hl7v2 import NULL, Value
 from services.transform.domain import keys
@@ -24,6 +24,8 @@ __all__ = ["Level", "levels_of", "refer_to_place"]
 _LEVELS = ((4, "site"), (7, "building"), (8, "level"), (1, "ward"), (2, "room"), (3, "bed"))
 """Component and FHIR physical type, from the largest to the smallest."""
 _DESCRIPTION = 9
+_OF_THE_WHOLE = (5, 6, 10, 11)
+"""Status, kind, number and who assigned that: components that are about the smallest level."""
 _KEPT = 1024
 _LONGEST_KEPT = 256
 
@@ -95,8 +97,44 @@ def levels_of(value: Value, authority: str) -> tuple[tuple[Level, ...], bytes]:
         claim = nested(part, claim | first(1), component) or first(component)
         levels.append(Level(key, resource.SerializeToString(), claim))
         labels.append(label)
+    if levels:
+        levels[-1] = _of_smallest(levels[-1], value)
     to = Reference(type="Location", key=key, display=" ".join(reversed(labels)))
     return tuple(levels), delimited(to)
+
+
+def _of_smallest(level: Level, value: Value) -> Level:
+    """With what is said of the place as a whole: its status and kind, and the number that it goes by."""
+    status, kind, number, assigner = (value.component(n) for n in _OF_THE_WHOLE)
+    said = ["" if (text := part.get(1)) == NULL else text for part in (status, kind, number)]
+    if not any(said):
+        return level
+    resource = Resource.FromString(level.resource)
+    location, claim = resource.location, level.claim
+    if said[0]:
+        location.facts.add(name="location-status", text=said[0])
+        claim |= first(_OF_THE_WHOLE[0])
+    if said[1]:
+        location.types.add(text=said[1])
+        claim |= first(_OF_THE_WHOLE[1])
+    if said[2]:
+        identifier = location.identifiers.add(value=said[2])
+        read = first(1) | _who(number, 2, identifier.authority)
+        claim |= nested(number, read, _OF_THE_WHOLE[2])
+        if read := _who(assigner, 1, identifier.facility):
+            claim |= nested(assigner, read, _OF_THE_WHOLE[3])
+    return level._replace(resource=resource.SerializeToString(), claim=claim)
+
+
+def _who(part: Value, start: int, authority: Authority) -> int:
+    """An authority of three parts, the first of which is the `start`th; the claim of what was read."""
+    mask = 0
+    for n, name in enumerate(("namespace", "universal_id", "universal_id_type"), start):
+        text = part.get(n)
+        if text and text != NULL:
+            setattr(authority, name, text)
+            mask |= first(n)
+    return mask
 
 
 def _authority(part: Value) -> tuple[str, str, int]:

@@ -74,7 +74,12 @@ def test_an_address_has_its_street_number_and_census_tract(maps: Maps) -> None:
         ("^^Internet^a@b.example^^555^1234", [("email", "a@b.example"), ("phone", "555 1234")], []),
         ("555-1234^^PH^a@b.example", [("phone", "555-1234"), ("email", "a@b.example")], []),
         ("555-1234^^CP^4711", [("phone", "555-1234"), ("other", "4711")], []),
-        ("(555)1234^^PH^^^^^^^^^5551234", [("phone", "5551234")], ["(555)1234"]),
+        ("(555)1234^^PH^^^^^^^^^5551234", [("phone", "5551234"), ("phone", "(555)1234")], []),
+        (
+            "555^^PH^a@b.example^^^^^^^^9",
+            [("phone", "9"), ("email", "a@b.example"), ("phone", "555")],
+            [],
+        ),
     ],
 )
 def test_what_stands_beside_a_number_or_address_is_a_contact_point_of_its_own(
@@ -86,6 +91,33 @@ def test_what_stands_beside_a_number_or_address_is_a_contact_point_of_its_own(
         expected = [("other", "555-1234")]
     assert [(each["system"], each["value"]) for each in patient["telecom"]] == expected
     assert left(maps, pid) == rest
+
+
+def test_what_v2_codes_more_finely_than_fhir_stands_beside_the_code(maps: Maps) -> None:
+    pid = "PID|1||1^^^H^MR||Vale^Iris||||||||1^NET^TDD~2^PRS^CP~3^HOME~4^WPN^PH^^^^^^any"
+    [patient] = shown(maps, pid)
+    beside = [
+        {
+            name: each[name]["extension"][0]["valueCodeableConcept"]
+            for name in ("_use", "_system")
+            if name in each
+        }
+        for each in patient["telecom"]
+    ]
+    tables = "http://terminology.hl7.org/CodeSystem/v2-"
+    assert beside == [
+        {
+            "_use": {"coding": [{"system": f"{tables}0201", "code": "NET"}]},
+            "_system": {"coding": [{"system": f"{tables}0202", "code": "TDD"}]},
+        },
+        {"_use": {"coding": [{"system": f"{tables}0201", "code": "PRS"}]}},
+        {"_use": {"text": "HOME"}},
+        {},
+    ]
+    assert patient["telecom"][3]["extension"] == [
+        {"url": f"{HL7}/contactpoint-comment", "valueString": "any"}
+    ]
+    assert left(maps, pid) == []
 
 
 def test_a_number_in_parts_says_them(maps: Maps) -> None:
@@ -181,7 +213,11 @@ def test_nationality_is_no_citizenship(maps: Maps) -> None:
 def test_an_omb_category_is_known_by_its_code_whatever_the_table_is_called(maps: Maps) -> None:
     pid = "PID|1||1^^^H^MR||Vale^Iris|||||2106-3^White^LOCAL9||||||||||||2186-5^Not^LOCAL9"
     [patient] = shown(maps, pid)
-    coded = [each["extension"][0]["valueCoding"]["code"] for each in patient["extension"]]
+    coded = [
+        each["extension"][0]["valueCoding"]["code"]
+        for each in patient["extension"]
+        if "extension" in each
+    ]
     assert coded == ["2106-3", "2186-5"]
 
 

@@ -6,13 +6,13 @@ from plexus.api.canonical.v1 import resources_pb2
 from plexus.api.canonical.v1.datatypes_pb2 import Attachment
 from plexus.codecs.fhir import codes, times
 from plexus.codecs.fhir.codes import coded
+from plexus.codecs.fhir.contact_points import telecoms
 from plexus.codecs.fhir.datatypes import (
     attachment,
     concept,
     concepts,
     identifier,
     period,
-    telecoms,
 )
 from plexus.codecs.fhir.elements import (
     ABSENT,
@@ -89,6 +89,7 @@ def allergy(source: resources_pb2.Allergy, links: Links) -> Json:
         "patient": links.subject(),
         **_onset(source),
         "recordedDate": times.date_time(source.recorded),
+        "recorder": links.one(source.recorder, _ASSERTER),
         "reaction": [
             filled({"manifestation": manifestations or [ABSENT_CONCEPT], "severity": severity})
         ]

@@ -28,15 +28,16 @@ from plexus.codecs.fhir.systems import (
 from plexus.codecs.terminology import display, table
 
 __all__ = [
+    "ALTERNATE_CODES_URL",
     "ASSEMBLY_ORDER_URL",
     "CENSUS_TRACT_URL",
     "CHECK_DIGIT_SCHEME_URL",
     "CHECK_DIGIT_URL",
     "FAMILY_PARTS",
-    "NUMBER_PARTS",
     "UNIVERSAL_ID_TYPE_SYSTEM",
     "address",
     "addresses",
+    "alternate_codes",
     "annotation",
     "annotations",
     "attachment",
@@ -51,12 +52,11 @@ __all__ = [
     "labels",
     "period",
     "span",
-    "telecom",
-    "telecoms",
     "universal_id_type",
 ]
 
 _HL7 = "http://hl7.org/fhir/StructureDefinition"
+ALTERNATE_CODES_URL = f"{_HL7}/alternate-codes"
 ASSEMBLY_ORDER_URL = f"{_HL7}/humanname-assembly-order"
 CENSUS_TRACT_URL = f"{_HL7}/iso21090-ADXP-censusTract"
 CHECK_DIGIT_SCHEME_URL = f"{_HL7}/namingsystem-checkDigit"
@@ -68,13 +68,6 @@ FAMILY_PARTS = {
     f"{_HL7}/humanname-partner-name": "partner_family",
 }
 """Extensions of HumanName.family, with the canonical field of each."""
-NUMBER_PARTS = {
-    f"{_HL7}/contactpoint-country": "country_code",
-    f"{_HL7}/contactpoint-area": "area",
-    f"{_HL7}/contactpoint-local": "local",
-    f"{_HL7}/contactpoint-extension": "extension",
-}
-"""Extensions of ContactPoint, with the canonical field of each."""
 UNIVERSAL_ID_TYPE_SYSTEM = "http://terminology.hl7.org/CodeSystem/v2-0301"
 _universal_id_types = table(301)
 _UNIVERSAL_ID_TYPES = frozenset(_universal_id_types.codes if _universal_id_types else ())
@@ -301,49 +294,9 @@ def addresses(sources: Sequence[canonical.Address]) -> list[Json]:
     return every(address, sources)
 
 
-def telecom(source: canonical.Telecom) -> Json:
-    """A ContactPoint that has a value, else {}; its system is always given (invariant cpt-2)."""
-    value = text(source.value)
-    if not value:
-        return {}
-    made: Json = {"system": coded(source.system, codes.TELECOM_SYSTEM, "other"), "value": value}
-    if use := coded(source.use, codes.TELECOM_USE):
-        made["use"] = use
-    if 0 < source.rank < 2**31:
-        made["rank"] = source.rank
-    if source.HasField("period") and (valid := span(source.period.start, source.period.end)):
-        made["period"] = valid
-    if source.local and (parts := _parts_of_number(source)):
-        made["extension"] = parts
-    return made
-
-
-def _parts_of_number(source: canonical.Telecom) -> list[Json]:
-    """The extensions of a number in parts (XTN[ContactPoint] XTN.5 to XTN.8)."""
-    return [
-        {"url": url, "valueString": made}
-        for url, field in NUMBER_PARTS.items()
-        if (part := getattr(source, field)) and (made := text(part))
-    ]
-
-
-def telecoms(sources: Sequence[canonical.Telecom]) -> list[Json]:
-    """All that are not empty; a further value of one is a contact point of its own."""
-    made = every(telecom, sources)
-    for each in sources[:] if sources else ():
-        if each.other_value and (value := text(each.other_value)):
-            shared = filled(
-                {"use": coded(each.use, codes.TELECOM_USE), "period": period(each.period)}
-            )
-            made.append({"system": _system_beside(each, value), "value": value} | shared)
-    return made
-
-
-def _system_beside(source: canonical.Telecom, value: str) -> str:
-    """An address says what it is, and beside an address stands a number."""
-    if "@" in value:
-        return "email"
-    return "phone" if source.system == "email" else "other"
+def alternate_codes(held: Json) -> Json:
+    """The extension of a code that says how the source codes it."""
+    return {"url": ALTERNATE_CODES_URL, "valueCodeableConcept": held}
 
 
 def attachment(source: canonical.Attachment) -> Json:

@@ -10,7 +10,8 @@ from urllib.parse import quote
 
 from plexus.api.canonical.v1 import resources_pb2
 from plexus.codecs.fhir import times
-from plexus.codecs.fhir.datatypes import address, concept, human_name, identifier, period, telecom
+from plexus.codecs.fhir.contact_points import telecom
+from plexus.codecs.fhir.datatypes import address, concept, human_name, identifier, period
 from plexus.codecs.fhir.elements import Json, text
 from plexus.codecs.fhir.quantities import money, quantity
 from plexus.codecs.fhir.references import ANYTHING, Links

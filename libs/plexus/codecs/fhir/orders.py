@@ -3,13 +3,13 @@
 from plexus.api.canonical.v1 import resources_pb2
 from plexus.codecs.fhir import codes, times
 from plexus.codecs.fhir.codes import coded
+from plexus.codecs.fhir.contact_points import telecoms
 from plexus.codecs.fhir.datatypes import (
     concept,
     concepts,
     identifier,
     identifiers,
     labels,
-    telecoms,
 )
 from plexus.codecs.fhir.elements import ABSENT_CONCEPT, Json, every, extension, filled, text
 from plexus.codecs.fhir.quantities import quantity

@@ -5,10 +5,12 @@ ethnic group have no element in R4 and stand in the extensions that HL7 publishe
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from plexus.api.canonical.v1 import datatypes_pb2, resources_pb2
 from plexus.codecs.fhir import codes, times
 from plexus.codecs.fhir.codes import coded
+from plexus.codecs.fhir.contact_points import telecoms
 from plexus.codecs.fhir.datatypes import (
     address,
     addresses,
@@ -19,7 +21,6 @@ from plexus.codecs.fhir.datatypes import (
     human_names,
     labels,
     period,
-    telecoms,
 )
 from plexus.codecs.fhir.elements import Json, every, extension, filled, text, token
 from plexus.codecs.fhir.references import LOCATION, ORGANIZATION, PRACTITIONER, Links
@@ -31,13 +32,16 @@ __all__ = [
     "CITIZENSHIP_URL",
     "CONGREGATION_URL",
     "DISABILITY_URL",
+    "ETHNICITY_SENT_URL",
     "ETHNICITY_URL",
     "MAIDEN_NAME_URL",
     "MOTHER",
     "NATIONALITY_URL",
+    "RACE_SENT_URL",
     "RACE_URL",
     "RELIGION_URL",
     "location",
+    "omb_ethnicity",
     "organization",
     "patient",
     "practitioner",
@@ -56,6 +60,9 @@ ETHNICITY_URL = f"{_US_CORE}/us-core-ethnicity"
 MAIDEN_NAME_URL = f"{_HL7}/patient-mothersMaidenName"
 NATIONALITY_URL = f"{_HL7}/patient-nationality"
 RACE_URL = f"{_US_CORE}/us-core-race"
+RACE_SENT_URL = "urn:plexus:extension:race"
+ETHNICITY_SENT_URL = "urn:plexus:extension:ethnicity"
+"""A race and an ethnic group as they were sent, where US Core's extensions do not say all of it."""
 RELIGION_URL = f"{_HL7}/patient-religion"
 _CDC_RACE = "urn:oid:2.16.840.1.113883.6.238"
 _V2_RACES = {_CDC_RACE, "http://terminology.hl7.org/CodeSystem/v2-0005"}
@@ -109,9 +116,12 @@ def patient(person: resources_pb2.Person, links: Links) -> Json:
 
 def _patient_extensions(person: resources_pb2.Person) -> list[Json]:
     maiden = next((name for each in person.mother_names if (name := text(each.family))), "")
+    race, ethnicity = _race(person.races), _ethnicity(person.ethnicities)
     found = [
-        _race(person.races),
-        _ethnicity(person.ethnicities),
+        *_as_sent(RACE_SENT_URL, person.races, race),
+        race,
+        *_as_sent(ETHNICITY_SENT_URL, person.ethnicities, ethnicity),
+        ethnicity,
         extension(RELIGION_URL, valueCodeableConcept=concept(person.religion)),
         extension(MAIDEN_NAME_URL, valueString=maiden),
     ]
@@ -141,6 +151,20 @@ def _patient_extensions(person: resources_pb2.Person) -> list[Json]:
     )
     found.append(extension(CONGREGATION_URL, valueString=text(person.congregation)))
     return [each for each in found if each]
+
+
+def _as_sent(url: str, of: Sequence[datatypes_pb2.Concept], told: Json) -> list[Json]:
+    """Those of which US Core's extension lacks a code, its system or its version; it has all words."""
+    if not of:
+        return []
+    parts: Any = told.get("extension", ())
+    shown = [part.get("valueCoding") for part in parts]
+    sent: Any = concepts(of)
+    return [
+        {"url": url, "valueCodeableConcept": made}
+        for made in sent
+        if any(each not in shown for each in made.get("coding", ()))
+    ]
 
 
 def _race(races: Sequence[datatypes_pb2.Concept]) -> Json:
@@ -180,12 +204,17 @@ def _ethnicity(ethnicities: Sequence[datatypes_pb2.Concept]) -> Json:
             is_known = system in _V2_ETHNICITIES or code in _OMB_ETHNICITIES.values()
             if not is_known or not code:
                 continue
-            if category := _OMB_ETHNICITIES.get(code):
+            if category := omb_ethnicity(code):
                 if not omb:
                     omb[category] = _cdc("valueCoding", category, each)
             elif system == _CDC_RACE:
                 detailed[code] = _cdc("valueCoding", code, each)
     return _us_core(ETHNICITY_URL, omb, detailed, labels)
+
+
+def omb_ethnicity(code: str) -> str:
+    """The category of OMB that a code of HL7 table 0189 or of CDC is; "" where it is none."""
+    return _OMB_ETHNICITIES.get(code, "")
 
 
 def _cdc(name: str, code: str, source: datatypes_pb2.Coding) -> Json:

@@ -178,14 +178,14 @@ class Value:
         """Number of components as written, trailing empty ones included; 0 if empty."""
         return len(self.parts()) if self.text else 0
 
-    def without(self, component: int, subcomponent: int = 1) -> "Value":
-        """The same, as if that subcomponent had not been written."""
+    def without(self, component: int, subcomponent: int = 1, *, instead: str = "") -> "Value":
+        """The same, as if that subcomponent had not been written, or as if it were another word."""
         parts = list(self.parts())
         below = self._origin.between[self.level + 1]
         if 0 < component <= len(parts):
             pieces = parts[component - 1].split(below) if below else [parts[component - 1]]
             if 0 < subcomponent <= len(pieces):
-                pieces[subcomponent - 1] = ""
+                pieces[subcomponent - 1] = instead
             parts[component - 1] = below.join(pieces)
         text = self._origin.between[self.level].join(parts)
         return Value(text, self._origin, self.level)

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plexus.api.canonical.v1.resources_pb2 import Resource
+from plexus.api.canonical.v1.datatypes_pb2 import Coding, Concept
+from plexus.api.canonical.v1.resources_pb2 import Person, Resource
 from plexus.codecs.fhir import render_resource
 from plexus.codecs.fhir.reading import ENTRY_LIMIT, Document, is_fhir, read_document, subject_of
 from plexus.codecs.fhir.reading.filling import CANONICAL_TYPES
@@ -23,6 +24,7 @@ from plexus.codecs.fhir.resources import CONTENT_FIELDS
 from plexus.errors import InvalidMessage, Reason
 from tests.unit.codecs.fhir import fhir_material as material
 
+CDC = "urn:oid:2.16.840.1.113883.6.238"
 _MRN = {"system": "urn:oid:2.999.1", "value": "4711"}
 _PATIENT: dict[str, Any] = {"resourceType": "Patient", "id": "p", "identifier": [_MRN]}
 
@@ -416,3 +418,30 @@ def test_a_tree_is_written_as_it_came() -> None:
     content = b'{"resourceType":"Flag","a":[1.50,-0,1E5,"\xc3\xa4",null,false]}'
     document = read_document(content)
     assert written(document.entries[0].tree) == content
+
+
+def test_a_race_as_it_was_sent_is_not_made_again_of_what_us_core_says_of_it() -> None:
+    sent = [
+        Concept(
+            codings=[
+                Coding(code="2106-3", display="White", system_name="HL70005", version="2.5.1"),
+                Coding(code="W", display="Weiss", system_name="L"),
+            ]
+        ),
+        Concept(codings=[Coding(code="1", system_name="ours")], text="Some, words"),
+        Concept(codings=[Coding(code="2028-9", display="Asian", system=CDC)]),
+    ]
+    ethnicity = Concept(codings=[Coding(code="N", display="Not Hispanic", system_name="HL70189")])
+    person = Person(races=sent, ethnicities=[ethnicity])
+    rendered = render_resource(Resource(key="k", person=person), "t", person_id="p")
+    (entry,) = read_document(orjson.dumps(rendered)).entries
+    again = entry.resource.person
+    assert [[each.code for each in one.codings] for one in again.races] == [
+        ["2106-3", "W"],
+        ["1"],
+        ["2028-9"],
+    ]
+    assert again.races[0].codings[0].version == "2.5.1"
+    assert again.races[1].text == "Some, words"
+    assert [each.codings[0].code for each in again.ethnicities] == ["N"]
+    assert not [each for each in entry.resource.residue if "extension" in each.location]

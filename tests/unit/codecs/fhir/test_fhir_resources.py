@@ -129,7 +129,7 @@ def test_race_and_ethnicity_are_us_core_extensions_with_omb_categories() -> None
     race = resource.person.races.add()
     race.codings.add(system_name="HL70005", code="2106-3", display="White")
     resource.person.ethnicities.add().codings.add(system_name="HL70189", code="N")
-    race_made, ethnicity_made = _rendered(resource)["extension"]
+    race_sent, race_made, ethnicity_sent, ethnicity_made = _rendered(resource)["extension"]
     assert race_made["extension"] == [
         {
             "url": "ombCategory",
@@ -142,6 +142,23 @@ def test_race_and_ethnicity_are_us_core_extensions_with_omb_categories() -> None
         {"url": "text", "valueString": "White"},
     ]
     assert ethnicity_made["extension"][0]["valueCoding"]["code"] == "2186-5"
+    for extension, name, number, code in (
+        (race_sent, "race", "0005", "2106-3"),
+        (ethnicity_sent, "ethnicity", "0189", "N"),
+    ):
+        assert extension["url"] == f"urn:plexus:extension:{name}"
+        (coding,) = extension["valueCodeableConcept"]["coding"]
+        assert coding["system"] == f"http://terminology.hl7.org/CodeSystem/v2-{number}"
+        assert coding["code"] == code
+
+
+def test_a_race_that_us_core_says_whole_is_not_said_again() -> None:
+    resource = Resource(key="p")
+    race = resource.person.races.add()
+    race.codings.add(system_name="CDCREC", code="2106-3", display="White")
+    assert [each["url"] for each in _rendered(resource)["extension"]] == [
+        "http://hl7.org/fhir/us/core/StructureDefinition/us-core-race"
+    ]
 
 
 def test_a_time_of_birth_is_kept_beside_the_date() -> None:

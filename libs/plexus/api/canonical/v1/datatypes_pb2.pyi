@@ -399,6 +399,10 @@ class Telecom(_message.Message):
     LOCAL_FIELD_NUMBER: _builtins.int
     EXTENSION_FIELD_NUMBER: _builtins.int
     OTHER_VALUE_FIELD_NUMBER: _builtins.int
+    USE_CODE_FIELD_NUMBER: _builtins.int
+    EQUIPMENT_CODE_FIELD_NUMBER: _builtins.int
+    COMMENT_FIELD_NUMBER: _builtins.int
+    WRITTEN_FIELD_NUMBER: _builtins.int
     system: _builtins.str
     """FHIR contact point system: phone, fax, email, pager, url, sms or other."""
     value: _builtins.str
@@ -417,6 +421,14 @@ class Telecom(_message.Message):
     """Extension within a company (XTN.8)."""
     other_value: _builtins.str
     """Another value that the sender gives for it: the number beside a mail address, or the other way round."""
+    use_code: _builtins.str
+    """What it is for: code of HL7 table 0201 where the use does not say it, for example NET."""
+    equipment_code: _builtins.str
+    """What it is: code of HL7 table 0202 where the system does not say it, for example TDD."""
+    comment: _builtins.str
+    """What the sender notes of it (XTN.9)."""
+    written: _builtins.str
+    """The number as the sender writes it, where the value and the other value are others (XTN.1)."""
     @_builtins.property
     def origin(self) -> Global___Origin:
         """Where it comes from."""
@@ -439,10 +451,14 @@ class Telecom(_message.Message):
         local: _builtins.str = ...,
         extension: _builtins.str = ...,
         other_value: _builtins.str = ...,
+        use_code: _builtins.str = ...,
+        equipment_code: _builtins.str = ...,
+        comment: _builtins.str = ...,
+        written: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["origin", b"origin", "period", b"period"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["area", b"area", "country_code", b"country_code", "extension", b"extension", "local", b"local", "origin", b"origin", "other_value", b"other_value", "period", b"period", "rank", b"rank", "system", b"system", "use", b"use", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["area", b"area", "comment", b"comment", "country_code", b"country_code", "equipment_code", b"equipment_code", "extension", b"extension", "local", b"local", "origin", b"origin", "other_value", b"other_value", "period", b"period", "rank", b"rank", "system", b"system", "use", b"use", "use_code", b"use_code", "value", b"value", "written", b"written"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

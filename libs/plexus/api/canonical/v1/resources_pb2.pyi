@@ -1597,6 +1597,7 @@ class Allergy(_message.Message):
     RECORDED_FIELD_NUMBER: _builtins.int
     ONSET_TEXT_FIELD_NUMBER: _builtins.int
     NOTES_FIELD_NUMBER: _builtins.int
+    RECORDER_FIELD_NUMBER: _builtins.int
     FACTS_FIELD_NUMBER: _builtins.int
     clinical_status: _builtins.str
     """FHIR clinical status: active, inactive or resolved."""
@@ -1633,6 +1634,10 @@ class Allergy(_message.Message):
         """Notes."""
 
     @_builtins.property
+    def recorder(self) -> _datatypes_pb2.Reference:
+        """Who wrote it down."""
+
+    @_builtins.property
     def facts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Fact]:
         """What else the source says of it."""
 
@@ -1652,11 +1657,12 @@ class Allergy(_message.Message):
         recorded: _builtins.str = ...,
         onset_text: _builtins.str = ...,
         notes: _abc.Iterable[_datatypes_pb2.Annotation] | None = ...,
+        recorder: _datatypes_pb2.Reference | None = ...,
         facts: _abc.Iterable[Global___Fact] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["code", b"code"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "recorder", b"recorder"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "clinical_status", b"clinical_status", "code", b"code", "criticality", b"criticality", "facts", b"facts", "identifiers", b"identifiers", "notes", b"notes", "onset", b"onset", "onset_text", b"onset_text", "reactions", b"reactions", "recorded", b"recorded", "severity", b"severity", "type", b"type", "verification_status", b"verification_status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "clinical_status", b"clinical_status", "code", b"code", "criticality", b"criticality", "facts", b"facts", "identifiers", b"identifiers", "notes", b"notes", "onset", b"onset", "onset_text", b"onset_text", "reactions", b"reactions", "recorded", b"recorded", "recorder", b"recorder", "severity", b"severity", "type", b"type", "verification_status", b"verification_status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

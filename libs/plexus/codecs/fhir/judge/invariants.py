@@ -30,6 +30,7 @@ _LATER_EXTENSIONS: Final = frozenset(
         "alternate-codes",
         "annotationType",
         "businessEvent",
+        "contactpoint-comment",
         "identifier-checkDigit",
         "namingsystem-checkDigit",
         "observation-analysis-date-time",

@@ -42,6 +42,7 @@ TABLES: Final[Mapping[str, Table]] = {
         "patient": subject,
         "onsetDateTime": "onset",
         "onsetString": "onset_text",
+        "recorder": "recorder",
         "recordedDate": "recorded",
         "note": "notes",
         "reaction": {"manifestation": "reactions", "severity": "severity"},

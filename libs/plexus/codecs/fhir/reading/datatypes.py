@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from typing import Any, Final, TypeGuard
 from urllib.parse import unquote
 
+from plexus.codecs.fhir.contact_points import NUMBER_PARTS
 from plexus.codecs.fhir.datatypes import (
+    ALTERNATE_CODES_URL,
     ASSEMBLY_ORDER_URL,
     CENSUS_TRACT_URL,
     CHECK_DIGIT_SCHEME_URL,
     CHECK_DIGIT_URL,
     FAMILY_PARTS,
-    NUMBER_PARTS,
     UNIVERSAL_ID_TYPE_SYSTEM,
 )
 from plexus.codecs.fhir.quantities import ORIGINAL_URL
@@ -72,6 +73,17 @@ def code_in(field: str, system: str, *, or_text: bool = False) -> Take:
             setattr(target, field, concept.pop("text"))
 
     return take
+
+
+def alternate_in(field: str, system: str) -> Extensions:
+    """The code of the source beside one of FHIR, in the one system that it may be of, or as words."""
+    concept = code_in(field, system, or_text=True)
+
+    def take(source: Tree, _name: str, target: Any, reading: Reading) -> None:
+        if "valueCodeableConcept" in source:
+            concept(source, "valueCodeableConcept", target, reading)
+
+    return Extensions({ALTERNATE_CODES_URL: take})
 
 
 def _is_text(value: Any) -> TypeGuard[str]:
@@ -222,6 +234,8 @@ DATATYPES: Final[Mapping[str, Table]] = {
         "rank": "rank",
         "period": "period",
         "extension": Extensions(NUMBER_PARTS),
+        "_use": alternate_in("use_code", "v2-0201"),
+        "_system": alternate_in("equipment_code", "v2-0202"),
     },
     "HumanName": {
         "family": "family",

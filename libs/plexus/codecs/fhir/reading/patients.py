@@ -2,7 +2,10 @@
 
 from typing import Any
 
-from plexus.codecs.fhir.people import BIRTH_TIME_URL, MOTHER
+from plexus.api.canonical.v1.datatypes_pb2 import Concept
+from plexus.codecs.fhir.datatypes import concept_label
+from plexus.codecs.fhir.elements import text, token
+from plexus.codecs.fhir.people import BIRTH_TIME_URL, MOTHER, omb_ethnicity
 from plexus.codecs.fhir.reading.datatypes import DATATYPES
 from plexus.codecs.fhir.reading.filling import Reading, fill
 from plexus.codecs.fhir.reading.scalars import fits
@@ -84,6 +87,25 @@ def _parts(source: Tree) -> list[Tree]:
     return [each for each in values if isinstance(each, dict)] if isinstance(values, list) else []
 
 
+def _is_of(sent: list[Concept], coding: Tree) -> bool:
+    """Whether a code of US Core is what one of those that were sent says."""
+    code, shown = coding.get("code"), coding.get("display")
+    return set(coding) <= {"system", "code", "display"} and any(
+        (omb_ethnicity(each.code) or token(each.code)) == code
+        and text(each.display) == (shown or "")
+        for concept in sent
+        for each in concept.codings
+    )
+
+
+def _without(words: str, labels: list[str]) -> str:
+    """A list of words without those labels."""
+    listed = f", {words}, "
+    for label in labels:
+        listed = listed.replace(f", {label}, ", ", ", 1)
+    return listed.removeprefix(", ").removesuffix(", ")
+
+
 class race:  # noqa: N801 - stands in tables like the functions beside it
     """US Core race or ethnicity: codes by category, and one text for all of them.
 
@@ -98,11 +120,16 @@ class race:  # noqa: N801 - stands in tables like the functions beside it
     def __call__(self, source: Tree, _name: str, target: Any, reading: Reading) -> None:
         """Take the parts of the extension."""
         made = getattr(target, self._field)
+        # What was read as it was sent is not made again of what says less of it.
+        sent = list(made)
         labels: list[str] = []
         uncoded: list[str] = []
         for part in _parts(source):
             coding, words = part.get("valueCoding"), part.get("valueString")
             if part.get("url") in {"ombCategory", "detailed"} and isinstance(coding, dict):
+                if _is_of(sent, coding):
+                    part.clear()
+                    continue
                 one = made.add().codings.add()
                 fill(DATATYPES["Coding"], "Coding", coding, one, reading)
                 if one.code or one.display:
@@ -110,9 +137,10 @@ class race:  # noqa: N801 - stands in tables like the functions beside it
                 else:
                     del made[-1]
             elif part.get("url") == "text" and type(words) is str and words and not labels:
-                labels = words.split(", ")
+                labels = _without(words, [concept_label(each) for each in sent]).split(", ")
+                labels = [each for each in labels if each]
                 del part["url"], part["valueString"]
-        waiting = list(made)
+        waiting = list(made)[len(sent) :]
         for label in labels:
             known = [each for each in waiting if label == each.codings[0].display]
             if known:

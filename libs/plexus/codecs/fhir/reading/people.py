@@ -29,6 +29,8 @@ TABLES: Final[Mapping[str, Table]] = {
         "generalPractitioner": "general_practitioners",
         "extension": Extensions(
             {
+                people.RACE_SENT_URL: "races",
+                people.ETHNICITY_SENT_URL: "ethnicities",
                 people.RACE_URL: patients.race("races"),
                 people.ETHNICITY_URL: patients.race("ethnicities"),
                 people.RELIGION_URL: "religion",

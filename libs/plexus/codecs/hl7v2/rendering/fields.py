@@ -143,14 +143,17 @@ class Fields(SegmentWriter):
 
     def xtn(self, source: canonical.Telecom) -> str:
         """XTN (2.A.90)."""
-        equipment = spelled(_EQUIPMENT, source.system)
-        use = spelled(_TELECOM_USES, source.use)
+        equipment = source.equipment_code or spelled(_EQUIPMENT, source.system)
+        use = source.use_code or spelled(_TELECOM_USES, source.use)
+        if source.use == "mobile" and source.use_code:
+            # It is mobile by its equipment.
+            equipment = "CP"
         number, address = source.value, source.other_value
         if source.system == "email":
             number, address, use = source.other_value, source.value, use or "NET"
         return self.parts(
             number, use, equipment, address, source.country_code, source.area, source.local,
-            source.extension,
+            source.extension, source.comment,
         )  # fmt: skip
 
     def cwe(self, source: canonical.Concept, *, alone: bool = False) -> str:
