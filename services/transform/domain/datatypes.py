@@ -14,7 +14,6 @@ from functools import lru_cache
 from plexus.api.canonical.v1.datatypes_pb2 import Concept, Telecom
 from plexus.codecs.hl7v2 import NULL, Value
 from plexus.codecs.terminology import OIDS, system_of_name
-from plexus.errors import Reason
 from services.transform.domain.claims import MAPPED, first
 from services.transform.domain.tables import Table
 from services.transform.domain.terms import Terms
