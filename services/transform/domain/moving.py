@@ -14,6 +14,9 @@ from services.transform.domain.scopes import Made, Scope
 
 __all__ = ["Moved", "name_moved", "take_moved"]
 
+_FIELDS = {"A44": 3}
+"""Field of MRG that names what moves, by trigger; the others move visits."""
+
 Moved = list[tuple[str, str, Scope]]
 """Type and key of what moves, each with where in the message that is said."""
 
@@ -43,7 +46,7 @@ def take_moved(draft: Draft, scopes: list[Scope], message: Message) -> Moved:
             if moved
             else "The message names no account or visit that moves.",
             reason=Reason.REASON_MAPPING_FAILED,
-            location="MRG[2]-1" if moved else "MRG[1]",
+            location="MRG[2]-1" if moved else f"MRG[1]-{_FIELDS.get(message.trigger, 5)}",
         )
     drop(draft, taken)
     return moved

@@ -55,9 +55,9 @@ def _judged(
                 found[name].append(exc.detail)
             continue
         rendered.append(name)
-        if findings := judge(orjson.loads(answer.fhir_bundle)):
-            found[name] = [str(each) for each in findings]
-    return rendered, found
+        for part in answer.parts or [answer]:
+            found[name] += map(str, judge(orjson.loads(part.fhir_bundle)))
+    return rendered, {name: each for name, each in found.items() if each}
 
 
 def test_everything_in_our_sample_feeds_is_rendered_to_valid_fhir(maps: Maps) -> None:
