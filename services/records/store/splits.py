@@ -109,7 +109,7 @@ async def save_splits(connection: Connection, records: Sequence[Record]) -> None
     kept = [
         (
             *(record.tenant, record.person_id, home, *slot, version.number, version.source),
-            *(version.time, version.message_id, version.receipt, version.attempt),
+            *(version.time, version.message_id, version.receipt, version.attempt, version.part),
             *(version.content, version.milestones),
         )
         for record in records
@@ -118,11 +118,11 @@ async def save_splits(connection: Connection, records: Sequence[Record]) -> None
     if kept:
         await connection.execute(
             "INSERT INTO kept (tenant, person_id, home, type, key, told_by, version, source,"
-            " source_time, message_id, receipt, attempt, content, milestones)"
+            " source_time, message_id, receipt, attempt, part, content, milestones)"
             " SELECT * FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::text[], $5::text[],"
             " $6::text[], $7::bigint[], $8::text[], $9::text[], $10::uuid[], $11::bigint[],"
-            " $12::integer[], $13::bytea[], $14::bytea[]) ON CONFLICT DO NOTHING",
-            *as_columns(kept, 14),
+            " $12::integer[], $13::smallint[], $14::bytea[], $15::bytea[]) ON CONFLICT DO NOTHING",
+            *as_columns(kept, 15),
         )
     for record in records:
         if record.dropped:
