@@ -35,7 +35,8 @@ GOOD = (
     "EVN|A01|20260601120000+0000\r"
     "PID|1||ZYXQMRN77{n}^^^MARK&2.999.77&ISO^MR||Zyxqfamily^Zyxqgiven||19331122|F|||ZYXQSTREET 1"
     "^^Town||ZYXQPHONE\r"
-    "PV1|1|I|W1^101^A|||||||||||||||ZYXQTEXT\r"
+    "PV1|1|I|W1^101^A\r"
+    "ZPV|1|ZYXQTEXT\r"
 )
 RESULT = (
     "OBR|1|O{n}^X|F{n}^X|24323-8^Panel^LN|||20260601110000+0000\r"

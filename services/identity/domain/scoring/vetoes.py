@@ -89,7 +89,6 @@ def vetoes(
     family, given = family_level(levels[NAME]), given_level(levels[NAME])
     is_proved = number == 3
     is_whole = _is_all_else(levels)
-    is_home = levels[ADDRESS] >= 2 or levels[CONTACT] == 2
     if _other_generation(one, other):
         found.append(_SUFFIX_REVIEW if is_proved or birth == 4 else _SUFFIX)
     if one.birth_order and other.birth_order and one.birth_order != other.birth_order:
@@ -101,13 +100,9 @@ def vetoes(
             found.append(_TWINS)
         elif number in {1, 2} or (not number and levels[MIDDLE] < 2):
             found.append(_POSSIBLE_TWINS)
-    if (
-        levels[MIDDLE] == 1
-        and birth >= 3
-        and not is_proved
-        and (is_home or _have_whole_middles(one, other))
-    ):
-        # Twins with one first name: Anna Maria and Anna Sofia.
+    if levels[MIDDLE] == 1 and birth >= 3 and not is_proved:
+        # Twins with one first name: Anna Maria and Anna Sofia. Nothing else tells them apart, so that not even
+        # a wrong initial is taken for a slip.
         found.append(_MIDDLE)
     if one.is_newborn or other.is_newborn:
         both = one.is_newborn and other.is_newborn
@@ -172,14 +167,6 @@ def _is_enough(one: Features, other: Features, levels: tuple[int, ...]) -> bool:
     # A family name and no first one may be a twin's, unless the number is nearly the same, and no neighbour.
     is_number = levels[NATIONAL_ID] >= 2 and not _follow_each_other(one, other)
     return family >= 2 and not given and levels[BIRTH_DATE] == 4 and is_home and is_number
-
-
-def _have_whole_middles(one: Features, other: Features) -> bool:
-    """Both tell a second name in full: a wrong initial is a slip, another name is somebody's."""
-    return all(
-        any(len(name.middle) > 0 and len(name.middle[0]) > 1 for name in each.names)
-        for each in (one, other)
-    )
 
 
 def _follow_each_other(one: Features, other: Features) -> bool:
