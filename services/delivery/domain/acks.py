@@ -32,8 +32,7 @@ def judge_ack(ack: Ack, on_error: OnError = "park") -> PlexusError | None:
         return None
     told = f" ({'; '.join(ack.errors[:5])})" if ack.errors else ""
     codes = {error.partition(" ")[0] for error in ack.errors}
-    if codes & _FOR_GOOD:
-        return Refused(f"the destination answers {ack.code}{told}")
-    if codes & _FOR_NOW or (on_error == "retry" and ack.code in {"AE", "CE"}):
+    is_for_now = bool(codes & _FOR_NOW) or (on_error == "retry" and ack.code in {"AE", "CE"})
+    if is_for_now and not codes & _FOR_GOOD:
         return Unavailable(f"the destination answers {ack.code}{told}")
     return Refused(f"the destination answers {ack.code}{told}")

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 
 from plexus.codecs.hl7v2 import read_ack
 from plexus.codecs.hl7v2.rendering import Header, render_v2
-from plexus.errors import ConfigurationError, InvalidMessage, PlexusError, Unavailable
+from plexus.errors import ConfigurationError, InvalidMessage, Unavailable
 from plexus.mllp import MllpClient
 from services.delivery.actors.wire import Parcel, Wire
 from services.delivery.domain import OnError, judge_ack
@@ -97,10 +97,6 @@ class MllpWire(Wire):
         try:
             await client.connect()
             yield client
-        except PlexusError:
-            raise
-        except ssl.SSLError as exc:
-            raise Unavailable("TLS with the destination failed") from exc
         finally:
             self._free.put_nowait(client)
 

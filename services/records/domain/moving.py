@@ -17,7 +17,7 @@ from services.records.domain.names import Stamp, refers_to
 from services.records.domain.record import Record
 from services.records.domain.versions import PERSON, Slot, Version, field_of, place_of, type_of
 
-__all__ = ["give", "read_moved"]
+__all__ = ["give", "packed", "read_moved"]
 
 # A message of the bus may have 8 MB; this leaves room for the event itself and the envelope.
 _MOST_BYTES: Final = 4 * 1024 * 1024
@@ -56,7 +56,7 @@ def give(
             if refers_to(held.content, key):
                 leaving[slot] = held
                 todo.append(slot)
-    moved = [_packed(version) for version in leaving.values() if version is not None]
+    moved = [packed(slot, version) for slot, version in leaving.items() if version is not None]
     if sum(each.ByteSize() for each in moved) > _MOST_BYTES:
         raise InvalidMessage(
             "what moves is too much for one message", reason=Reason.REASON_TOO_LARGE
@@ -88,7 +88,8 @@ def read_moved(moved: MovedVersion) -> tuple[Slot, Version]:
     return Slot(type_of(resource), place_of(resource.key), moved.told_by), version
 
 
-def _packed(version: Version) -> MovedVersion:
+def packed(slot: Slot, version: Version) -> MovedVersion:
+    """A version that goes to another record; `read_moved` unpacks it."""
     return MovedVersion(
         resource=version.content,
         origin=Origin(source=version.source, message_id=version.message_id, time=version.time),
@@ -97,6 +98,7 @@ def _packed(version: Version) -> MovedVersion:
         part=version.part,
         version=version.number,
         milestones=version.milestones,
+        told_by=slot.told_by,
     )
 
 

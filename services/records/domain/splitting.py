@@ -9,9 +9,9 @@ import dataclasses
 import functools
 from typing import Final
 
-from plexus.api.canonical.v1.datatypes_pb2 import Origin
 from plexus.api.records.v1.records_pb2 import MovedVersion
 from plexus.errors import InvalidMessage, Reason
+from services.records.domain.moving import packed
 from services.records.domain.record import Legacy, Record
 from services.records.domain.versions import POINTER, Slot, Version
 
@@ -73,7 +73,7 @@ def _with_batch(record: Record, person_id: str, legacy: Legacy) -> Legacy:
 def _release(record: Record, slot: Slot, held: Version, legacy: Legacy) -> list[MovedVersion]:
     left = legacy.estate.get(slot)
     if slot.type in SHARED:
-        return [] if left is not None else [_packed(slot, held)]
+        return [] if left is not None else [packed(slot, held)]
     if slot.told_by == POINTER:
         record.forget(slot)
         return []
@@ -107,16 +107,4 @@ def _release(record: Record, slot: Slot, held: Version, legacy: Legacy) -> list[
         record.forget(slot)
     if left is not None and (left.said, left.rank) == (returning.said, returning.rank):
         return []
-    return [_packed(slot, returning)]
-
-
-def _packed(slot: Slot, version: Version) -> MovedVersion:
-    return MovedVersion(
-        resource=version.content,
-        origin=Origin(source=version.source, message_id=version.message_id, time=version.time),
-        receipt=version.receipt,
-        attempt=version.attempt,
-        version=version.number,
-        milestones=version.milestones,
-        told_by=slot.told_by,
-    )
+    return [packed(slot, returning)]

@@ -116,9 +116,10 @@ class Disclosure:
         told = [each for each in self._entries if not each.is_deleted]
         left_out = {id(told[place]) for place in places}
         made = copy.copy(self)
-        made._entries = [each for each in self._entries if id(each) not in left_out]  # noqa: SLF001
-        if made._entries[:1] != self._entries[:1]:  # noqa: SLF001
-            made._aliases = []  # noqa: SLF001 - they are other names of the patient, who is left out
+        made._entries = [each for each in self._entries if id(each) not in left_out]  # noqa: SLF001 - of its own class
+        if made._entries[:1] != self._entries[:1]:  # noqa: SLF001 - of its own class
+            # They are other names of the patient, who is left out.
+            made._aliases = []  # noqa: SLF001 - of its own class
         made.withheld = self.withheld + len(left_out)
         return made
 
@@ -255,7 +256,7 @@ def resource_lines(event: ChangedEvent, *, tenant: str) -> list[bytes]:
 
 
 def _own_identifier(person_id: str) -> Identifier:
-    """Our own name of a person, as HL7 v2 can write it: universal id and namespace."""
+    """Our own number of a person, as HL7 v2 writes it: under a namespace of ours."""
     authority = Authority(namespace=_NAMESPACE)
     return Identifier(value=person_id, authority=authority, type_code="PI")
 
